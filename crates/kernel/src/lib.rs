@@ -1,1 +1,53 @@
-//! (being written)
+//! Small-matrix and elementwise f32 kernels that give the same bits on every CPU level.
+//!
+//! The rule this room keeps: every output element is one sequential chain of fused multiply-adds
+//! over the inner index (no horizontal sums, no contraction that is not written down), and every
+//! elementwise function uses only IEEE operations that are correctly rounded. So the value of an
+//! element depends neither on the number of lanes nor on tile shapes, and AVX-512, AVX2 with FMA and
+//! scalar [`f32::mul_add`] agree bit for bit.
+//!
+//! A matrix is a slice of rows, each padded to [`stride`] values so that rows start on 64-byte lines
+//! of a [`Buffer`]. Padding columns are computed like any other: what is zero stays zero.
+//!
+//! This is the only room of the workspace with `unsafe`. It has two reasons: vector instructions that
+//! are chosen at run time, and aligned buffers. Slice lengths are asserted at every public entry.
+//!
+//! ```
+//! use bitfront_kernel::{Buffer, Kernels, Shape, stride};
+//! let shape = Shape { rows: 1, inner: 2, columns: 3 };
+//! let mut x = Buffer::zeroed(stride(2));
+//! x[..2].copy_from_slice(&[1.0, 2.0]);
+//! let mut w = Buffer::zeroed(2 * stride(3));
+//! w[..3].copy_from_slice(&[1.0, 0.0, 1.0]);
+//! w[stride(3)..stride(3) + 3].copy_from_slice(&[0.0, 1.0, 1.0]);
+//! let mut y = Buffer::zeroed(stride(3));
+//! Kernels::detect().affine(shape, &x, &w, None, &mut y);
+//! assert_eq!(&y[..3], &[1.0, 2.0, 3.0]);
+//! ```
+#![expect(
+    unsafe_code,
+    reason = "vector instructions chosen at run time, aligned buffers"
+)]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "every operation of a kernel body stands under the same contract"
+)]
+#![allow(
+    clippy::inline_always,
+    reason = "a body must be inlined into the function that enables its target features"
+)]
+
+mod buffer;
+mod elementwise;
+mod lanes;
+mod level;
+mod math;
+mod matrix;
+mod softmax;
+
+pub use buffer::{Buffer, LANES, stride};
+pub use elementwise::{AdamStep, Uniform};
+pub use level::{Kernels, Level, level};
+pub use math::{cos_pi, exp, ln};
+pub use matrix::Shape;
+pub use softmax::BatchLoss;

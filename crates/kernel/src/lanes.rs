@@ -1,0 +1,300 @@
+//! Sixteen f32 lanes as AVX-512, as two AVX2 registers and as an array: the same IEEE operations.
+
+use crate::buffer::LANES;
+
+/// Sixteen lanes. Every method is one correctly rounded IEEE operation a lane.
+///
+/// # Safety
+/// Methods are called only from functions that have the level's target features; pointers span
+/// [`LANES`] values.
+pub(crate) trait Lanes: Copy {
+    /// Whether there are registers enough for tiles of 8 x 2 blocks.
+    const WIDE: bool;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self * factor + addend`, rounded once.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    /// Nearest integer, ties to even.
+    unsafe fn round(self) -> Self;
+    /// `self > other ? self : other`.
+    unsafe fn max(self, other: Self) -> Self;
+    /// `self < other ? self : other`.
+    unsafe fn min(self, other: Self) -> Self;
+    /// `self` where `low < x <= high`, else +0.
+    unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self;
+    /// `2^self` for integers in -126..=127.
+    unsafe fn exp2_integer(self) -> Self;
+}
+
+/// The scalar twin.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar([f32; LANES]);
+
+impl Scalar {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl Lanes for Scalar {
+    const WIDE: bool = false;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(from.cast::<[f32; LANES]>().read_unaligned())
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        to.cast::<[f32; LANES]>().write_unaligned(self.0);
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            self.0[i].mul_add(factor.0[i], addend.0[i])
+        }))
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        Self(self.0.map(f32::round_ties_even))
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            if x.0[i] > low.0[i] && x.0[i] <= high.0[i] {
+                self.0[i]
+            } else {
+                0.0
+            }
+        }))
+    }
+    #[inline(always)]
+    unsafe fn exp2_integer(self) -> Self {
+        Self(
+            self.0
+                .map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)),
+        )
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the intrinsics of one architecture"
+)]
+mod x86 {
+    use super::Lanes;
+    use std::arch::x86_64::*;
+
+    const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+    /// One 512-bit register.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512(__m512);
+
+    impl Lanes for Avx512 {
+        const WIDE: bool = true;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Self(_mm512_set1_ps(value))
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Self(_mm512_loadu_ps(from))
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            _mm512_storeu_ps(to, self.0);
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Self(_mm512_fmadd_ps(self.0, factor.0, addend.0))
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(_mm512_add_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(_mm512_sub_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            Self(_mm512_mul_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            Self(_mm512_div_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn sqrt(self) -> Self {
+            Self(_mm512_sqrt_ps(self.0))
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            Self(_mm512_roundscale_ps::<ROUND>(self.0))
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(_mm512_max_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(_mm512_min_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x.0, low.0);
+            let inside = _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(above, x.0, high.0);
+            Self(_mm512_maskz_mov_ps(inside, self.0))
+        }
+        #[inline(always)]
+        unsafe fn exp2_integer(self) -> Self {
+            let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
+        }
+    }
+
+    /// Two 256-bit registers.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2(__m256, __m256);
+
+    impl Lanes for Avx2 {
+        const WIDE: bool = false;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            let v = _mm256_set1_ps(value);
+            Self(v, v)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Self(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)))
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            _mm256_storeu_ps(to, self.0);
+            _mm256_storeu_ps(to.add(8), self.1);
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Self(
+                _mm256_fmadd_ps(self.0, factor.0, addend.0),
+                _mm256_fmadd_ps(self.1, factor.1, addend.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(
+                _mm256_add_ps(self.0, other.0),
+                _mm256_add_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(
+                _mm256_sub_ps(self.0, other.0),
+                _mm256_sub_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            Self(
+                _mm256_mul_ps(self.0, other.0),
+                _mm256_mul_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            Self(
+                _mm256_div_ps(self.0, other.0),
+                _mm256_div_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn sqrt(self) -> Self {
+            Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1))
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            Self(
+                _mm256_round_ps::<ROUND>(self.0),
+                _mm256_round_ps::<ROUND>(self.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(
+                _mm256_max_ps(self.0, other.0),
+                _mm256_max_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(
+                _mm256_min_ps(self.0, other.0),
+                _mm256_min_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self {
+            let inside = |x, low, high| {
+                _mm256_and_ps(
+                    _mm256_cmp_ps::<_CMP_GT_OQ>(x, low),
+                    _mm256_cmp_ps::<_CMP_LE_OQ>(x, high),
+                )
+            };
+            Self(
+                _mm256_and_ps(inside(x.0, low.0, high.0), self.0),
+                _mm256_and_ps(inside(x.1, low.1, high.1), self.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn exp2_integer(self) -> Self {
+            let power = |n| {
+                let n = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n))
+            };
+            Self(power(self.0), power(self.1))
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Matrix products: the forward pass, the gradient of a kernel, transposes and column sums.
+//!
+//! One tile body serves both products: `acc[i][j] += a[i, k] * b[k, j]` for `k` ascending, with the
+//! strides of `a` exchanged between `x * w` and `x^T * dy`.
+
+use crate::buffer::{LANES, stride};
+use crate::lanes::Lanes;
+use crate::level::{Kernels, dispatch};
+
+/// Shape of a product: `rows x inner` times `inner x columns`. Matrices are padded by row
+/// ([`stride`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples.
+    pub rows: usize,
+    /// Inputs of the layer.
+    pub inner: usize,
+    /// Outputs of the layer.
+    pub columns: usize,
+}
+
+/// Where a chain starts.
+#[derive(Clone, Copy)]
+enum Start {
+    Zero,
+    Row(*const f32),
+    Output,
+}
+
+/// `out[i, j] = start + sum_k a[i, k] * b[k, j]`, `i < m`, `k < depth`, `j < n` (a multiple of
+/// [`LANES`], also the stride of `b` and `out`).
+#[derive(Clone, Copy)]
+struct Product {
+    m: usize,
+    depth: usize,
+    n: usize,
+    a: *const f32,
+    a_row: usize,
+    a_depth: usize,
+    b: *const f32,
+    start: Start,
+    out: *mut f32,
+}
+
+#[inline(always)]
+unsafe fn tile<V: Lanes, const R: usize, const C: usize>(p: Product, i: usize, j: usize) {
+    let mut acc = [[V::splat(0.0); C]; R];
+    match p.start {
+        Start::Zero => {}
+        Start::Row(row) => {
+            for c in 0..C {
+                let value = V::load(row.add(j + c * LANES));
+                for line in &mut acc {
+                    line[c] = value;
+                }
+            }
+        }
+        Start::Output => {
+            for (r, line) in acc.iter_mut().enumerate() {
+                for (c, value) in line.iter_mut().enumerate() {
+                    *value = V::load(p.out.add((i + r) * p.n + j + c * LANES));
+                }
+            }
+        }
+    }
+    let mut a = p.a.add(i * p.a_row);
+    let mut b = p.b.add(j);
+    for _ in 0..p.depth {
+        let mut block = [V::splat(0.0); C];
+        for (c, value) in block.iter_mut().enumerate() {
+            *value = V::load(b.add(c * LANES));
+        }
+        for (r, line) in acc.iter_mut().enumerate() {
+            let x = V::splat(*a.add(r * p.a_row));
+            for (value, w) in line.iter_mut().zip(block) {
+                *value = x.mul_add(w, *value);
+            }
+        }
+        a = a.add(p.a_depth);
+        b = b.add(p.n);
+    }
+    for (r, line) in acc.iter().enumerate() {
+        for (c, value) in line.iter().enumerate() {
+            value.store(p.out.add((i + r) * p.n + j + c * LANES));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn column_of_tiles<V: Lanes, const C: usize>(p: Product, j: usize) {
+    let mut i = 0;
+    if V::WIDE {
+        while i + 8 <= p.m {
+            tile::<V, 8, C>(p, i, j);
+            i += 8;
+        }
+    }
+    while i + 4 <= p.m {
+        tile::<V, 4, C>(p, i, j);
+        i += 4;
+    }
+    while i < p.m {
+        tile::<V, 1, C>(p, i, j);
+        i += 1;
+    }
+}
+
+#[inline(always)]
+unsafe fn product<V: Lanes>(p: Product) {
+    let mut j = 0;
+    if V::WIDE {
+        while j + 2 * LANES <= p.n {
+            column_of_tiles::<V, 2>(p, j);
+            j += 2 * LANES;
+        }
+    }
+    while j < p.n {
+        column_of_tiles::<V, 1>(p, j);
+        j += LANES;
+    }
+}
+
+#[inline(always)]
+unsafe fn sums<V: Lanes>(rows: usize, n: usize, dy: &[f32], out: &mut [f32]) {
+    for j in (0..n).step_by(LANES) {
+        let mut acc = V::load(out.as_ptr().add(j));
+        for i in 0..rows {
+            acc = acc.add(V::load(dy.as_ptr().add(i * n + j)));
+        }
+        acc.store(out.as_mut_ptr().add(j));
+    }
+}
+
+fn check(name: &str, len: usize, rows: usize, columns: usize) {
+    assert!(
+        len >= rows * stride(columns),
+        "{name} has {len} values, {rows} rows of stride {} are needed",
+        stride(columns)
+    );
+}
+
+impl Kernels {
+    /// `y = x * w + bias` (`bias` absent: zero); the chain of each output starts at the bias and
+    /// runs over the inputs.
+    ///
+    /// `x` is `rows x inner`, `w` `inner x columns`, `bias` one padded row, `y` `rows x columns`.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn affine(self, shape: Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+        check("x", x.len(), shape.rows, shape.inner);
+        check("w", w.len(), shape.inner, shape.columns);
+        check("y", y.len(), shape.rows, shape.columns);
+        if let Some(bias) = bias {
+            check("bias", bias.len(), 1, shape.columns);
+        }
+        let p = Product {
+            m: shape.rows,
+            depth: shape.inner,
+            n: stride(shape.columns),
+            a: x.as_ptr(),
+            a_row: stride(shape.inner),
+            a_depth: 1,
+            b: w.as_ptr(),
+            start: bias.map_or(Start::Zero, |bias| Start::Row(bias.as_ptr())),
+            out: y.as_mut_ptr(),
+        };
+        dispatch!(self.level(), product(p: Product));
+    }
+
+    /// `dw += x^T * dy`; the chain of each element goes on over the samples, so that micro-batches
+    /// give the bits of the whole batch.
+    ///
+    /// `x` is `rows x inner`, `dy` `rows x columns`, `dw` `inner x columns`.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn kernel_gradient(self, shape: Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        check("x", x.len(), shape.rows, shape.inner);
+        check("dy", dy.len(), shape.rows, shape.columns);
+        check("dw", dw.len(), shape.inner, shape.columns);
+        let p = Product {
+            m: shape.inner,
+            depth: shape.rows,
+            n: stride(shape.columns),
+            a: x.as_ptr(),
+            a_row: 1,
+            a_depth: stride(shape.inner),
+            b: dy.as_ptr(),
+            start: Start::Output,
+            out: dw.as_mut_ptr(),
+        };
+        dispatch!(self.level(), product(p: Product));
+    }
+
+    /// `dx = dy * w^T`, given `transposed = w^T` (`columns x inner`, see [`Kernels::transpose`]);
+    /// the chain of each element starts at zero and runs over the layer's outputs.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn input_gradient(self, shape: Shape, dy: &[f32], transposed: &[f32], dx: &mut [f32]) {
+        let swapped = Shape {
+            rows: shape.rows,
+            inner: shape.columns,
+            columns: shape.inner,
+        };
+        self.affine(swapped, dy, transposed, None, dx);
+    }
+
+    /// `out[j] += sum_i dy[i, j]`, samples ascending.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn column_sums(self, rows: usize, columns: usize, dy: &[f32], out: &mut [f32]) {
+        check("dy", dy.len(), rows, columns);
+        check("out", out.len(), 1, columns);
+        let n = stride(columns);
+        dispatch!(self.level(), sums(rows: usize, n: usize, dy: &[f32], out: &mut [f32]));
+    }
+
+    /// `out = w^T`: `w` is `rows x columns`, `out` `columns x rows`, both padded; padding of `out`
+    /// is left as it is.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn transpose(self, rows: usize, columns: usize, w: &[f32], out: &mut [f32]) {
+        check("w", w.len(), rows, columns);
+        check("out", out.len(), columns, rows);
+        let (from, to) = (stride(columns), stride(rows));
+        for i in 0..rows {
+            for j in 0..columns {
+                out[j * to + i] = w[i * from + j];
+            }
+        }
+    }
+
+    /// Copies the rows `order` of `x` (padded, `columns` columns) to `out`, one after another.
+    ///
+    /// # Panics
+    /// When a row lies outside of `x` or `out` is too short.
+    pub fn gather(self, columns: usize, x: &[f32], order: &[u32], out: &mut [f32]) {
+        let step = stride(columns);
+        check("out", out.len(), order.len(), columns);
+        for (to, &row) in out.chunks_exact_mut(step).zip(order) {
+            let from = row as usize * step;
+            to.copy_from_slice(&x[from..from + step]);
+        }
+    }
+
+    /// Asks the CPU to bring the rows `order` of `x` into its cache; changes nothing.
+    pub fn prefetch(self, columns: usize, x: &[f32], order: &[u32]) {
+        #[cfg(target_arch = "x86_64")]
+        for &row in order {
+            let step = stride(columns);
+            if let Some(row) = x.get(row as usize * step..(row as usize + 1) * step) {
+                for line in row.chunks(LANES) {
+                    // SAFETY: a prefetch of any address is allowed; this one lies in `x`.
+                    unsafe {
+                        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+                    }
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (columns, x, order);
+    }
+}
