@@ -1,0 +1,63 @@
+-- Searches, newest first, with the counts a list shows. Serves one search ($4) too.
+-- Keyset on the id, which grows with time: pages stay whole while searches are submitted.
+select
+    s.id,
+    s.name,
+    s.state,
+    s.reproducible as "reproducible!",
+    s.budget,
+    coalesce(s.resolved ->> 'description', '') as "description!",
+    coalesce(s.resolved -> 'labels', '{}') as "labels!",
+    coalesce(s.resolved -> 'objectives', '[]') as "objectives!",
+    d.file as dataset_file,
+    d.digest as dataset_digest,
+    trials.queued as "trials_queued!",
+    trials.leased as "trials_leased!",
+    trials.paused as "trials_paused!",
+    trials.completed as "trials_completed!",
+    trials.failed as "trials_failed!",
+    trials.pruned as "trials_pruned!",
+    trials.cancelled as "trials_cancelled!",
+    jobs.open as "synthesis_open!",
+    jobs.completed as "synthesis_completed!",
+    jobs.failed as "synthesis_failed!",
+    front.size as "front_size!",
+    front.best_accuracy,
+    front.smallest_lut_estimate,
+    s.created_at,
+    s.ended_at
+from searches s
+join datasets d on d.id = s.dataset_id
+cross join lateral (
+    select
+        count(*) filter (where u.state = 'queued') as queued,
+        count(*) filter (where u.state = 'leased') as leased,
+        count(*) filter (where u.state = 'paused') as paused,
+        count(*) filter (where u.state = 'completed') as completed,
+        count(*) filter (where u.state = 'failed') as failed,
+        count(*) filter (where u.state = 'pruned') as pruned,
+        count(*) filter (where u.state = 'cancelled') as cancelled
+    from units u
+    where u.search_id = s.id and u.kind = 'trial'
+) trials
+cross join lateral (
+    select
+        count(*) filter (where u.state in ('queued', 'leased')) as open,
+        count(*) filter (where u.state = 'completed') as completed,
+        count(*) filter (where u.state = 'failed') as failed
+    from units u
+    where u.search_id = s.id and u.kind = 'synthesis'
+) jobs
+cross join lateral (
+    select
+        count(*) as size,
+        max((c.scores ->> 'accuracy_validation')::float8) as best_accuracy,
+        min((c.scores -> 'costs' ->> 'lut_estimate')::float8) as smallest_lut_estimate
+    from scores c
+    where c.search_id = s.id and c.on_front
+) front
+where ($1::text is null or s.state = $1)
+  and ($2::uuid is null or s.id < $2)
+  and ($4::uuid is null or s.id = $4)
+order by s.id desc
+limit $3

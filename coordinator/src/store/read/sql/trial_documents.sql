@@ -1,0 +1,16 @@
+-- What a trial's own page shows beside its row: the candidate, where it came from, and its search.
+select
+    t.candidate as "candidate!",
+    t.candidate_digest,
+    t.point_digest,
+    t.repeat,
+    t.seed,
+    t.tier0 as "tier0?",
+    s.name as search_name,
+    s.state as search_state,
+    s.resolved -> 'objectives' as "objectives?",
+    s.resolved -> 'training' as "training?",
+    s.resolved -> 'device' as "device?"
+from trials t
+join searches s on s.id = t.search_id
+where t.id = $1
