@@ -1,6 +1,12 @@
 //! Integer codes of quantized values, and the exact definition on integers.
+//!
+//! The rule this module keeps: `code_of` works on integers alone (128 bits) and gives the code of
+//! what [`Quantizer::quantize`] gives for the same real number.
 
-use crate::{Quantizer, Role};
+use crate::arguments::power_of_two;
+use crate::po2::{Exact, Exponents};
+use crate::scale::Automatic;
+use crate::{Alpha, Quantizer, Role};
 
 /// Why a quantizer has no exact integer form in a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,33 +40,230 @@ pub struct Codes {
     pub fraction: Vec<i32>,
 }
 
-/// A monotone quantizer on integers: `codes[number of thresholds <= x]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepFunction {
-    /// Ascending.
-    pub thresholds: Vec<i64>,
-    /// One more than there are thresholds.
-    pub codes: Vec<i64>,
+/// Significant bits of a code that f32 holds.
+const F32_BITS: u32 = 24;
+
+impl Role {
+    /// The word for it in messages and places.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Kernel => "kernel",
+            Self::Bias => "bias",
+            Self::Activation => "activation",
+        }
+    }
 }
 
 impl Quantizer {
+    /// Whether this quantizer has an exact integer form in a role.
+    ///
+    /// # Errors
+    /// [`NotExact`] for the float references, `qnoise_factor` below 1, scales that are not powers of
+    /// two, automatic scales outside kernels and biases, grids of more than 32 bits, codes of more
+    /// than 24 significant bits, and activations of more than 4096 steps on no uniform grid.
+    pub fn check_exact(&self, role: Role) -> Result<(), NotExact> {
+        if self.alpha() == Some(Alpha::AutoPo2) && matches!(role, Role::Kernel | Role::Bias) {
+            if let Self::QuantizedBits(q) = self
+                && q.bits > F32_BITS
+            {
+                return Err(self.refuse(role, too_many_bits()));
+            }
+            return Ok(());
+        }
+        let grid = self.grid(role)?;
+        let levels = grid.hi - grid.lo;
+        if role == Role::Activation && !self.is_uniform() && !self.is_sparse() && levels >= 4096 {
+            return Err(self.refuse(
+                role,
+                format!(
+                    "its {levels} steps are on no uniform grid; accepted are at most 4096 \
+                     (12 bits)"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether an activation is `clamp(round_half_even(x * 2^fraction), lo, hi)` on its own grid.
+    pub fn is_uniform(&self) -> bool {
+        match self {
+            Self::QuantizedBits(q) => q.unsigned_bits() > 0 && q.alpha.exponent() == Some(0),
+            Self::QuantizedRelu(q) => !q.use_sigmoid && q.negative_slope == 0.0,
+            _ => false,
+        }
+    }
+
+    /// Whether it has far fewer levels than its grid has codes.
+    fn is_sparse(&self) -> bool {
+        matches!(self, Self::QuantizedPo2(_) | Self::QuantizedReluPo2(_))
+    }
+
+    pub(crate) fn refuse(&self, role: Role, reason: impl Into<String>) -> NotExact {
+        NotExact {
+            quantizer: self.to_string(),
+            role: role.name(),
+            reason: reason.into(),
+        }
+    }
+
     /// The grid of this quantizer in a role that has one scale for the whole tensor.
     ///
     /// # Errors
     /// [`NotExact`] for float, for scales that are not powers of two or are found per tensor at run
     /// time, and for grids that need more than 32 bits.
     pub fn grid(&self, role: Role) -> Result<Grid, NotExact> {
-        let _ = role;
-        unimplemented!()
+        self.fixed_grid()
+            .map_err(|reason| self.refuse(role, reason))
+    }
+
+    fn fixed_grid(&self) -> Result<Grid, String> {
+        if let Some(factor) = self.noise() {
+            return Err(format!(
+                "qnoise_factor is {factor:?}, which blends unquantized values in; accepted is 1"
+            ));
+        }
+        let scale = match self.alpha() {
+            None | Some(Alpha::None) => 0,
+            Some(Alpha::Constant(a)) => power_of_two(a).ok_or_else(|| {
+                format!("its scale {a:?} is not a power of two; accepted are powers of two")
+            })?,
+            Some(Alpha::Auto) => {
+                return Err(
+                    "its scale 'auto' is any real number; accepted are powers of two and, \
+                            for kernels and biases, 'auto_po2'"
+                        .into(),
+                );
+            }
+            Some(Alpha::AutoPo2) => {
+                return Err(
+                    "its scale 'auto_po2' is found from the tensor at run time; accepted \
+                            here are fixed powers of two"
+                        .into(),
+                );
+            }
+        };
+        let grid = match self {
+            Self::Float | Self::Relu => {
+                return Err("it is a float reference; accepted are the quantized families".into());
+            }
+            Self::QuantizedBits(q) => {
+                let (lo, hi) = q.code_range();
+                Grid {
+                    fraction: q.code_fraction() - scale,
+                    lo,
+                    hi,
+                }
+            }
+            Self::QuantizedRelu(q) => {
+                let fraction = q.code_fraction();
+                let levels = 1i64 << q.unsigned_bits();
+                let below = f64::from(q.negative_slope) * levels as f64;
+                if below.fract() != 0.0 {
+                    return Err(format!(
+                        "its negative values end within one step; accepted are slopes of at least \
+                         2^-{}",
+                        q.unsigned_bits()
+                    ));
+                }
+                let hi = match q.cut().map(|cut| f64::from(cut) * 2f64.powi(fraction)) {
+                    None => levels - 1,
+                    Some(cut) if cut >= levels as f64 => levels - 1,
+                    Some(cut) if cut.fract() == 0.0 => (levels - 1).min(cut as i64),
+                    Some(_) => {
+                        return Err(
+                            "its relu_upper_bound is not a multiple of its step; accepted \
+                                    are multiples"
+                                .into(),
+                        );
+                    }
+                };
+                Grid {
+                    fraction,
+                    lo: -(below as i64),
+                    hi,
+                }
+            }
+            Self::Binary(q) | Self::StochasticBinary(q) => Grid {
+                fraction: -scale,
+                lo: if q.use_01 { 0 } else { -1 },
+                hi: 1,
+            },
+            Self::Ternary(_) => Grid {
+                fraction: -scale,
+                lo: -1,
+                hi: 1,
+            },
+            Self::QuantizedPo2(q) => {
+                let e = Exponents::of_po2(q);
+                let hi = po2_code(e.highest(), e.lowest())?;
+                Grid {
+                    fraction: -e.lowest(),
+                    lo: -hi,
+                    hi,
+                }
+            }
+            Self::QuantizedReluPo2(q) => {
+                let e = Exponents::of_relu_po2(q);
+                let hi = po2_code(e.highest(), e.lowest())?;
+                let smallest = po2_code(e.min, e.lowest())?;
+                let lo = if q.negative_slope == 0.0 {
+                    smallest.min(1)
+                } else {
+                    -hi
+                };
+                Grid {
+                    fraction: -e.lowest(),
+                    lo,
+                    hi,
+                }
+            }
+        };
+        // A power of two has one significant bit, however far to the left it stands.
+        let dense = !self.is_sparse();
+        if dense && grid.hi.max(-grid.lo) > 1 << F32_BITS {
+            return Err(too_many_bits());
+        }
+        Ok(grid)
     }
 
     /// Integer codes of `x` (row-major, `columns` channels in the last axis).
     ///
     /// # Errors
-    /// [`NotExact`] as for [`Quantizer::grid`]; a kernel may have a power-of-two scale per column.
+    /// [`NotExact`] as for [`Quantizer::check_exact`], and for values that are not finite; a kernel
+    /// or a bias may have a power-of-two scale per column.
     pub fn codes(&self, role: Role, x: &[f32], columns: usize) -> Result<Codes, NotExact> {
-        let _ = (role, x, columns);
-        unimplemented!()
+        self.check_exact(role)?;
+        if let Some(at) = x.iter().position(|v| !v.is_finite()) {
+            return Err(self.refuse(role, format!("value {at} is {}, not a number", x[at])));
+        }
+        let mut y = vec![0f32; x.len()];
+        let scales = self.quantize(x, columns.max(1), &mut y);
+        let fraction: Vec<i32> = if Automatic::of(self).is_some() {
+            scales
+                .iter()
+                .map(|s| self.column_fraction(role, *s))
+                .collect::<Result<_, _>>()?
+        } else {
+            vec![self.grid(role)?.fraction]
+        };
+        let codes = y
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (f64::from(*v) * 2f64.powi(fraction[i % fraction.len()])) as i64)
+            .collect();
+        Ok(Codes { codes, fraction })
+    }
+
+    /// Fraction bits of a column with a reported automatic scale.
+    fn column_fraction(&self, role: Role, scale: f32) -> Result<i32, NotExact> {
+        let exponent = power_of_two(scale)
+            .ok_or_else(|| self.refuse(role, format!("its scale came out as {scale}")))?;
+        Ok(match self {
+            // The reported scale holds 2^(bits - 1), and 2^integer is left out.
+            Self::QuantizedBits(q) => q.bits as i32 - 1 - q.integer - exponent,
+            _ => -exponent,
+        })
     }
 
     /// The code, on this quantizer's activation grid, of the real number `numerator * 2^-fraction`.
@@ -68,16 +271,101 @@ impl Quantizer {
     /// # Errors
     /// [`NotExact`] as for [`Quantizer::grid`].
     pub fn code_of(&self, numerator: i64, fraction: i32) -> Result<i64, NotExact> {
-        let _ = (numerator, fraction);
-        unimplemented!()
+        let grid = self.grid(Role::Activation)?;
+        Ok(self.code_on(grid, numerator, fraction))
     }
 
-    /// This quantizer as a step function of integers read with `fraction`, over `lo..=hi`.
-    ///
-    /// # Errors
-    /// [`NotExact`] as for [`Quantizer::grid`], and for more than 4096 levels.
-    pub fn step_function(&self, fraction: i32, lo: i64, hi: i64) -> Result<StepFunction, NotExact> {
-        let _ = (fraction, lo, hi);
-        unimplemented!()
+    /// [`Quantizer::code_of`] with the grid at hand.
+    pub(crate) fn code_on(&self, grid: Grid, numerator: i64, fraction: i32) -> i64 {
+        let magnitude = Exact {
+            mantissa: numerator.unsigned_abs(),
+            exponent: -fraction,
+        };
+        let x = i128::from(numerator);
+        let clamp = |code: i128| code.clamp(i128::from(grid.lo), i128::from(grid.hi)) as i64;
+        match self {
+            Self::Float | Self::Relu => unreachable!("the references have no grid"),
+            Self::QuantizedBits(q) if q.unsigned_bits() > 0 => {
+                clamp(shift_half_even(x, q.code_fraction() - fraction, 0))
+            }
+            Self::QuantizedRelu(q) => {
+                let shift = q.code_fraction() - fraction;
+                if q.use_sigmoid {
+                    let parity = i128::from(q.unsigned_bits() == 1);
+                    let half = shift_half_even(x, shift - 1, parity);
+                    clamp(2 * half)
+                } else if numerator < 0 && q.negative_slope != 0.0 {
+                    let slope = power_of_two(q.negative_slope).unwrap_or(0);
+                    clamp(shift_half_even(x, shift + slope, 0))
+                } else {
+                    clamp(shift_half_even(x.max(0), shift, 0))
+                }
+            }
+            Self::QuantizedBits(_) | Self::Binary(_) | Self::StochasticBinary(_) => {
+                if numerator >= 0 { grid.hi } else { grid.lo }
+            }
+            Self::Ternary(q) => {
+                let threshold = Exact::of(f64::from(q.fixed_threshold()));
+                if magnitude.below(threshold) {
+                    0
+                } else {
+                    numerator.signum()
+                }
+            }
+            Self::QuantizedPo2(q) => {
+                let code = 1i64 << (Exponents::of_po2(q).round(magnitude) + grid.fraction);
+                if numerator < 0 { -code } else { code }
+            }
+            Self::QuantizedReluPo2(q) => {
+                let exponents = Exponents::of_relu_po2(q);
+                let code = |e: i32| 1i64 << (e + grid.fraction);
+                if numerator >= 0 {
+                    code(exponents.round(magnitude))
+                } else if let Some(slope) = power_of_two(q.negative_slope) {
+                    let exponent = magnitude.exponent + slope;
+                    -code(exponents.round(Exact {
+                        exponent,
+                        ..magnitude
+                    }))
+                } else {
+                    code(exponents.min)
+                }
+            }
+        }
+    }
+}
+
+fn too_many_bits() -> String {
+    format!("its codes have more than the {F32_BITS} significant bits of f32; accepted are fewer")
+}
+
+/// `2^(exponent - lowest)`, within 32 bits.
+fn po2_code(exponent: i32, lowest: i32) -> Result<i64, String> {
+    let shift = exponent - lowest;
+    if (0..=30).contains(&shift) {
+        Ok(1 << shift)
+    } else {
+        Err(format!(
+            "its exponents span {} bits; accepted are grids of at most 32 bits (fewer bits, or a \
+             smaller max_value)",
+            shift + 2
+        ))
+    }
+}
+
+/// `round(x * 2^shift)`, halfway to even (to odd with `parity` 1); results that pass 2^96 are only
+/// known to be huge.
+fn shift_half_even(x: i128, shift: i32, parity: i128) -> i128 {
+    if shift >= 0 {
+        x << shift.min(62)
+    } else if shift < -126 {
+        0
+    } else {
+        let down = -shift;
+        let floor = x >> down;
+        let rest = x - (floor << down);
+        let half = 1i128 << (down - 1);
+        let up = rest > half || (rest == half && (floor & 1) != parity);
+        floor + i128::from(up)
     }
 }
