@@ -1,1 +1,2 @@
-//! (being written)
+//! Hardware.
+pub mod costs;

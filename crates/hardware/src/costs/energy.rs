@@ -1,0 +1,253 @@
+//! Energy of one inference in pJ, in three modes.
+//!
+//! 45 nm figures (Horowitz, ISSCC 2014) as `QTools` fits them; the method is Coelho et al., Nature
+//! Machine Intelligence 3, 675 (2021), "energy" paragraphs and table. A layer costs its operations
+//! times (product + accumulator addition) plus moving its tensors once. The authors' own caveat
+//! holds: valid to rank designs, not as watts.
+
+use super::{
+    DataType, FloatFormat, LayerDescription, LayerTypes, Memory, NetworkDescription, layer_types,
+    memory::access_pj,
+};
+use serde::{Deserialize, Serialize};
+
+/// Whose rules count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EnergyMode {
+    /// The paper's figures: accumulators one bit wider, `stochastic_*` weights counted wrong,
+    /// `BatchNorm` left out of the total.
+    #[serde(rename = "qtools-0.8")]
+    Qtools08,
+    /// The original's last release: `BatchNorm` still left out.
+    #[serde(rename = "qtools-0.9")]
+    Qtools09,
+    /// `BatchNorm` counted, a memory model that never falls with size, logits instead of a softmax,
+    /// nothing rounded.
+    #[serde(rename = "corrected")]
+    Corrected,
+}
+
+/// Settings of the energy model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EnergySettings {
+    /// Whose rules count.
+    pub mode: EnergyMode,
+    /// Where kernels and biases live.
+    pub parameters: Memory,
+    /// Where activations live.
+    pub activations: Memory,
+    /// Smallest SRAM, in bits.
+    pub min_sram_bits: u64,
+    /// Whether the network's input and output come from and go to DRAM (else SRAM).
+    pub io_on_dram: bool,
+    /// What stands where a layer has no quantizer.
+    pub unquantized: FloatFormat,
+}
+
+impl EnergySettings {
+    /// The paper's setting: parameters and activations in the circuit, input and output through a
+    /// 16 MB SRAM, fp16 where nothing is quantized.
+    pub fn in_circuit(mode: EnergyMode) -> Self {
+        Self {
+            mode,
+            parameters: Memory::Fixed,
+            activations: Memory::Fixed,
+            min_sram_bits: 16 * 8 * 1024 * 1024,
+            io_on_dram: false,
+            unquantized: FloatFormat::Half,
+        }
+    }
+}
+
+/// Energy of one layer in pJ. In the `qtools` modes each entry is rounded to two decimals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerEnergy {
+    /// Name of the layer.
+    pub name: String,
+    /// Reading its inputs.
+    pub inputs: f64,
+    /// Writing its outputs.
+    pub outputs: f64,
+    /// Reading its parameters.
+    pub parameters: f64,
+    /// Its arithmetic.
+    pub operations: f64,
+    /// The part that its class counts towards the total.
+    pub counted: f64,
+}
+
+/// Energy of a network in pJ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Energy {
+    /// Layers, first to last.
+    pub layers: Vec<LayerEnergy>,
+    /// The counted parts; truncated to an integer in the `qtools` modes.
+    pub total_pj: f64,
+    /// Every entry of every layer, counted or not (`QTools`' `total_cost`), truncated likewise.
+    pub total_cost_pj: f64,
+}
+
+/// Fixed-point addition of `bits`, in pJ: 8 bits 0.025, 32 bits 0.1.
+pub(crate) fn add(bits: f64) -> f64 {
+    0.003_125 * bits
+}
+
+/// Fixed-point multiplication of `bits x bits`, in pJ: 8 bits 0.2, 32 bits 3.1.
+pub(crate) fn multiply(bits: f64) -> f64 {
+    0.002_994_791_667 * bits.powi(2) + 0.001_041_666_667 * bits
+}
+
+/// Floating-point multiplication, in pJ.
+pub(crate) fn float_multiply(bits: u32) -> f64 {
+    if bits <= 16 { 1.1 } else { 3.7 }
+}
+
+fn accumulate(accumulator: DataType) -> f64 {
+    match (accumulator.is_float(), accumulator.bits) {
+        (false, bits) => add(f64::from(bits)),
+        (true, ..=16) => 0.4,
+        (true, _) => 0.9,
+    }
+}
+
+impl Energy {
+    /// The energy of one inference.
+    pub fn of(network: &NetworkDescription, settings: &EnergySettings) -> Self {
+        let corrected = settings.mode == EnergyMode::Corrected;
+        let types = layer_types(network, settings.mode, settings.unquantized);
+        let chosen: Vec<_> = network
+            .layers
+            .iter()
+            .zip(&types)
+            .filter(|(layer, _)| !(corrected && matches!(layer, LayerDescription::Softmax { .. })))
+            .collect();
+        let mut values_in = network.inputs;
+        let last = chosen.len().saturating_sub(1);
+        let layers: Vec<LayerEnergy> = chosen
+            .iter()
+            .enumerate()
+            .map(|(index, (layer, types))| {
+                let entry = one_layer(layer, types, values_in, index == 0, index == last, settings);
+                values_in = layer.outputs();
+                entry
+            })
+            .collect();
+        let everything = |l: &LayerEnergy| l.inputs + l.outputs + l.parameters + l.operations;
+        let (total_pj, total_cost_pj) = if corrected {
+            (
+                layers.iter().map(|l| l.counted).sum(),
+                layers.iter().map(everything).sum(),
+            )
+        } else {
+            (
+                truncated_sum(layers.iter().map(|l| l.counted)),
+                truncated_sum(layers.iter().map(everything)),
+            )
+        };
+        Self {
+            layers,
+            total_pj,
+            total_cost_pj,
+        }
+    }
+}
+
+/// The sum of amounts of two decimals, without its decimals. Counted in hundredths: a sum of binary
+/// fractions would fall just below the integer it stands for.
+fn truncated_sum(amounts: impl Iterator<Item = f64>) -> f64 {
+    let hundredths: i64 = amounts.map(|pj| (pj * 100.0).round() as i64).sum();
+    (hundredths / 100) as f64
+}
+
+fn one_layer(
+    layer: &LayerDescription,
+    types: &LayerTypes,
+    values_in: usize,
+    first: bool,
+    last: bool,
+    settings: &EnergySettings,
+) -> LayerEnergy {
+    let corrected = settings.mode == EnergyMode::Corrected;
+    let at_port = if settings.io_on_dram {
+        Memory::Dram
+    } else {
+        Memory::Sram
+    };
+    let access = |memory, bits: u64| {
+        let pj = access_pj(
+            memory,
+            bits,
+            settings.min_sram_bits,
+            settings.io_on_dram,
+            corrected,
+        );
+        rounded(pj, corrected)
+    };
+    let inputs = access(
+        if first { at_port } else { settings.activations },
+        values_in as u64 * u64::from(types.input.bits),
+    );
+    let outputs = access(
+        if last { at_port } else { settings.activations },
+        layer.outputs() as u64 * u64::from(types.output.bits),
+    );
+    let units = layer.outputs() as u64;
+    let bias_bits = types.bias.map_or(0, |bias| units * u64::from(bias.bits));
+    let weight_bits = types
+        .weight
+        .map_or(0, |weight| types.operations * u64::from(weight.bits));
+    let parameters = rounded(
+        [weight_bits, bias_bits]
+            .map(|bits| {
+                access_pj(
+                    settings.parameters,
+                    bits,
+                    settings.min_sram_bits,
+                    settings.io_on_dram,
+                    corrected,
+                )
+            })
+            .iter()
+            .sum(),
+        corrected,
+    );
+    let each = match (layer, types.multiplier, types.accumulator) {
+        // The original divides and multiplies in floats, whatever the quantizers are.
+        (LayerDescription::BatchNorm { .. }, Some(product), Some(sum)) => {
+            if corrected && !sum.is_float() {
+                product.energy_pj + accumulate(sum)
+            } else {
+                2.0 * float_multiply(settings.unquantized.bits())
+            }
+        }
+        (_, Some(product), Some(sum)) => product.energy_pj + accumulate(sum),
+        _ => 0.0,
+    };
+    let operations = rounded(types.operations as f64 * each, corrected);
+    let mut counted = match layer {
+        LayerDescription::Dense { .. } => inputs + parameters + operations,
+        LayerDescription::BatchNorm { .. } if corrected => inputs + parameters + operations,
+        LayerDescription::BatchNorm { .. } => parameters,
+        LayerDescription::Activation { .. } | LayerDescription::Softmax { .. } => outputs,
+    };
+    // Without a softmax, the logits of the last dense layer are what the network writes.
+    if corrected && last && !matches!(layer, LayerDescription::Activation { .. }) {
+        counted += outputs;
+    }
+    LayerEnergy {
+        name: layer.name().to_owned(),
+        inputs,
+        outputs,
+        parameters,
+        operations,
+        counted,
+    }
+}
+
+/// Two decimals, correctly rounded from the exact binary value as the original prints them.
+fn rounded(pj: f64, corrected: bool) -> f64 {
+    if corrected {
+        return pj;
+    }
+    format!("{pj:.2}").parse().unwrap_or(pj)
+}
