@@ -1,1 +1,29 @@
-//! (being written)
+//! The search file, the space it opens, samplers, the front and the states of a search's work.
+//!
+//! A [`SearchFile`](file::SearchFile) is what a user writes; [`file::read`] turns it into a
+//! [`Search`], in which every default is written out and every quantizer is parsed. Everything else
+//! here is a pure function of a `Search`: [`propose`](sampler::propose) names the next trial,
+//! [`scores`] reads objectives, [`front`] keeps the trials that no other dominates,
+//! [`synthesis_policy`] says which of them are owed a circuit, and [`life`] holds the state machines
+//! that the coordinator's store obeys.
+//!
+//! The rule this crate keeps (promise P2): no clock, no entropy, no order of arrival. The same
+//! search gives the same trials, whoever asks and how often.
+
+mod digest;
+pub mod file;
+pub mod front;
+pub mod hypervolume;
+pub mod life;
+pub mod metric;
+pub mod sampler;
+pub mod scores;
+pub mod search;
+pub mod space;
+pub mod synthesis_policy;
+
+pub use metric::{Goal, Metric};
+pub use sampler::{propose, trial_seed, History, Outcome, PastTrial, Proposal, Proposed};
+pub use scores::{Objectives, Standing, TrialScores};
+pub use search::Search;
+pub use space::{Parameter, Point, Space, Variable};

@@ -1,0 +1,120 @@
+//! From a well-formed file to a [`Search`]: names followed, defaults written out, quantizers checked.
+
+mod network;
+mod pools;
+mod seeds;
+mod settings;
+mod space;
+
+use super::fault::Fault;
+use super::pointer::Pointer;
+use super::types::{DatasetSpec, SearchFile};
+use crate::search::{DatasetUse, Search, Split};
+
+/// What resolving needs to know of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetInfo {
+    /// Number of features.
+    pub inputs: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Digest of the registered file.
+    pub digest: String,
+}
+
+impl DatasetInfo {
+    /// What the file's own model says of the data, to check a file without its data set.
+    pub fn of_model(file: &SearchFile) -> Self {
+        let mlp = file.model.mlp.as_deref().unwrap_or_default();
+        let inputs = file.model.inputs.as_ref().and_then(|inputs| inputs.features);
+        let layers = file.model.layers.as_deref().unwrap_or_default();
+        let last_dense = layers.iter().rev().find_map(|layer| layer.dense);
+        Self {
+            inputs: inputs.or(mlp.first().copied()).unwrap_or(1) as usize,
+            classes: last_dense.or(mlp.last().copied()).unwrap_or(1) as usize,
+            digest: String::new(),
+        }
+    }
+}
+
+/// Resolves `file` for the data set `dataset`.
+///
+/// # Errors
+/// Every fault of meaning: names of no layer, pool or metric, quantizers that cannot be scored
+/// exactly where they may stand, sizes that do not fit the data, settings that exclude each other.
+pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let split = split(file, &mut faults);
+    let objectives = settings::objectives(file, &mut faults);
+    let reference_point = settings::reference_point(file, &objectives, &mut faults);
+    settings::constraints(file, &mut faults);
+    let sampler = settings::sampler(file, &mut faults);
+    let device = settings::device(file, &mut faults);
+    let synthesis = settings::synthesis(file, &mut faults);
+    let network = network::network(file, dataset, &mut faults);
+    let pools = pools::Pools::new(file);
+    let input = network::input_quantizer(file, &pools, &mut faults);
+    let choices = network.zip(input).and_then(|(network, input)| {
+        let space = space::space(file, &network, &pools, input, &mut faults)?;
+        let seed_trials = seeds::seed_trials(file, &network, input, &mut faults);
+        Some((network, space, seed_trials))
+    });
+    let Some((network, space, seed_trials)) = choices.filter(|_| faults.is_empty()) else {
+        return Err(faults);
+    };
+    Ok(Search {
+        name: file.name.clone(),
+        description: file.description.clone(),
+        labels: file.labels.clone(),
+        dataset: DatasetUse {
+            name: dataset_name(&file.dataset).to_owned(),
+            digest: dataset.digest.clone(),
+            split,
+        },
+        network,
+        space,
+        seed_trials,
+        training: settings::training(file),
+        device,
+        objectives,
+        constraints: file.constraints.clone(),
+        reference_point,
+        sampler,
+        budget: settings::budget(file),
+        order: file.order,
+        synthesis,
+        seed: file.seed,
+    })
+}
+
+fn dataset_name(dataset: &DatasetSpec) -> &str {
+    match dataset {
+        DatasetSpec::Name(name) => name,
+        DatasetSpec::Full(full) => &full.name,
+    }
+}
+
+fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
+    let given = match &file.dataset {
+        DatasetSpec::Name(_) => None,
+        DatasetSpec::Full(full) => full.split,
+    };
+    let split = given.unwrap_or(Split {
+        train: 0.8,
+        validation: 0.1,
+        test: 0.1,
+        seed: 0,
+    });
+    let at = Pointer::root().at("dataset").at("split");
+    let sum = split.train + split.validation + split.test;
+    if (sum - 1.0).abs() > 1e-9 {
+        let detail = format!("train, validation and test sum to {sum}, not to 1");
+        faults.push(Fault::new(&at, detail));
+    }
+    for (key, share) in [("train", split.train), ("validation", split.validation)] {
+        if share <= 0.0 {
+            faults.push(Fault::new(&at.at(key), format!("{share} leaves no rows; above 0")));
+        }
+    }
+    split
+}

@@ -1,0 +1,169 @@
+//! The scores a search may aim at or be limited by, and which way is better.
+
+use crate::scores::TrialScores;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A score that a search can optimise, constrain or sort by.
+///
+/// Accuracy and AUC are those of the validation split. There is no metric of the test split: what
+/// chooses must not see it (promise P5).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of validation rows whose class is right, 0 to 1.
+    Accuracy,
+    /// Mean over the classes of the area under the one-against-rest ROC curve, 0 to 1.
+    Auc,
+    /// Stored bits of parameters and activations.
+    Bits,
+    /// Stored bits of kernels and biases.
+    BitsParameters,
+    /// Stored bits of activations.
+    BitsActivations,
+    /// Energy of one inference in pJ, 45 nm, corrected mode.
+    EnergyPj,
+    /// Energy of one inference in pJ as `QTools` 0.8 counts it.
+    #[serde(rename = "energy_qtools_0_8_pj")]
+    EnergyQtools08Pj,
+    /// Energy of one inference in pJ as `QTools` 0.9 counts it.
+    #[serde(rename = "energy_qtools_0_9_pj")]
+    EnergyQtools09Pj,
+    /// Effective bit operations of the trained weights.
+    Ebops,
+    /// Estimated six-input look-up tables.
+    LutEstimate,
+    /// Estimated flip-flops.
+    FfEstimate,
+    /// Estimated DSP blocks.
+    DspEstimate,
+    /// Estimated LUT + 55 per DSP block.
+    LutEquivalent,
+    /// Pipeline depth in clock cycles.
+    Cycles,
+    /// Estimated latency in ns at the device's clock.
+    LatencyNs,
+}
+
+/// Which way a metric is better.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// More is better.
+    Maximize,
+    /// Less is better.
+    Minimize,
+}
+
+impl Metric {
+    /// Every metric, in the order of the reference.
+    pub const ALL: [Self; 15] = [
+        Self::Accuracy,
+        Self::Auc,
+        Self::Bits,
+        Self::BitsParameters,
+        Self::BitsActivations,
+        Self::EnergyPj,
+        Self::EnergyQtools08Pj,
+        Self::EnergyQtools09Pj,
+        Self::Ebops,
+        Self::LutEstimate,
+        Self::FfEstimate,
+        Self::DspEstimate,
+        Self::LutEquivalent,
+        Self::Cycles,
+        Self::LatencyNs,
+    ];
+
+    /// The metric's name in search files, columns and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Auc => "auc",
+            Self::Bits => "bits",
+            Self::BitsParameters => "bits_parameters",
+            Self::BitsActivations => "bits_activations",
+            Self::EnergyPj => "energy_pj",
+            Self::EnergyQtools08Pj => "energy_qtools_0_8_pj",
+            Self::EnergyQtools09Pj => "energy_qtools_0_9_pj",
+            Self::Ebops => "ebops",
+            Self::LutEstimate => "lut_estimate",
+            Self::FfEstimate => "ff_estimate",
+            Self::DspEstimate => "dsp_estimate",
+            Self::LutEquivalent => "lut_equivalent",
+            Self::Cycles => "cycles",
+            Self::LatencyNs => "latency_ns",
+        }
+    }
+
+    /// Which way is better.
+    pub fn goal(self) -> Goal {
+        if self.is_cost() {
+            Goal::Minimize
+        } else {
+            Goal::Maximize
+        }
+    }
+
+    /// Whether this is a hardware cost; the others measure how well the network classifies.
+    pub fn is_cost(self) -> bool {
+        !matches!(self, Self::Accuracy | Self::Auc)
+    }
+
+    /// This metric's value, if the trial has it. A float reference has no costs.
+    ///
+    /// A value that is not finite counts as absent, so that comparisons are total.
+    pub fn read(self, scores: &TrialScores) -> Option<f64> {
+        let cost = |value: fn(&bitfront_hardware::Costs) -> f64| scores.costs.as_ref().map(value);
+        let value = match self {
+            Self::Accuracy => Some(scores.accuracy_validation),
+            Self::Auc => scores.auc_validation.as_ref().and_then(|per_class| {
+                let classes = per_class.len() as f64;
+                (classes > 0.0).then(|| per_class.iter().sum::<f64>() / classes)
+            }),
+            Self::Bits => cost(|costs| costs.bits as f64),
+            Self::BitsParameters => cost(|costs| costs.bits_parameters as f64),
+            Self::BitsActivations => cost(|costs| costs.bits_activations as f64),
+            Self::EnergyPj => cost(|costs| costs.energy_pj),
+            Self::EnergyQtools08Pj => cost(|costs| costs.energy_qtools_0_8_pj),
+            Self::EnergyQtools09Pj => cost(|costs| costs.energy_qtools_0_9_pj),
+            Self::Ebops => cost(|costs| costs.ebops),
+            Self::LutEstimate => cost(|costs| costs.lut_estimate as f64),
+            Self::FfEstimate => cost(|costs| costs.ff_estimate as f64),
+            Self::DspEstimate => cost(|costs| costs.dsp_estimate as f64),
+            Self::LutEquivalent => cost(|costs| costs.lut_equivalent as f64),
+            Self::Cycles => cost(|costs| f64::from(costs.cycles)),
+            Self::LatencyNs => cost(|costs| costs.latency_ns),
+        };
+        value.filter(|value| value.is_finite())
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metric;
+
+    #[test]
+    fn names_are_the_serde_names_and_unlike_each_other() {
+        let mut names = Vec::new();
+        for metric in Metric::ALL {
+            let json = serde_json::to_value(metric).expect("a metric serialises");
+            assert_eq!(json, metric.name());
+            names.push(metric.name());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Metric::ALL.len());
+    }
+}

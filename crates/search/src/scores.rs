@@ -1,0 +1,134 @@
+//! What is measured on a candidate, and how a search reads it.
+
+use crate::search::{Constraint, Search};
+use crate::Goal;
+use bitfront_hardware::Costs;
+use serde::{Deserialize, Serialize};
+
+/// Everything measured on one trained candidate before synthesis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialScores {
+    /// Share of validation rows classified right, 0 to 1, from integer inference (P1).
+    pub accuracy_validation: f64,
+    /// The same on the test split: shown, never used to choose (P5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_test: Option<f64>,
+    /// One-against-rest AUC of each class on the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc_validation: Option<Vec<f64>>,
+    /// One-against-rest AUC of each class on the test split: shown, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc_test: Option<Vec<f64>>,
+    /// Hardware costs; absent for a float reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+}
+
+/// Objective values turned so that less is better in each; all finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objectives(Vec<f64>);
+
+impl Objectives {
+    /// Objectives from values of which less is better.
+    ///
+    /// `None` if a value is not finite.
+    pub fn minimised(values: Vec<f64>) -> Option<Self> {
+        values
+            .iter()
+            .all(|value| value.is_finite())
+            .then_some(Self(values))
+    }
+
+    /// The values, less is better, in the search's order of objectives.
+    pub fn values(&self) -> &[f64] {
+        &self.0
+    }
+}
+
+/// Where a trial stands in its search.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// Has every objective and meets every constraint: may join the front.
+    Feasible(Objectives),
+    /// Has every objective and breaks a constraint: kept and shown, never in the front.
+    Infeasible {
+        /// Objective values.
+        objectives: Objectives,
+        /// Sum over the broken constraints of the excess relative to the bound (absolute where the
+        /// bound is 0); above 0.
+        violation: f64,
+    },
+    /// Lacks an objective or a constrained metric (a float reference has no costs).
+    Unscored,
+}
+
+impl Search {
+    /// The objective values of a trial in natural units, in the search's order.
+    pub fn objective_values(&self, scores: &TrialScores) -> Option<Vec<f64>> {
+        self.objectives
+            .iter()
+            .map(|objective| objective.metric.read(scores))
+            .collect()
+    }
+
+    /// The objective values of a trial, turned so that less is better.
+    pub fn objectives_of(&self, scores: &TrialScores) -> Option<Objectives> {
+        let values = self.objective_values(scores)?;
+        Objectives::minimised(self.turned(&values))
+    }
+
+    /// Values in natural units, in the search's order of objectives, turned so that less is better.
+    pub(crate) fn turned(&self, values: &[f64]) -> Vec<f64> {
+        self.objectives
+            .iter()
+            .zip(values)
+            .map(|(objective, value)| match objective.goal {
+                Goal::Maximize => -value,
+                Goal::Minimize => *value,
+            })
+            .collect()
+    }
+
+    /// Where a trial with these scores stands.
+    pub fn standing(&self, scores: &TrialScores) -> Standing {
+        let Some(objectives) = self.objectives_of(scores) else {
+            return Standing::Unscored;
+        };
+        let mut violation = 0.0;
+        for constraint in &self.constraints {
+            match constraint.violation(scores) {
+                Some(excess) => violation += excess,
+                None => return Standing::Unscored,
+            }
+        }
+        if violation > 0.0 {
+            Standing::Infeasible {
+                objectives,
+                violation,
+            }
+        } else {
+            Standing::Feasible(objectives)
+        }
+    }
+}
+
+impl Constraint {
+    /// How far a trial is outside this constraint, relative to the bound (absolute where the bound
+    /// is 0): 0 when it is met, `None` when the trial lacks the metric.
+    pub fn violation(&self, scores: &TrialScores) -> Option<f64> {
+        let value = self.metric.read(scores)?;
+        let relative = |excess: f64, bound: f64| {
+            if excess <= 0.0 {
+                0.0
+            } else if bound == 0.0 {
+                excess
+            } else {
+                excess / bound.abs()
+            }
+        };
+        let below = self.min.map_or(0.0, |min| relative(min - value, min));
+        let above = self.max.map_or(0.0, |max| relative(value - max, max));
+        Some(below + above)
+    }
+}

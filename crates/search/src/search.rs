@@ -1,0 +1,365 @@
+//! A resolved search: what is stored, hashed and handed to every other function here.
+
+use crate::digest::sha256_hex;
+use crate::space::{Parameter, Point, PointError, Space};
+use crate::{Goal, Metric};
+use bitfront_network::{Activation, Candidate, Layer};
+use bitfront_quantizer::Quantizer;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A search with every default written out, every name resolved and every quantizer parsed.
+///
+/// Made by [`file::read`](crate::file::read). Its canonical JSON is what is stored, and the digest
+/// of that JSON identifies it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// Name, `[a-z0-9-]{1,63}`.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Data set and split.
+    pub dataset: DatasetUse,
+    /// Layers, without quantizers.
+    pub network: Network,
+    /// One variable for each free choice and each fixed one.
+    pub space: Space,
+    /// Trials 0 to k-1: known candidates that anchor the front.
+    pub seed_trials: Vec<SeedTrial>,
+    /// Training recipe.
+    pub training: Training,
+    /// Target device.
+    pub device: Device,
+    /// Objectives, in the order of the axes.
+    pub objectives: Vec<Objective>,
+    /// Bounds a front member must keep.
+    pub constraints: Vec<Constraint>,
+    /// Where the hypervolume is measured from, in natural units, one value for each objective;
+    /// `None`: the worst values among the finished trials.
+    pub reference_point: Option<Vec<f64>>,
+    /// How points are chosen.
+    pub sampler: Sampler,
+    /// How much work.
+    pub budget: Budget,
+    /// Whether proposals follow trial numbers or arrival.
+    pub order: Order,
+    /// Which front members become circuits.
+    pub synthesis: SynthesisPolicy,
+    /// The one number that fixes sampling, initial weights and shuffling.
+    pub seed: u64,
+}
+
+/// Which data a search uses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetUse {
+    /// Registered name.
+    pub name: String,
+    /// Digest of the registered file.
+    pub digest: String,
+    /// Split.
+    pub split: Split,
+}
+
+/// Shares of the rows in each split, stratified by class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// Share trained on.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub train: f64,
+    /// Share that chooses: sampler, pruner and front see it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub validation: f64,
+    /// Share that is only reported. A data set with its own test table keeps that instead.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub test: f64,
+    /// Seed of the split.
+    #[serde(default)]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub seed: u64,
+}
+
+/// A dense network without quantizers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Number of input features.
+    pub inputs: usize,
+    /// Dense layers, first to last; the last has no activation.
+    pub layers: Vec<NetworkLayer>,
+}
+
+/// A dense layer without quantizers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkLayer {
+    /// Name.
+    pub name: String,
+    /// Number of outputs.
+    pub units: usize,
+    /// What stands behind it, if anything.
+    pub activation: Option<NetworkActivation>,
+}
+
+/// An activation layer without its quantizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkActivation {
+    /// Name.
+    pub name: String,
+    /// Whether the float reference rectifies here; otherwise it passes values on.
+    pub rectifies: bool,
+}
+
+/// A candidate the search starts with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedTrial {
+    /// What it is called in tables: `float`, `uniform-8`, `custom-5`.
+    pub label: String,
+    /// The candidate; it need not lie in the space.
+    pub candidate: Candidate,
+}
+
+/// How a candidate is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Passes over the training split.
+    pub epochs: u32,
+    /// Rows in a step.
+    pub batch_size: u32,
+    /// Optimizer.
+    pub optimizer: Optimizer,
+    /// Trainings of each candidate, each with its own seed.
+    pub repeats: u32,
+}
+
+/// The optimizer and its schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimizer {
+    /// Which optimizer.
+    pub name: OptimizerName,
+    /// Initial learning rate.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+}
+
+/// Optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerName {
+    /// Adam.
+    Adam,
+}
+
+/// Learning-rate schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The same rate throughout.
+    Constant,
+    /// From the full rate to zero along half a cosine.
+    Cosine,
+}
+
+/// The device a search is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Part name.
+    pub part: String,
+    /// Clock in MHz.
+    pub clock_mhz: f64,
+}
+
+/// One axis of the front.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// What is measured.
+    pub metric: Metric,
+    /// Which way is better.
+    pub goal: Goal,
+}
+
+/// A bound that a front member must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Constraint {
+    /// What is bounded.
+    pub metric: Metric,
+    /// Smallest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// Largest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// How points are chosen once the seed trials are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Sampler {
+    /// Uniformly from the points not yet tried; looks at no outcome.
+    Random,
+    /// Asynchronous steady-state evolution.
+    Evolution {
+        /// Trials that may become parents.
+        population: u32,
+        /// Trials after the seed trials that are drawn without looking at outcomes.
+        warmup: u32,
+        /// Chance that a child has two parents.
+        crossover: f64,
+    },
+}
+
+/// How much work a search does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Trials, seed trials included.
+    pub trials: u32,
+    /// The window W of promise P2: trial n is chosen from the outcomes of trials 0 to n-W.
+    pub parallel: u32,
+}
+
+/// What proposals look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Outcomes in trial order, within the window: reproducible (promise P2).
+    Number,
+    /// Whatever has ended: never waits, and the search is marked as not reproducible.
+    Arrival,
+}
+
+/// Which front members become circuits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SynthesisPolicy {
+    /// None, unless asked for one by one.
+    None,
+    /// The `count` smallest front members (by `lut_estimate`) that keep both limits.
+    Front {
+        /// How many at most.
+        count: u32,
+        /// How far below the front's best validation accuracy, in accuracy (0.02 is two points).
+        max_accuracy_drop: f64,
+        /// Largest `lut_estimate`; `None`: no limit.
+        max_lut_estimate: Option<u64>,
+    },
+}
+
+impl Search {
+    /// JSON with the fields in declaration order and maps sorted: the same for equal searches.
+    pub fn canonical_json(&self) -> String {
+        serde_json::to_string(self).expect("a search has no maps with keys other than strings")
+    }
+
+    /// Digest of [`Search::canonical_json`].
+    pub fn digest(&self) -> String {
+        sha256_hex(self.canonical_json().as_bytes())
+    }
+
+    /// Whether the same file, data and engine give the same trials (promise P2).
+    pub fn is_reproducible(&self) -> bool {
+        self.order == Order::Number
+    }
+
+    /// The candidate that `point` stands for.
+    ///
+    /// # Errors
+    /// [`PointError`] if `point` is of another space.
+    pub fn candidate(&self, point: &Point) -> Result<Candidate, PointError> {
+        self.space.check(point)?;
+        Ok(self.network.candidate(|parameter, layer| {
+            let (variable, choice) = self
+                .space
+                .variables
+                .iter()
+                .zip(point.choices())
+                .find(|(variable, _)| variable.covers(parameter, layer))
+                .expect("resolving gives every place a variable");
+            variable.choices[usize::from(*choice)]
+        }))
+    }
+
+    /// The point that stands for `candidate`, if it lies in the space.
+    pub fn locate(&self, candidate: &Candidate) -> Option<Point> {
+        let mut choices = Vec::with_capacity(self.space.variables.len());
+        for variable in &self.space.variables {
+            let first = *variable.layers.first()?;
+            let wanted = quantizer_at(candidate, variable.parameter, first)?;
+            let choice = variable.choices.iter().position(|one| *one == wanted)?;
+            choices.push(u16::try_from(choice).ok()?);
+        }
+        let point = Point::new(choices);
+        // Tied places must agree, and the network must be the search's own.
+        (self.candidate(&point).as_ref() == Ok(candidate)).then_some(point)
+    }
+}
+
+impl Network {
+    /// A candidate of this network with the quantizer that `choose(parameter, layer)` names in every
+    /// place (`layer` is 0 for the input).
+    pub fn candidate(&self, choose: impl Fn(Parameter, usize) -> Quantizer) -> Candidate {
+        let layers = self.layers.iter().enumerate().map(|(index, layer)| Layer {
+            name: layer.name.clone(),
+            units: layer.units,
+            kernel: choose(Parameter::Kernel, index),
+            bias: choose(Parameter::Bias, index),
+            activation: layer.activation.as_ref().map(|activation| Activation {
+                name: activation.name.clone(),
+                quantizer: choose(Parameter::Activation, index),
+            }),
+        });
+        Candidate {
+            inputs: self.inputs,
+            input_quantizer: choose(Parameter::Input, 0),
+            layers: layers.collect(),
+        }
+    }
+
+    /// The float reference: no quantizers, float rectifiers.
+    pub fn float_candidate(&self) -> Candidate {
+        self.candidate(|parameter, layer| {
+            let rectifies = |index: usize| {
+                let activation = self.layers[index].activation.as_ref();
+                activation.is_some_and(|activation| activation.rectifies)
+            };
+            if parameter == Parameter::Activation && rectifies(layer) {
+                Quantizer::Relu
+            } else {
+                Quantizer::Float
+            }
+        })
+    }
+}
+
+/// The quantizer of `candidate` in one place.
+fn quantizer_at(candidate: &Candidate, parameter: Parameter, layer: usize) -> Option<Quantizer> {
+    match parameter {
+        Parameter::Input => Some(candidate.input_quantizer),
+        Parameter::Kernel => candidate.layers.get(layer).map(|layer| layer.kernel),
+        Parameter::Bias => candidate.layers.get(layer).map(|layer| layer.bias),
+        Parameter::Activation => {
+            let activation = candidate.layers.get(layer)?.activation.as_ref()?;
+            Some(activation.quantizer)
+        }
+    }
+}
+
+/// Digest of a candidate: two points, or a point and a seed trial, are the same work when it is
+/// equal.
+pub fn candidate_digest(candidate: &Candidate) -> String {
+    let json = serde_json::to_string(candidate).expect("a candidate serialises");
+    sha256_hex(json.as_bytes())
+}
