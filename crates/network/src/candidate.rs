@@ -1,7 +1,17 @@
 //! A candidate: a dense network with a quantizer in every place where a number is stored.
 
-use bitfront_quantizer::Quantizer;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use bitfront_quantizer::{Quantizer, Role};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Most inputs or units of a layer: networks for fully unrolled circuits are far smaller.
+const LARGEST: usize = 4096;
+
+/// Most classes: a class is stored in a byte.
+const MOST_CLASSES: usize = 256;
 
 /// A dense network with a quantizer on its input and on every layer's kernel, bias and activation.
 ///
@@ -91,7 +101,10 @@ impl Candidate {
             || self.layers.iter().any(|layer| {
                 float(&layer.kernel)
                     || float(&layer.bias)
-                    || layer.activation.as_ref().is_some_and(|a| float(&a.quantizer))
+                    || layer
+                        .activation
+                        .as_ref()
+                        .is_some_and(|a| float(&a.quantizer))
             })
     }
 
@@ -101,6 +114,126 @@ impl Candidate {
     /// # Errors
     /// Every fault found, in layer order.
     pub fn check(&self) -> Result<(), Vec<CandidateError>> {
-        unimplemented!("written with the integer program")
+        let mut faults = Faults {
+            found: Vec::new(),
+            exact: !self.is_float(),
+        };
+        faults.size("network", "inputs", self.inputs);
+        faults.quantizer("input".into(), &self.input_quantizer, Role::Input);
+        if self.layers.is_empty() {
+            faults.shape("network", "has no layers; accepted is at least one".into());
+        }
+        let mut names = HashSet::from(["network", "input"]);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let last = index + 1 == self.layers.len();
+            faults.name(&layer.name, &mut names);
+            faults.size(&layer.name, "units", layer.units);
+            faults.quantizer(
+                format!("{}.kernel", layer.name),
+                &layer.kernel,
+                Role::Kernel,
+            );
+            faults.quantizer(format!("{}.bias", layer.name), &layer.bias, Role::Bias);
+            if last && layer.units > MOST_CLASSES {
+                let units = layer.units;
+                faults.shape(
+                    &layer.name,
+                    format!("has {units} outputs; accepted are at most {MOST_CLASSES} classes"),
+                );
+            }
+            match &layer.activation {
+                Some(activation) => {
+                    faults.name(&activation.name, &mut names);
+                    let place = activation.name.clone();
+                    faults.quantizer(place, &activation.quantizer, Role::Activation);
+                    if last {
+                        faults.shape(
+                            &layer.name,
+                            format!(
+                                "is the last layer and has the activation `{}`; accepted is none: \
+                                 its sums are the logits",
+                                activation.name
+                            ),
+                        );
+                    }
+                }
+                None if !last => faults.shape(
+                    &layer.name,
+                    "has no activation; accepted is a quantizer, for every layer but the last"
+                        .into(),
+                ),
+                None => {}
+            }
+        }
+        if faults.found.is_empty() {
+            Ok(())
+        } else {
+            Err(faults.found)
+        }
+    }
+
+    /// Lowercase hex sha-256 of the candidate's JSON (fields in declaration order, canonical
+    /// quantizer strings): equal candidates have equal digests, however they were written.
+    pub fn digest(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a candidate has only string keys");
+        Sha256::digest(&json)
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+    }
+}
+
+/// Collects what is wrong with a candidate.
+struct Faults {
+    found: Vec<CandidateError>,
+    /// Whether quantizers have to be exact (not in a float reference).
+    exact: bool,
+}
+
+impl Faults {
+    fn shape(&mut self, place: &str, problem: String) {
+        self.found.push(CandidateError::Shape {
+            place: place.into(),
+            problem,
+        });
+    }
+
+    fn size(&mut self, place: &str, what: &str, size: usize) {
+        if !(1..=LARGEST).contains(&size) {
+            self.shape(
+                place,
+                format!("has {size} {what}; accepted are 1 to {LARGEST}"),
+            );
+        }
+    }
+
+    fn name<'a>(&mut self, name: &'a str, names: &mut HashSet<&'a str>) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if name.len() > 64 || !starts || !name.chars().all(fits) {
+            self.shape(
+                name,
+                format!(
+                    "the name `{name}` is not accepted; accepted are up to 64 letters, digits and \
+                     `_`, not starting with a digit"
+                ),
+            );
+        }
+        if !names.insert(name) {
+            self.shape(
+                name,
+                format!("the name `{name}` is used twice; names are unique"),
+            );
+        }
+    }
+
+    fn quantizer(&mut self, place: String, quantizer: &Quantizer, role: Role) {
+        if self.exact
+            && let Err(source) = quantizer.check_exact(role)
+        {
+            self.found.push(CandidateError::NotExact { place, source });
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! The integer program: what a trained candidate computes, in integers with derived widths.
 //!
 //! The rule this module keeps: every interval is derived from the actual weights, so no accumulator
-//! can overflow, and every scale is a power of two held as a fraction count.
+//! can overflow, and every scale is a power of two held as a fraction count. Accumulators stay
+//! within 2^53, where the f64 fake-quantized pass is exact too, so promise P1 holds for every
+//! program that freezes.
 
-use crate::{Candidate, Weights};
+use crate::Candidate;
 
 /// An inclusive range of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +98,8 @@ pub enum FreezeError {
         /// Why.
         reason: String,
     },
-    /// An accumulator wider than 63 bits.
-    #[error("{place} needs {bits} bits, more than the 63 that integer inference has")]
+    /// An accumulator beyond 2^53, where f64 sums would stop being exact.
+    #[error("{place} needs {bits} bits; accepted are sums of at most 2^53 units (54 bits signed)")]
     TooWide {
         /// Layer and output.
         place: String,
@@ -115,6 +117,14 @@ pub enum FreezeError {
 }
 
 impl Interval {
+    /// The interval of one value.
+    pub fn point(value: i64) -> Self {
+        Self {
+            lo: value,
+            hi: value,
+        }
+    }
+
     /// Bits of the narrowest two's-complement (when `lo < 0`) or unsigned number that holds it.
     pub fn width(self) -> u32 {
         let magnitude = |v: i64| 64 - v.leading_zeros();
@@ -131,37 +141,35 @@ impl Interval {
     }
 }
 
-impl IntegerProgram {
-    /// Freezes a candidate with its weights.
-    ///
-    /// # Errors
-    /// [`FreezeError`] where a part has no exact integer form or needs more than 63 bits.
-    pub fn freeze(candidate: &Candidate, weights: &Weights) -> Result<Self, FreezeError> {
-        let _ = (candidate, weights);
-        unimplemented!()
+impl ActivationRule {
+    /// The code that output `j` gives for a finished accumulator with `fraction` bits.
+    pub fn apply(&self, j: usize, accumulator: i64, fraction: i32, output: TensorFormat) -> i64 {
+        match self {
+            Self::Uniform => {
+                let Interval { lo, hi } = output.range;
+                let shift = output.fraction - fraction;
+                if shift >= 0 {
+                    let wide = i128::from(accumulator) << shift.min(62);
+                    wide.clamp(i128::from(lo), i128::from(hi)) as i64
+                } else {
+                    shift_right_half_even(accumulator, shift.unsigned_abs()).clamp(lo, hi)
+                }
+            }
+            Self::Steps { thresholds, codes } => {
+                codes[j][thresholds[j].partition_point(|t| *t <= accumulator)]
+            }
+        }
     }
+}
 
-    /// Codes of standardised inputs, row-major `rows x inputs`.
-    pub fn input_codes(&self, rows: &[f32]) -> Vec<i32> {
-        let _ = rows;
-        unimplemented!()
-    }
-
-    /// Logit codes of each row, row-major `rows x outputs`, in the format of the last layer.
-    pub fn logits(&self, input_codes: &[i32]) -> Vec<i64> {
-        let _ = input_codes;
-        unimplemented!()
-    }
-
-    /// Codes of every layer's outputs of one row, first to last layer.
-    pub fn trace(&self, input_codes: &[i32]) -> Vec<Vec<i64>> {
-        let _ = input_codes;
-        unimplemented!()
-    }
-
-    /// Class of each row: the largest logit, the lowest index on a tie.
-    pub fn classify(&self, input_codes: &[i32]) -> Vec<u8> {
-        let _ = input_codes;
-        unimplemented!()
+/// `round(v / 2^down)`, halfway to even, for |v| <= 2^53.
+fn shift_right_half_even(v: i64, down: u32) -> i64 {
+    if down == 0 {
+        v
+    } else if down > 55 {
+        0
+    } else {
+        let odd = (v >> down) & 1;
+        (v + (1 << (down - 1)) - 1 + odd) >> down
     }
 }

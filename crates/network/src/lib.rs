@@ -7,12 +7,14 @@
 
 mod candidate;
 mod fake_quantized;
+mod freeze;
+mod infer;
 mod integer;
 mod weights;
 
 pub use candidate::{Activation, Candidate, CandidateError, Layer};
-pub use fake_quantized::{forward, ForwardPrecision};
+pub use fake_quantized::{ForwardPrecision, forward, forward_precision, forward_trace};
 pub use integer::{
-    ActivationRule, FreezeError, Interval, IntegerLayer, IntegerProgram, TensorFormat,
+    ActivationRule, FreezeError, IntegerLayer, IntegerProgram, Interval, TensorFormat,
 };
 pub use weights::{LayerWeights, Weights, WeightsError};
