@@ -356,10 +356,3 @@ fn quantizer_at(candidate: &Candidate, parameter: Parameter, layer: usize) -> Op
         }
     }
 }
-
-/// Digest of a candidate: two points, or a point and a seed trial, are the same work when it is
-/// equal.
-pub fn candidate_digest(candidate: &Candidate) -> String {
-    let json = serde_json::to_string(candidate).expect("a candidate serialises");
-    sha256_hex(json.as_bytes())
-}

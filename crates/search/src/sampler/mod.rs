@@ -20,7 +20,7 @@ mod rank;
 pub use history::{History, HistoryError, Outcome, PastTrial};
 
 use crate::digest::hash_parts;
-use crate::search::{candidate_digest, Order, Sampler};
+use crate::search::{Order, Sampler};
 use crate::space::Point;
 use crate::Search;
 use bitfront_network::Candidate;
@@ -58,7 +58,7 @@ pub struct Proposed {
     pub number: u32,
     /// What to train.
     pub candidate: Candidate,
-    /// The candidate's digest, unique in the search.
+    /// [`Candidate::digest`], unique in the search.
     pub digest: String,
     /// Its point; `None` for a seed trial outside the space.
     pub point: Option<Point>,
@@ -183,7 +183,7 @@ pub fn propose(search: &Search, number: u32, history: &History) -> Result<Propos
 }
 
 fn proposed(number: u32, candidate: Candidate, point: Option<Point>, origin: Origin) -> Proposal {
-    let digest = candidate_digest(&candidate);
+    let digest = candidate.digest();
     Proposal::Trial(Box::new(Proposed {
         number,
         candidate,

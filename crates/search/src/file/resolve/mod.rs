@@ -9,6 +9,7 @@ mod space;
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
+use bitfront_network::CandidateError;
 use crate::search::{DatasetUse, Search, Split};
 
 /// What resolving needs to know of a data set.
@@ -62,7 +63,7 @@ pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<F
     let Some((network, space, seed_trials)) = choices.filter(|_| faults.is_empty()) else {
         return Err(faults);
     };
-    Ok(Search {
+    let search = Search {
         name: file.name.clone(),
         description: file.description.clone(),
         labels: file.labels.clone(),
@@ -84,6 +85,19 @@ pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<F
         order: file.order,
         synthesis,
         seed: file.seed,
+    };
+    check_candidates(&search)?;
+    Ok(search)
+}
+
+/// The network room's own rules: names it can put into circuits, sizes, quantizers. All points of a
+/// space have the same shape and checked quantizers, so the first stands for all.
+fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
+    let first = search.candidate(&search.space.point(0));
+    let first = first.map_err(|error| vec![Fault::new("/search_space", error.to_string())])?;
+    first.check().map_err(|errors| {
+        let fault = |error: &CandidateError| Fault::new("/model", error.to_string());
+        errors.iter().map(fault).collect()
     })
 }
 
