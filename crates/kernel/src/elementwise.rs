@@ -4,7 +4,7 @@ use crate::buffer::LANES;
 use crate::lanes::Lanes;
 use crate::level::{Kernels, dispatch};
 
-/// A uniform grid: `y = clamp(round_half_even(x * inverse_step), low, high) * step`.
+/// A uniform grid: `y = clamp(round_half_even(x * inverse_step), low, high) * step`, and never minus zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uniform {
     /// Factor before rounding, a power of two.
@@ -38,7 +38,17 @@ unsafe fn quantize<V: Lanes>(u: Uniform, x: &[f32], y: &mut [f32]) {
     for i in (0..x.len()).step_by(LANES) {
         let code = V::load(x.as_ptr().add(i)).mul(inverse).round();
         let code = code.max(low).min(high);
-        code.mul(step).store(y.as_mut_ptr().add(i));
+        // The added zero turns minus zero into zero.
+        code.mul_add(step, V::splat(0.0))
+            .store(y.as_mut_ptr().add(i));
+    }
+}
+
+#[inline(always)]
+unsafe fn rectified<V: Lanes>(x: &[f32], y: &mut [f32]) {
+    for i in (0..x.len()).step_by(LANES) {
+        let x = V::load(x.as_ptr().add(i));
+        x.max(V::splat(0.0)).store(y.as_mut_ptr().add(i));
     }
 }
 
@@ -101,6 +111,16 @@ impl Kernels {
         check("x", x.len(), x.len());
         check("y", y.len(), x.len());
         dispatch!(self.level(), quantize(grid: Uniform, x: &[f32], y: &mut [f32]));
+    }
+
+    /// `y = max(x, 0)`; NaN becomes zero. Lengths are equal multiples of [`LANES`].
+    ///
+    /// # Panics
+    /// When the lengths differ or are no multiple of [`LANES`].
+    pub fn rectify(self, x: &[f32], y: &mut [f32]) {
+        check("x", x.len(), x.len());
+        check("y", y.len(), x.len());
+        dispatch!(self.level(), rectified(x: &[f32], y: &mut [f32]));
     }
 
     /// Sets the gradient to zero where `x` is not in `(low, high]`.

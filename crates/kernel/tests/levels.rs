@@ -94,7 +94,7 @@ proptest! {
         };
         let quantized: Vec<f32> = x
             .iter()
-            .map(|v| clamp((v * grid.inverse_step).round_ties_even()) * grid.step)
+            .map(|v| clamp((v * grid.inverse_step).round_ties_even()) * grid.step + 0.0)
             .collect();
         let g = values(seed ^ 5, len);
         let masked: Vec<f32> = x
@@ -116,6 +116,9 @@ proptest! {
             let mut out = vec![0.0; len];
             kernels.quantize_uniform(grid, &x, &mut out);
             prop_assert_eq!(bits(&out), bits(&quantized));
+            kernels.rectify(&x, &mut out);
+            let rectified: Vec<f32> = x.iter().map(|v| if *v > 0.0 { *v } else { 0.0 }).collect();
+            prop_assert_eq!(bits(&out), bits(&rectified));
             let mut out = g.clone();
             kernels.mask_gradient(&x, 0.0, 1.5, &mut out);
             prop_assert_eq!(bits(&out), bits(&masked));

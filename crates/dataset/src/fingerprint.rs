@@ -1,0 +1,111 @@
+//! What kind of file some bytes are, so that a wrong file is named and not just refused.
+
+/// The kind of a file, judged by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fingerprint {
+    /// A zip whose first entry is a numpy array.
+    Npz,
+    /// Lines of text with commas.
+    Csv,
+    /// Something else, by name.
+    Other(&'static str),
+}
+
+/// Judges a file by its first bytes (a few hundred are enough).
+///
+/// ```
+/// use bitfront_dataset::{Fingerprint, fingerprint};
+/// assert_eq!(fingerprint(b"mass,label\n80.4,w\n"), Fingerprint::Csv);
+/// assert_eq!(fingerprint(b"PAR1...."), Fingerprint::Other("a parquet file"));
+/// ```
+#[must_use]
+pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
+    const KNOWN: [(&[u8], &str); 12] = [
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"PAR1", "a parquet file"),
+        (b"\x93NUMPY", "a single numpy array (npy)"),
+        (b"\x1f\x8b", "a gzip file"),
+        (b"BZh", "a bzip2 file"),
+        (b"\x28\xb5\x2f\xfd", "a zstd file"),
+        (b"\xfd7zXZ\0", "an xz file"),
+        (b"root", "a ROOT file"),
+        (b"ARROW1", "an Arrow file"),
+        (b"\x80\x03", "a pickle"),
+        (b"\x80\x04", "a pickle"),
+        (b"\x80\x05", "a pickle"),
+    ];
+    if bytes.is_empty() {
+        return Fingerprint::Other("an empty file");
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        // A local header: its name begins at byte 30, with its length at byte 26.
+        let name = bytes
+            .get(26..28)
+            .map_or(0, |n| usize::from(u16::from_le_bytes([n[0], n[1]])));
+        let name = bytes.get(30..30 + name).unwrap_or_default();
+        return if name.ends_with(b".npy") {
+            Fingerprint::Npz
+        } else {
+            Fingerprint::Other("a zip file without numpy arrays")
+        };
+    }
+    if let Some((_, name)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Fingerprint::Other(name);
+    }
+    let head = &bytes[..bytes.len().min(4096)];
+    if head.contains(&0) {
+        return Fingerprint::Other("a binary file of an unknown kind");
+    }
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with("@relation") || (lower.starts_with('%') && lower.contains("@relation")) {
+        Fingerprint::Other("an ARFF file")
+    } else if lower.starts_with("<!doctype") || lower.starts_with("<html") {
+        Fingerprint::Other("an HTML page, perhaps of a failed download")
+    } else if lower.starts_with("version https://git-lfs") {
+        Fingerprint::Other("a git LFS pointer, not the file itself")
+    } else if lower.starts_with('{') || lower.starts_with('[') {
+        Fingerprint::Other("JSON")
+    } else if text.lines().next().is_some_and(|line| line.contains(',')) {
+        Fingerprint::Csv
+    } else {
+        Fingerprint::Other("text without commas in its first line")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_it_sees() {
+        let mut zip = b"PK\x03\x04".to_vec();
+        zip.extend([0; 22]);
+        zip.extend([11, 0, 0, 0]);
+        zip.extend(b"x_train.npy");
+        assert_eq!(fingerprint(&zip), Fingerprint::Npz);
+        zip.truncate(zip.len() - 1);
+        assert_eq!(
+            fingerprint(&zip),
+            Fingerprint::Other("a zip file without numpy arrays")
+        );
+        let cases: [(&[u8], &str); 6] = [
+            (b"", "an empty file"),
+            (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
+            (b"% jets\n@RELATION jets", "an ARFF file"),
+            (
+                b"<!DOCTYPE html>",
+                "an HTML page, perhaps of a failed download",
+            ),
+            (
+                b"version https://git-lfs.github.com/spec/v1",
+                "a git LFS pointer, not the file itself",
+            ),
+            (b"a b c", "text without commas in its first line"),
+        ];
+        for (bytes, name) in cases {
+            assert_eq!(fingerprint(bytes), Fingerprint::Other(name));
+        }
+    }
+}

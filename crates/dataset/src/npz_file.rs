@@ -1,0 +1,351 @@
+//! The npz reader: numpy's zip of arrays.
+//!
+//! The rule this module keeps: what a header declares is checked against the bytes that are there
+//! before anything is allocated for it.
+
+use std::io::{Cursor, Read};
+
+use npyz::npz::{NpzArchive, file_name_from_array_name};
+use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+
+use crate::error::DatasetError;
+use crate::table::{Dataset, MAX_CLASSES, Table};
+
+/// Longest array header that is read; numpy's own are about 100 bytes.
+const MAX_HEADER: u64 = 64 * 1024;
+/// No deflate stream grows by more than 1032 to 1.
+const MAX_EXPANSION: u64 = 1100;
+
+struct Archive<'a> {
+    file: &'a str,
+    zip: NpzArchive<Cursor<&'a [u8]>>,
+}
+
+type Entry<'a> = NpyFile<Box<dyn Read + 'a>>;
+
+pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
+    let zip = NpzArchive::new(Cursor::new(bytes)).map_err(|e| damaged(file, &e.to_string()))?;
+    let mut archive = Archive { file, zip };
+    let (train, test) = if archive.has("x_train") {
+        let train = archive.table("x_train", "y_train")?;
+        let test = archive.table("x_test", "y_test")?;
+        if train.0.columns != test.0.columns {
+            return Err(wrong(
+                file,
+                "x_test",
+                format!("{} columns", test.0.columns),
+                &format!("{} columns, as x_train has", train.0.columns),
+            ));
+        }
+        (train, Some(test))
+    } else if archive.has("x") {
+        (archive.table("x", "y")?, None)
+    } else {
+        let mut names: Vec<_> = archive.zip.array_names().take(20).collect();
+        names.sort_unstable();
+        let problem = format!("missing; the file has {}", names.join(", "));
+        return Err(wrong(
+            file,
+            "x_train",
+            problem,
+            "arrays x_train, y_train, x_test, y_test, or x, y",
+        ));
+    };
+    let columns = train.0.columns;
+    let features = archive
+        .names("features", columns)?
+        .unwrap_or_else(|| (0..columns).map(|column| format!("x{column}")).collect());
+    let largest = |labels: &[i64]| labels.iter().copied().max().unwrap_or(0);
+    let top = largest(&train.1).max(test.as_ref().map_or(0, |t| largest(&t.1)));
+    let classes = match archive.names("classes", 0)? {
+        Some(classes) => classes,
+        None => (0..=top.clamp(0, MAX_CLASSES as i64 - 1))
+            .map(|c| c.to_string())
+            .collect(),
+    };
+    let test_names = ["x_test", "y_test"];
+    let names = if test.is_some() {
+        ["x_train", "y_train"]
+    } else {
+        ["x", "y"]
+    };
+    let train = archive.finish(names, train, &features, classes.len())?;
+    let test = test
+        .map(|test| archive.finish(test_names, test, &features, classes.len()))
+        .transpose()?;
+    Ok(Dataset {
+        features,
+        classes,
+        train,
+        test,
+        digest: String::new(),
+    })
+}
+
+fn damaged(file: &str, problem: &str) -> DatasetError {
+    DatasetError::Damaged {
+        file: file.to_owned(),
+        problem: format!("not a whole npz file: {problem}"),
+    }
+}
+
+fn wrong(file: &str, array: &str, problem: impl Into<String>, accepted: &str) -> DatasetError {
+    DatasetError::Array {
+        file: file.to_owned(),
+        array: array.to_owned(),
+        problem: problem.into(),
+        accepted: accepted.to_owned(),
+    }
+}
+
+impl Archive<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.zip.array_names().any(|n| n == name)
+    }
+
+    /// Opens an array whose declared size is that of its bytes.
+    fn array(&mut self, name: &str) -> Result<Entry<'_>, DatasetError> {
+        let file = self.file;
+        if !self.has(name) {
+            return Err(wrong(file, name, "missing", "an array of this name"));
+        }
+        let bad = |e: &dyn std::fmt::Display| damaged(file, &format!("array {name}: {e}"));
+        let path = file_name_from_array_name(name);
+        let (size, header) = {
+            let mut entry = self.zip.zip_archive().by_name(&path).map_err(|e| bad(&e))?;
+            let mut start = [0_u8; 12];
+            entry.read_exact(&mut start).map_err(|e| bad(&e))?;
+            let header = match start[6] {
+                1 => 10 + u64::from(u16::from_le_bytes([start[8], start[9]])),
+                _ => {
+                    12 + u64::from(u32::from_le_bytes([
+                        start[8], start[9], start[10], start[11],
+                    ]))
+                }
+            };
+            let limit = entry
+                .compressed_size()
+                .saturating_mul(MAX_EXPANSION)
+                .saturating_add(1024);
+            if header > MAX_HEADER || header > entry.size() || entry.size() > limit {
+                return Err(bad(&format!(
+                    "a header of {header} bytes in {} bytes packed in {}",
+                    entry.size(),
+                    entry.compressed_size()
+                )));
+            }
+            (entry.size(), header)
+        };
+        let entry = self.zip.zip_archive().by_name(&path).map_err(|e| bad(&e))?;
+        let array = NpyFile::new(Box::new(entry) as Box<dyn Read + '_>).map_err(|e| bad(&e))?;
+        let declared = (array.shape().iter())
+            .try_fold(array.dtype().num_bytes().unwrap_or(0) as u64, |n, d| {
+                n.checked_mul(*d)
+            });
+        if declared.is_none_or(|declared| declared != size - header) {
+            return Err(bad(&format!(
+                "shape {:?} of {} declared over {} bytes",
+                array.shape(),
+                array.dtype().descr(),
+                size - header
+            )));
+        }
+        Ok(array)
+    }
+
+    fn values<T: Deserialize>(
+        name: &str,
+        file: &str,
+        array: Entry<'_>,
+    ) -> Result<Vec<T>, DatasetError> {
+        array
+            .into_vec()
+            .map_err(|e| damaged(file, &format!("array {name}: {e}")))
+    }
+
+    /// Features (labels still empty) and labels of one part.
+    fn table(&mut self, x: &str, y: &str) -> Result<(Table, Vec<i64>), DatasetError> {
+        let file = self.file;
+        let table = self.features(x)?;
+        let labels = self.labels(y)?;
+        if labels.len() != table.rows {
+            return Err(wrong(
+                file,
+                y,
+                format!("{} labels", labels.len()),
+                &format!("{}, one a row of {x}", table.rows),
+            ));
+        }
+        Ok((table, labels))
+    }
+
+    fn features(&mut self, name: &str) -> Result<Table, DatasetError> {
+        const ACCEPTED: &str = "a rows x features array of float32, float64 or integers";
+        let file = self.file;
+        let array = self.array(name)?;
+        let shape = array.shape().to_vec();
+        let kind = kind(&array);
+        let descr = array.dtype().descr();
+        let fortran = array.order() == Order::Fortran;
+        let mut x: Vec<f32> = match kind {
+            Some((TypeChar::Float, 4)) => Self::values(name, file, array)?,
+            Some((TypeChar::Float, 8)) => {
+                let values: Vec<f64> = Self::values(name, file, array)?;
+                values.into_iter().map(|v| v as f32).collect()
+            }
+            Some((TypeChar::Int | TypeChar::Uint, _)) => integers(name, file, array)?
+                .into_iter()
+                .map(|v| v as f32)
+                .collect(),
+            _ => return Err(wrong(file, name, format!("type {descr}"), ACCEPTED)),
+        };
+        let [rows, columns] = shape[..] else {
+            return Err(wrong(file, name, format!("shape {shape:?}"), ACCEPTED));
+        };
+        if rows == 0 || columns == 0 {
+            return Err(wrong(
+                file,
+                name,
+                format!("shape {shape:?}"),
+                "at least one row and one feature",
+            ));
+        }
+        let (rows, columns) = (rows as usize, columns as usize);
+        if fortran {
+            x = (0..rows * columns)
+                .map(|i| x[(i % columns) * rows + i / columns])
+                .collect();
+        }
+        Ok(Table {
+            rows,
+            columns,
+            x,
+            y: Vec::new(),
+        })
+    }
+
+    fn labels(&mut self, name: &str) -> Result<Vec<i64>, DatasetError> {
+        const ACCEPTED: &str =
+            "a one-dimensional array of integers, one a row (class numbers from 0)";
+        let file = self.file;
+        let array = self.array(name)?;
+        let shape = array.shape().to_vec();
+        let descr = array.dtype().descr();
+        if shape.len() != 1 && !(shape.len() == 2 && shape[1] == 1) {
+            return Err(wrong(file, name, format!("shape {shape:?}"), ACCEPTED));
+        }
+        match kind(&array) {
+            Some((TypeChar::Int | TypeChar::Uint, _)) => integers(name, file, array),
+            _ => Err(wrong(file, name, format!("type {descr}"), ACCEPTED)),
+        }
+    }
+
+    /// Strings of an optional array; `count` of them unless it is 0.
+    fn names(&mut self, name: &str, count: usize) -> Result<Option<Vec<String>>, DatasetError> {
+        if !self.has(name) {
+            return Ok(None);
+        }
+        let file = self.file;
+        let array = self.array(name)?;
+        let shape = array.shape().to_vec();
+        let descr = array.dtype().descr();
+        let names: Vec<String> = match kind(&array) {
+            Some((TypeChar::UnicodeStr, _)) => Self::values(name, file, array)?,
+            Some((TypeChar::ByteStr, _)) => {
+                let values: Vec<Vec<u8>> = Self::values(name, file, array)?;
+                values
+                    .iter()
+                    .map(|v| String::from_utf8_lossy(v).into_owned())
+                    .collect()
+            }
+            _ => return Err(wrong(file, name, format!("type {descr}"), "strings")),
+        };
+        if shape.len() != 1 || (count > 0 && names.len() != count) {
+            let accepted = format!("one name for each of the {count} columns");
+            let accepted = if count > 0 {
+                &accepted
+            } else {
+                "a one-dimensional array"
+            };
+            return Err(wrong(file, name, format!("shape {shape:?}"), accepted));
+        }
+        Ok(Some(names))
+    }
+
+    /// Checks values and labels, and puts them together.
+    fn finish(
+        &self,
+        [x, y]: [&str; 2],
+        (mut table, labels): (Table, Vec<i64>),
+        features: &[String],
+        classes: usize,
+    ) -> Result<Table, DatasetError> {
+        let value = |array: &str, row: usize, column: &str, value: String, accepted: String| {
+            DatasetError::Value {
+                file: self.file.to_owned(),
+                array: array.into(),
+                place: format!("row {row}").into(),
+                column: column.to_owned(),
+                value: value.into(),
+                accepted: accepted.into(),
+            }
+        };
+        if let Some(at) = table.x.iter().position(|v| !v.is_finite()) {
+            let (row, column) = (at / table.columns, at % table.columns);
+            let accepted = "finite numbers".to_owned();
+            return Err(value(
+                x,
+                row,
+                &features[column],
+                table.x[at].to_string(),
+                accepted,
+            ));
+        }
+        table.y = labels
+            .iter()
+            .enumerate()
+            .map(|(row, &label)| {
+                let class = u8::try_from(label)
+                    .ok()
+                    .filter(|c| usize::from(*c) < classes);
+                class.ok_or_else(|| {
+                    let accepted = format!("class numbers 0 to {}", classes.saturating_sub(1));
+                    value(y, row, "label", label.to_string(), accepted)
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(table)
+    }
+}
+
+/// Type and bytes of a plain array.
+fn kind(array: &Entry<'_>) -> Option<(TypeChar, u64)> {
+    match array.dtype() {
+        DType::Plain(plain) => Some((plain.type_char(), plain.size_field())),
+        _ => None,
+    }
+}
+
+fn integers(name: &str, file: &str, array: Entry<'_>) -> Result<Vec<i64>, DatasetError> {
+    fn wide<T: Deserialize + TryInto<i64>>(
+        name: &str,
+        file: &str,
+        array: Entry<'_>,
+    ) -> Result<Vec<i64>, DatasetError> {
+        let values: Vec<T> = Archive::values(name, file, array)?;
+        Ok(values
+            .into_iter()
+            .map(|v| v.try_into().unwrap_or(i64::MAX))
+            .collect())
+    }
+    match kind(&array) {
+        Some((TypeChar::Int, 1)) => wide::<i8>(name, file, array),
+        Some((TypeChar::Int, 2)) => wide::<i16>(name, file, array),
+        Some((TypeChar::Int, 4)) => wide::<i32>(name, file, array),
+        Some((TypeChar::Uint, 1)) => wide::<u8>(name, file, array),
+        Some((TypeChar::Uint, 2)) => wide::<u16>(name, file, array),
+        Some((TypeChar::Uint, 4)) => wide::<u32>(name, file, array),
+        Some((TypeChar::Uint, 8)) => wide::<u64>(name, file, array),
+        _ => wide::<i64>(name, file, array),
+    }
+}

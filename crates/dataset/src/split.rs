@@ -1,0 +1,177 @@
+//! Which rows train, which validate and which test.
+//!
+//! The rule this module keeps: the split is a pure function of the labels and the [`SplitSpec`], and
+//! must never change: stored scores refer to it. So the permutation is written out here, from
+//! `ChaCha8` words, and does not follow a library's idea of a shuffle.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::error::DatasetError;
+use crate::table::counts;
+
+/// Shares of the rows, each class alike.
+///
+/// Where the file has test rows of its own, they are the test split, and the other two share the
+/// file's train rows in the proportion `train : validation`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitSpec {
+    /// Share of the rows that train, above 0.
+    pub train: f64,
+    /// Share that chooses between candidates, above 0.
+    pub validation: f64,
+    /// Share that is only reported, above 0.
+    pub test: f64,
+    /// Seed of the permutation.
+    pub seed: u64,
+}
+
+impl Default for SplitSpec {
+    /// 64 % train, 16 % validation, 20 % test.
+    fn default() -> Self {
+        Self {
+            train: 0.64,
+            validation: 0.16,
+            test: 0.2,
+            seed: 0,
+        }
+    }
+}
+
+impl SplitSpec {
+    /// Checks the shares.
+    ///
+    /// # Errors
+    /// [`DatasetError::Split`] for a share outside of 0 to 1, or a sum that is not 1.
+    pub fn check(&self) -> Result<(), DatasetError> {
+        let shares = [
+            ("train", self.train),
+            ("validation", self.validation),
+            ("test", self.test),
+        ];
+        for (field, value) in shares {
+            if !(value > 0.0 && value < 1.0) {
+                let accepted = "a share above 0 and below 1";
+                return Err(DatasetError::Split {
+                    field,
+                    value,
+                    accepted,
+                });
+            }
+        }
+        let sum = self.train + self.validation + self.test;
+        if (sum - 1.0).abs() > 1e-9 {
+            return Err(DatasetError::Split {
+                field: "train + validation + test",
+                value: sum,
+                accepted: "a sum of 1",
+            });
+        }
+        Ok(())
+    }
+
+    /// Row numbers of train, validation and test, each ascending; without `with_test`, the test
+    /// part is empty and the others take all rows.
+    pub(crate) fn parts(
+        &self,
+        y: &[u8],
+        classes: &[String],
+        with_test: bool,
+    ) -> Result<[Vec<usize>; 3], DatasetError> {
+        self.check()?;
+        let (validation, test) = if with_test {
+            (self.validation, self.test)
+        } else {
+            (self.validation / (self.train + self.validation), 0.0)
+        };
+        let mut parts = [const { Vec::new() }; 3];
+        for (class, name) in classes.iter().enumerate() {
+            let mut rows: Vec<usize> = (0..y.len())
+                .filter(|&row| usize::from(y[row]) == class)
+                .collect();
+            permute(&mut rows, self.seed, class as u64);
+            let share = |part: f64| (rows.len() as f64 * part + 0.5).floor() as usize;
+            let test_rows = share(test);
+            let validation_rows = share(validation).min(rows.len() - test_rows);
+            let (test_part, rest) = rows.split_at(test_rows);
+            let (validation_part, train_part) = rest.split_at(validation_rows);
+            let all = [
+                ("train", train_part),
+                ("validation", validation_part),
+                ("test", test_part),
+            ];
+            for (i, (part, rows)) in all.into_iter().enumerate() {
+                if rows.is_empty() && (i < 2 || with_test) {
+                    return Err(DatasetError::EmptyClass {
+                        table: format!("{part} part of the split"),
+                        class: name.clone(),
+                        rows: 0,
+                        needed: 1,
+                    });
+                }
+                parts[i].extend_from_slice(rows);
+            }
+        }
+        for part in &mut parts {
+            part.sort_unstable();
+        }
+        debug_assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), y.len());
+        debug_assert_eq!(counts(y, classes.len()).iter().sum::<usize>(), y.len());
+        Ok(parts)
+    }
+}
+
+/// Fisher-Yates from the end, with unbiased draws from the stream of (`seed`, `stream`).
+fn permute(rows: &mut [usize], seed: u64, stream: u64) {
+    let mut key = [0_u8; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(b"bf.split");
+    key[16..24].copy_from_slice(&stream.to_le_bytes());
+    let mut words = ChaCha8Rng::from_seed(key);
+    for last in (1..rows.len()).rev() {
+        let count = last as u64 + 1;
+        // The largest multiple of `count` below 2^64: draws from there on are drawn again.
+        let limit = u64::MAX - u64::MAX % count;
+        let draw = loop {
+            let word = words.next_u64();
+            if word < limit {
+                break word % count;
+            }
+        };
+        rows.swap(last, draw as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_permutation_never_changes() {
+        let mut rows: Vec<usize> = (0..10).collect();
+        permute(&mut rows, 42, 3);
+        assert_eq!(rows, [3, 8, 1, 0, 4, 7, 9, 6, 2, 5]);
+    }
+
+    #[test]
+    fn shares_are_checked() {
+        let spec = SplitSpec {
+            train: 0.7,
+            ..SplitSpec::default()
+        };
+        assert!(spec.check().unwrap_err().to_string().contains("a sum of 1"));
+        let spec = SplitSpec {
+            validation: f64::NAN,
+            ..SplitSpec::default()
+        };
+        assert!(
+            spec.check()
+                .unwrap_err()
+                .to_string()
+                .starts_with("split.validation is NaN")
+        );
+        assert!(serde_json::from_str::<SplitSpec>(r#"{"sead": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! A data set as read: named features, named classes, rows of raw values.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::DatasetError;
+use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::{csv_file, npz_file};
+
+/// Most classes a data set can have: a label is one byte.
+pub(crate) const MAX_CLASSES: usize = 256;
+
+/// Rows with their labels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of features.
+    pub columns: usize,
+    /// Features, `rows x columns`, row-major.
+    pub x: Vec<f32>,
+    /// Class of each row.
+    pub y: Vec<u8>,
+}
+
+/// A data set as it lies in its file: raw features, not scaled and not split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Names of the features, in column order.
+    pub features: Vec<String>,
+    /// Names of the classes, in label order.
+    pub classes: Vec<String>,
+    /// Rows to train and validate on (all rows where the file has no test rows).
+    pub train: Table,
+    /// Test rows, where the file has them.
+    pub test: Option<Table>,
+    /// SHA-256 of the file's bytes, lowercase hex.
+    pub digest: String,
+}
+
+impl Table {
+    /// The rows `order`, in that order.
+    pub(crate) fn select(&self, order: &[usize]) -> Self {
+        Self {
+            rows: order.len(),
+            columns: self.columns,
+            x: order
+                .iter()
+                .flat_map(|&row| self.row(row).iter().copied())
+                .collect(),
+            y: order.iter().map(|&row| self.y[row]).collect(),
+        }
+    }
+
+    /// The features of one row.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.x[row * self.columns..(row + 1) * self.columns]
+    }
+}
+
+impl Dataset {
+    /// Reads a file; its format is judged by its bytes, not by its name.
+    ///
+    /// npz: `x_train`, `y_train`, `x_test`, `y_test`, or `x`, `y` without test rows; optional
+    /// `features` and `classes` (strings). csv: a header row; the last column is the label, either
+    /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order.
+    ///
+    /// # Errors
+    /// [`DatasetError`] that names what is wrong and what is accepted.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| DatasetError::Io {
+            file: file.clone(),
+            source,
+        })?;
+        Self::parse(&bytes, &file)
+    }
+
+    /// Reads a data set from the bytes of a file; `file` is the name that errors give.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn parse(bytes: &[u8], file: &str) -> Result<Self, DatasetError> {
+        let mut dataset = match fingerprint(bytes) {
+            Fingerprint::Npz => npz_file::read(bytes, file)?,
+            Fingerprint::Csv => csv_file::read(bytes, file)?,
+            Fingerprint::Other(found) => {
+                return Err(DatasetError::Format {
+                    file: file.to_owned(),
+                    found,
+                });
+            }
+        };
+        dataset.check(file)?;
+        dataset.digest = hex_digest(bytes);
+        Ok(dataset)
+    }
+
+    /// What holds for every format: names differ, classes have rows.
+    fn check(&self, file: &str) -> Result<(), DatasetError> {
+        for (second, name) in self.features.iter().enumerate() {
+            if let Some(first) = self.features[..second].iter().position(|f| f == name) {
+                return Err(DatasetError::DuplicateFeature {
+                    file: file.to_owned(),
+                    name: name.clone(),
+                    first,
+                    second,
+                });
+            }
+        }
+        let names = |problem: String, accepted: &str| DatasetError::Array {
+            file: file.to_owned(),
+            array: "classes".to_owned(),
+            problem,
+            accepted: accepted.to_owned(),
+        };
+        if !(2..=MAX_CLASSES).contains(&self.classes.len()) {
+            return Err(names(
+                format!("{} classes", self.classes.len()),
+                "2 to 256 classes",
+            ));
+        }
+        for (second, name) in self.classes.iter().enumerate() {
+            if self.classes[..second].contains(name) {
+                return Err(names(
+                    format!("class {name} appears twice"),
+                    "names that differ",
+                ));
+            }
+        }
+        for (part, table) in [("train", Some(&self.train)), ("test", self.test.as_ref())] {
+            let Some(table) = table else { continue };
+            for (class, rows) in counts(&table.y, self.classes.len()).into_iter().enumerate() {
+                if rows == 0 {
+                    return Err(DatasetError::EmptyClass {
+                        table: format!("{file}: {part} rows"),
+                        class: self.classes[class].clone(),
+                        rows,
+                        needed: 1,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of each class.
+pub(crate) fn counts(y: &[u8], classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    for label in y {
+        counts[usize::from(*label)] += 1;
+    }
+    counts
+}
+
+fn hex_digest(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

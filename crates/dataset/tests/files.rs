@@ -1,0 +1,366 @@
+//! Files good and bad: what is read, and what the errors say.
+
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+use std::path::PathBuf;
+
+use bitfront_dataset::{Dataset, DatasetError, SplitSpec};
+use npyz::WriterBuilder as _;
+use npyz::npz::NpzWriter;
+use npyz::zip::write::FileOptions;
+use proptest::prelude::*;
+
+/// Arrays on the way into an npz.
+struct Npz(NpzWriter<Cursor<Vec<u8>>>);
+
+impl Npz {
+    fn new() -> Self {
+        Self(NpzWriter::new(Cursor::new(Vec::new())))
+    }
+
+    fn array<T: npyz::Serialize + npyz::AutoSerialize + Copy>(
+        mut self,
+        name: &str,
+        shape: &[u64],
+        values: &[T],
+    ) -> Self {
+        let builder = self.0.array(name, FileOptions::default()).unwrap();
+        let mut writer = builder.default_dtype().shape(shape).begin_nd().unwrap();
+        writer.extend(values.iter().copied()).unwrap();
+        writer.finish().unwrap();
+        self
+    }
+
+    fn strings(mut self, name: &str, values: &[&str]) -> Self {
+        let dtype = npyz::DType::Plain("<U8".parse().unwrap());
+        let builder = self.0.array::<str>(name, FileOptions::default()).unwrap();
+        let mut writer = builder
+            .dtype(dtype)
+            .shape(&[values.len() as u64])
+            .begin_nd()
+            .unwrap();
+        for value in values {
+            writer.push(*value).unwrap();
+        }
+        writer.finish().unwrap();
+        self
+    }
+
+    fn bytes(mut self) -> Vec<u8> {
+        self.0.zip_writer().finish().unwrap().into_inner()
+    }
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    Dataset::parse(bytes, "f.npz").unwrap_err().to_string()
+}
+
+#[test]
+fn npz_with_and_without_test_rows() {
+    let bytes = Npz::new()
+        .array("x_train", &[3, 2], &[1.0_f64, 2.0, 3.0, 4.0, 5.0, 6.0])
+        .array("y_train", &[3], &[0_i64, 1, 1])
+        .array("x_test", &[2, 2], &[7.0_f32, 8.0, 9.0, 10.0])
+        .array("y_test", &[2], &[1_u8, 0])
+        .strings("features", &["mass", "width"])
+        .strings("classes", &["w", "z"])
+        .bytes();
+    let data = Dataset::parse(&bytes, "f.npz").unwrap();
+    assert_eq!(data.features, ["mass", "width"]);
+    assert_eq!(data.classes, ["w", "z"]);
+    assert_eq!(data.train.x, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(data.train.y, [0, 1, 1]);
+    assert_eq!(data.test.unwrap().y, [1, 0]);
+    assert_eq!(data.digest.len(), 64);
+
+    let bytes = Npz::new()
+        .array("x", &[2, 1], &[1_i32, 2])
+        .array("y", &[2], &[1_u16, 0])
+        .bytes();
+    let data = Dataset::parse(&bytes, "f.npz").unwrap();
+    assert_eq!(
+        (data.features, data.classes),
+        (vec!["x0".to_owned()], vec!["0".to_owned(), "1".to_owned()])
+    );
+    assert!(data.test.is_none());
+}
+
+#[test]
+fn npz_faults_are_named() {
+    let good = || Npz::new().array("x", &[3, 1], &[1.0_f32, 2.0, 3.0]);
+    let text = refusal(&good().array("y", &[2], &[0_u8, 1]).bytes());
+    assert_eq!(
+        text,
+        "f.npz: array y: 2 labels; accepted: 3, one a row of x"
+    );
+    let text = refusal(&good().bytes());
+    assert!(text.contains("array y: missing"), "{text}");
+    let text = refusal(&good().array("y", &[3], &[0.0_f32, 1.0, 0.0]).bytes());
+    assert!(
+        text.contains("array y: type") && text.contains("integers"),
+        "{text}"
+    );
+    let text = refusal(&good().array("y", &[3], &[0_i64, -1, 1]).bytes());
+    assert_eq!(
+        text,
+        "f.npz: y, row 1, column label: -1 is not accepted; accepted: class numbers 0 to 1"
+    );
+    let text = refusal(
+        &good()
+            .array("y", &[3], &[0_u8, 3, 1])
+            .strings("classes", &["a", "b", "c"])
+            .bytes(),
+    );
+    assert!(
+        text.contains("row 1, column label: 3") && text.contains("0 to 2"),
+        "{text}"
+    );
+    let text = refusal(&good().array("y", &[3], &[0_u8, 2, 0]).bytes());
+    assert_eq!(
+        text,
+        "f.npz: train rows: class 1 has 0 rows; accepted: at least 1"
+    );
+    let text = refusal(
+        &good()
+            .array("y", &[3], &[0_u8, 1, 0])
+            .strings("features", &["a", "b"])
+            .bytes(),
+    );
+    assert!(
+        text.contains("array features: shape [2]; accepted: one name for each of the 1 columns"),
+        "{text}"
+    );
+
+    let wide = |x: [f32; 4]| {
+        Npz::new()
+            .array("x", &[2, 2], &x)
+            .array("y", &[2], &[0_u8, 1])
+            .strings("features", &["m", "w"])
+    };
+    let text = refusal(&wide([0.0, 1.0, 2.0, f32::NAN]).bytes());
+    assert_eq!(
+        text,
+        "f.npz: x, row 1, column w: NaN is not accepted; accepted: finite numbers"
+    );
+    let text = refusal(
+        &Npz::new()
+            .array("x", &[4], &[0.0_f32; 4])
+            .array("y", &[4], &[0_u8, 1, 0, 1])
+            .bytes(),
+    );
+    assert!(text.contains("array x: shape [4]"), "{text}");
+    let text = refusal(&Npz::new().array("data", &[4], &[0.0_f32; 4]).bytes());
+    assert!(text.contains("the file has data"), "{text}");
+    let twice = Npz::new()
+        .array("x", &[2, 2], &[0.0_f32; 4])
+        .array("y", &[2], &[0_u8, 1])
+        .strings("features", &["m", "m"]);
+    let error = Dataset::parse(&twice.bytes(), "f.npz").unwrap_err();
+    assert!(matches!(
+        error,
+        DatasetError::DuplicateFeature {
+            first: 0,
+            second: 1,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_header_that_declares_too_much_is_refused_before_allocating() {
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    for (name, shape) in [("x", "(1000000000, 1000)"), ("y", "(1000000000,)")] {
+        let zip = writer.zip_writer();
+        zip.start_file(format!("{name}.npy"), FileOptions::default())
+            .unwrap();
+        let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
+        zip.write_all(&(text.len() as u16).to_le_bytes()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        zip.write_all(&[0; 16]).unwrap();
+    }
+    let text = refusal(&writer.zip_writer().finish().unwrap().into_inner());
+    assert!(
+        text.contains("array x: shape [1000000000, 1000]") && text.contains("over 16 bytes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn fortran_order_is_transposed() {
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    let builder = writer.array::<f32>("x", FileOptions::default()).unwrap();
+    let mut array = builder
+        .default_dtype()
+        .order(npyz::Order::Fortran)
+        .shape(&[2, 3])
+        .begin_nd()
+        .unwrap();
+    array.extend([1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap();
+    array.finish().unwrap();
+    let bytes = Npz(writer).array("y", &[2], &[0_u8, 1]).bytes();
+    assert_eq!(
+        Dataset::parse(&bytes, "f").unwrap().train.x,
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    );
+}
+
+#[test]
+fn csv_labels_by_name_or_number() {
+    let data = Dataset::parse(b"m, w, kind\n1, 2, z\n3, 4, g\n5, 6, z\n", "f.csv").unwrap();
+    assert_eq!(data.features, ["m", "w"]);
+    assert_eq!(data.classes, ["g", "z"]);
+    assert_eq!(data.train.y, [1, 0, 1]);
+    assert_eq!(data.train.x, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let data = Dataset::parse(b"m,label\n1e0,1\n-2,0\n", "f.csv").unwrap();
+    assert_eq!((data.classes.len(), data.train.y), (2, vec![1, 0]));
+}
+
+#[test]
+fn csv_faults_are_named() {
+    let text = |csv: &str| {
+        Dataset::parse(csv.as_bytes(), "f.csv")
+            .unwrap_err()
+            .to_string()
+    };
+    let cases = [
+        (
+            "m,w,y\n1,2,0\n1,nan,1\n",
+            "f.csv: csv, line 3, column w: \"nan\" is not accepted; accepted: finite numbers",
+        ),
+        ("m,w,y\n1,,0\n", "line 2, column w: \"\""),
+        ("m,w,y\n1,2\n", "not a regular csv"),
+        (
+            "m,m,y\n1,2,0\n1,2,1\n",
+            "feature m appears twice (columns 0 and 1)",
+        ),
+        ("m,y\n1,0\n2,2\n", "class 1 has 0 rows"),
+        ("m,y\n1,0\n2,300\n", "column label: \"300\""),
+        ("m,y\n1,0\n2,\n", "line 3, column label"),
+        ("1,2,0\n1,2,1\n", "the first row holds only numbers"),
+        ("m,y\n", "no rows below it"),
+        ("m,y\n1,a\n", "1 classes; accepted: 2 to 256 classes"),
+    ];
+    for (csv, part) in cases {
+        assert!(text(csv).contains(part), "{csv:?} gave {}", text(csv));
+    }
+}
+
+#[test]
+fn other_files_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jets.npz");
+    let text = Dataset::open(&path).unwrap_err().to_string();
+    assert!(
+        text.starts_with("read ") && text.contains("jets.npz"),
+        "{text}"
+    );
+    std::fs::write(&path, b"PAR1xxxx").unwrap();
+    let text = Dataset::open(&path).unwrap_err().to_string();
+    assert!(
+        text.contains("looks like a parquet file; accepted are npz"),
+        "{text}"
+    );
+}
+
+fn jets() -> Dataset {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/jets/jets_small.npz");
+    Dataset::open(root).unwrap()
+}
+
+#[test]
+fn the_sample_of_jets() {
+    let jets = jets();
+    assert_eq!(
+        jets.digest,
+        "125cc991d6f6de9d2b84036f50e3d5446ecf7bce7573fd5fb68f5e9980c8be4e"
+    );
+    assert_eq!(jets.classes, ["g", "q", "w", "z", "t"]);
+    assert_eq!(
+        (jets.features.len(), jets.features[0].as_str()),
+        (16, "j_zlogz")
+    );
+    assert_eq!(
+        (jets.train.rows, jets.test.as_ref().unwrap().rows),
+        (48_000, 12_000)
+    );
+    let prepared = jets.prepare(&SplitSpec::default()).unwrap();
+    assert_eq!(
+        (prepared.train.rows, prepared.validation.rows),
+        (38_400, 9_600)
+    );
+    assert_eq!(prepared.test.rows, 12_000);
+    for column in 0..16 {
+        let values = || {
+            prepared
+                .train
+                .x
+                .iter()
+                .skip(column)
+                .step_by(16)
+                .map(|v| f64::from(*v))
+        };
+        let mean = values().sum::<f64>() / 38_400.0;
+        let square = values().map(|v| v * v).sum::<f64>() / 38_400.0;
+        assert!(
+            mean.abs() < 1e-5 && (square - 1.0).abs() < 1e-5,
+            "{column}: {mean} {square}"
+        );
+        let raw = f64::from(jets.test.as_ref().unwrap().row(7)[column]);
+        let (m, s) = (
+            f64::from(prepared.mean[column]),
+            f64::from(prepared.std[column]),
+        );
+        assert_eq!(prepared.test.row(7)[column], ((raw - m) / s) as f32);
+    }
+    assert_eq!(prepared, jets.prepare(&SplitSpec::default()).unwrap());
+    let other = jets
+        .prepare(&SplitSpec {
+            seed: 1,
+            ..SplitSpec::default()
+        })
+        .unwrap();
+    assert_ne!(prepared.train.y, other.train.y);
+}
+
+proptest! {
+    #[test]
+    fn splits_are_stratified_and_take_every_row_once(
+        sizes in prop::collection::vec(10_usize..60, 2..5), seed: u64,
+    ) {
+        let mut csv = String::from("x,y\n");
+        let mut row = 0;
+        for (class, size) in sizes.iter().enumerate() {
+            for _ in 0..*size {
+                writeln!(csv, "{row},{class}").unwrap();
+                row += 1;
+            }
+        }
+        let data = Dataset::parse(csv.as_bytes(), "f.csv").unwrap();
+        let spec = SplitSpec { train: 0.5, validation: 0.25, test: 0.25, seed };
+        let prepared = data.prepare(&spec).unwrap();
+        let raw = |v: f32| (f64::from(v) * f64::from(prepared.std[0]) + f64::from(prepared.mean[0])).round() as usize;
+        let mut seen: Vec<usize> = Vec::new();
+        for table in [&prepared.train, &prepared.validation, &prepared.test] {
+            seen.extend(table.x.iter().map(|v| raw(*v)));
+        }
+        seen.sort_unstable();
+        prop_assert_eq!(seen, (0..row).collect::<Vec<_>>());
+        for (class, size) in sizes.iter().enumerate() {
+            let count = |y: &[u8]| y.iter().filter(|y| usize::from(**y) == class).count();
+            let quarter = (*size as f64 / 4.0 + 0.5).floor() as usize;
+            prop_assert_eq!(count(&prepared.test.y), quarter);
+            prop_assert_eq!(count(&prepared.validation.y), quarter);
+        }
+    }
+}
+
+#[test]
+fn a_class_too_small_to_split_is_named() {
+    let data = Dataset::parse(b"x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n7,b\n", "f.csv").unwrap();
+    let text = data.prepare(&SplitSpec::default()).unwrap_err().to_string();
+    assert_eq!(
+        text,
+        "validation part of the split: class b has 0 rows; accepted: at least 1"
+    );
+}
