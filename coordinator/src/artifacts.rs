@@ -34,7 +34,7 @@ impl Digest {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::invalid(
-                "digest",
+                "invalid-request",
                 "a digest is 64 lowercase hexadecimal digits (SHA-256)",
             ))
         }
@@ -60,10 +60,12 @@ impl std::fmt::Display for Digest {
 /// Lowercase hex of some bytes.
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The folder of artifacts; cloning it is cheap.
@@ -81,11 +83,13 @@ impl Artifacts {
         let failed = |error: io::Error| {
             Error::new(
                 Kind::Internal,
-                "data-dir",
+                "internal",
                 format!("the data folder {} cannot be used: {error}", root.display()),
             )
         };
-        fs::create_dir_all(root.join("incoming")).await.map_err(failed)?;
+        fs::create_dir_all(root.join("incoming"))
+            .await
+            .map_err(failed)?;
         Ok(Self { root: root.into() })
     }
 
@@ -132,7 +136,10 @@ impl Artifacts {
     /// # Errors
     /// The folder cannot be written.
     pub async fn upload(&self, limit: u64) -> Result<Upload> {
-        let path = self.root.join("incoming").join(uuid::Uuid::now_v7().to_string());
+        let path = self
+            .root
+            .join("incoming")
+            .join(uuid::Uuid::now_v7().to_string());
         let file = File::create_new(&path).await.map_err(Error::internal)?;
         Ok(Upload {
             artifacts: self.clone(),
@@ -187,7 +194,7 @@ impl Upload {
         if self.bytes > self.limit {
             return Err(Error::new(
                 Kind::TooLarge,
-                "too-large",
+                "payload-too-large",
                 format!("the upload exceeds {} bytes", self.limit),
             ));
         }
@@ -254,7 +261,9 @@ mod tests {
     }
 
     fn left_behind(artifacts: &Artifacts) -> usize {
-        std::fs::read_dir(artifacts.root.join("incoming")).unwrap().count()
+        std::fs::read_dir(artifacts.root.join("incoming"))
+            .unwrap()
+            .count()
     }
 
     #[tokio::test]
@@ -265,7 +274,10 @@ mod tests {
         assert_eq!(std::fs::read(artifacts.path(&digest)).unwrap(), b"weights");
         assert_eq!(artifacts.size(&digest).await.unwrap(), Some(7));
         // Storing them again is harmless.
-        assert_eq!(artifacts.put(Bytes::from_static(b"weights")).await.unwrap(), digest);
+        assert_eq!(
+            artifacts.put(Bytes::from_static(b"weights")).await.unwrap(),
+            digest
+        );
         assert_eq!(left_behind(&artifacts), 0);
     }
 
@@ -295,7 +307,13 @@ mod tests {
 
     #[test]
     fn only_digests_name_files() {
-        for text in ["", "../../etc/passwd", &"A".repeat(64), &"0".repeat(63), &"/".repeat(64)] {
+        for text in [
+            "",
+            "../../etc/passwd",
+            &"A".repeat(64),
+            &"0".repeat(63),
+            &"/".repeat(64),
+        ] {
             assert!(Digest::parse(text).is_err(), "{text}");
         }
         assert!(Digest::parse(&"0a".repeat(32)).is_ok());

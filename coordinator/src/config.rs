@@ -37,7 +37,11 @@ pub struct Config {
 impl Config {
     /// The defaults: loopback without TLS or tokens, leases of 15 s, artifacts up to 64 MiB, data sets up to 1 GiB,
     /// 12 connections.
-    pub fn new(bind: SocketAddr, database_url: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        bind: SocketAddr,
+        database_url: impl Into<String>,
+        data_dir: impl Into<PathBuf>,
+    ) -> Self {
         Self {
             bind,
             database_url: database_url.into(),

@@ -81,7 +81,11 @@ impl Error {
 
     /// `what` (a noun phrase with its id) does not exist.
     pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::new(Kind::NotFound, "not-found", format!("{what} does not exist"))
+        Self::new(
+            Kind::NotFound,
+            "not-found",
+            format!("{what} does not exist"),
+        )
     }
 
     /// The state does not allow this.
@@ -94,7 +98,9 @@ impl Error {
         Self::new(
             Kind::LeaseLost,
             "lease-lost",
-            format!("attempt {attempt} does not hold the lease of unit {unit}: drop the work and report nothing"),
+            format!(
+                "attempt {attempt} does not hold the lease of unit {unit}: drop the work and report nothing"
+            ),
         )
     }
 
@@ -102,13 +108,20 @@ impl Error {
     pub fn internal(context: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             context: Some(context.into()),
-            ..Self::new(Kind::Internal, "internal", "the coordinator failed to answer; its log has the cause")
+            ..Self::new(
+                Kind::Internal,
+                "internal",
+                "the coordinator failed to answer; its log has the cause",
+            )
         }
     }
 
     /// The same error with a cause that only the log sees.
     #[must_use]
-    pub fn with_context(mut self, context: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_context(
+        mut self,
+        context: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.context = Some(context.into());
         self
     }
@@ -166,7 +179,7 @@ impl From<sqlx::Error> for Error {
         match &error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Self::new(
                 Kind::Unavailable,
-                "database-unavailable",
+                "unavailable",
                 "the database did not answer in time: try again",
             )
             .with_context(error),
@@ -179,7 +192,7 @@ impl From<sqlx::Error> for Error {
             {
                 Self::new(
                     Kind::Unavailable,
-                    "database-busy",
+                    "unavailable",
                     "the database was busy: try again",
                 )
                 .with_context(error)

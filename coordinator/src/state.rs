@@ -5,7 +5,9 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{artifacts::Artifacts, config::Config, error::Result, store::Store, wake::Wake};
+use crate::{
+    artifacts::Artifacts, ask::Proposer, config::Config, error::Result, store::Store, wake::Wake,
+};
 
 /// Shared state of one coordinator process; cloning it is cheap. Nothing in it outlives a restart: what matters is in
 /// Postgres and in the artifact folder.
@@ -17,6 +19,8 @@ pub struct State {
     pub artifacts: Artifacts,
     /// Settings.
     pub config: Arc<Config>,
+    /// Proposes the next trials of running searches.
+    pub proposer: Proposer,
     /// Rung when work may have appeared or something was recorded: lease calls and event streams listen.
     pub wake: Wake,
     /// What `/metrics` renders.
@@ -38,6 +42,7 @@ impl State {
             store,
             artifacts,
             config: Arc::new(config),
+            proposer: Proposer::default(),
             wake: Wake::default(),
             metrics,
             shutdown: CancellationToken::new(),

@@ -7,6 +7,15 @@
 //! transaction runs in a spawned task that a client's disconnect cannot drop. Should one slip through, the server ends
 //! it: every connection has a time-out for statements, locks and idle transactions.
 
+pub mod leases;
+pub mod outcomes;
+pub mod searches;
+mod settle;
+pub mod synthesis;
+pub mod tokens;
+pub mod trials;
+pub mod workers;
+
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
@@ -34,7 +43,11 @@ impl Store {
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| {
-                Error::invalid("database-url", "the database URL is not a postgres:// URL").with_context(error)
+                Error::invalid(
+                    "invalid-request",
+                    "the database URL is not a postgres:// URL",
+                )
+                .with_context(error)
             })?
             .application_name("bitfront")
             .options([

@@ -1,0 +1,6 @@
+-- The scores of all completed trials of search $1, in trial order.
+select t.number, s.scores
+from scores s
+join trials t on t.id = s.trial_id
+where s.search_id = $1
+order by t.number

@@ -1,0 +1,6 @@
+-- The present front of search $1.
+select t.number, s.scores
+from scores s
+join trials t on t.id = s.trial_id
+where s.search_id = $1 and s.on_front
+order by t.number

@@ -1,0 +1,147 @@
+//! Synthesis jobs: queueing them and what a worker needs to run them.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Store;
+use crate::{
+    error::{Error, Result},
+    ids::{SearchId, SynthesisId, TrialId, UnitId},
+};
+
+/// The tool that synthesis jobs use.
+pub const TOOL: &str = "yosys";
+
+/// Test vectors of a synthesis job at least.
+pub const VECTORS: u32 = 2_000;
+
+/// Who asked for a synthesis job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedBy {
+    /// The search's policy owes it.
+    Policy,
+    /// A user.
+    User,
+}
+
+impl RequestedBy {
+    /// The name in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::User => "user",
+        }
+    }
+}
+
+/// What a worker needs to run a synthesis job.
+#[derive(Clone, Debug)]
+pub struct SynthesisWork {
+    /// The job.
+    pub job: SynthesisId,
+    /// The trial it builds.
+    pub trial: TrialId,
+    /// The resolved search file.
+    pub search_json: Value,
+    /// The candidate.
+    pub candidate_json: Value,
+    /// Digest of the trial's weights.
+    pub weights_digest: String,
+    /// Digest of the data set.
+    pub dataset_digest: String,
+    /// File name of the data set.
+    pub dataset_file: String,
+    /// Tool.
+    pub tool: String,
+    /// Test vectors at least.
+    pub vectors: u32,
+}
+
+/// Queues a job within any transaction or connection; `None` where the trial has one already or has no weights.
+pub(super) async fn queue(
+    executor: impl sqlx::PgExecutor<'_>,
+    search: SearchId,
+    number: u32,
+    requested_by: RequestedBy,
+) -> Result<Option<SynthesisId>> {
+    let id = sqlx::query_file_scalar!(
+        "src/store/sql/synthesis/insert.sql",
+        SynthesisId::new().get(),
+        search.get(),
+        number as i32,
+        TOOL,
+        VECTORS as i32,
+        requested_by.name()
+    )
+    .fetch_optional(executor)
+    .await?;
+    Ok(id.map(SynthesisId))
+}
+
+impl Store {
+    /// Queues a synthesis job for a completed trial at a user's request, or names the one that the trial has.
+    ///
+    /// # Errors
+    /// The trial does not exist or is not completed with weights (conflict), or the database fails.
+    pub async fn request_synthesis(
+        &self,
+        search: SearchId,
+        number: u32,
+    ) -> Result<(SynthesisId, bool)> {
+        let queued = queue(self.pool(), search, number, RequestedBy::User).await;
+        let queued = match queued {
+            // Two requests at once: the other one's job stands.
+            Err(error) if is_double(&error) => None,
+            other => other?,
+        };
+        if let Some(id) = queued {
+            return Ok((id, true));
+        }
+        sqlx::query_file_scalar!(
+            "src/store/sql/synthesis/of_trial.sql",
+            search.get(),
+            number as i32,
+            TOOL
+        )
+        .fetch_optional(self.pool())
+        .await?
+        .map(|id| (SynthesisId(id), false))
+        .ok_or_else(|| {
+            Error::conflict(
+                "conflict",
+                format!("trial {number} of search {search} is not completed with weights: only then it can be synthesised"),
+            )
+        })
+    }
+
+    /// What workers need to run these jobs, in no particular order.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn synthesis_work(&self, jobs: &[UnitId]) -> Result<Vec<SynthesisWork>> {
+        let ids: Vec<Uuid> = jobs.iter().map(|id| id.get()).collect();
+        Ok(sqlx::query_file!("src/store/sql/synthesis/work.sql", &ids)
+            .fetch_all(self.pool())
+            .await?
+            .into_iter()
+            .map(|row| SynthesisWork {
+                job: SynthesisId(row.id),
+                trial: TrialId(row.trial_id),
+                search_json: row.resolved,
+                candidate_json: row.candidate,
+                weights_digest: row.weights_digest,
+                dataset_digest: row.dataset_digest,
+                dataset_file: row.dataset_file,
+                tool: row.tool,
+                vectors: row.vectors as u32,
+            })
+            .collect())
+    }
+}
+
+/// Whether an insert met the unique constraint on (trial, tool).
+fn is_double(error: &Error) -> bool {
+    let source =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<sqlx::Error>());
+    matches!(source, Some(sqlx::Error::Database(database)) if database.is_unique_violation())
+}
