@@ -1,2 +1,5 @@
 //! Hardware.
+pub mod circuit;
 pub mod costs;
+pub mod synthesis_report;
+pub mod verilog;

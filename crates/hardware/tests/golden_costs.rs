@@ -10,7 +10,12 @@ use std::path::PathBuf;
 
 fn models() -> serde_json::Map<String, Value> {
     let folder = std::env::var_os("BITFRONT_GOLDEN").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden")),
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../testdata/golden"
+            ))
+        },
         PathBuf::from,
     );
     let text = std::fs::read_to_string(folder.join("models.json")).expect("models.json");
@@ -121,7 +126,11 @@ fn golden_forgiving_bits() {
                 stress: number("stress"),
             };
             let (from, to) = (reference.total() as f64, trial.total() as f64);
-            assert_eq!(forgiveness.reference(from), number("reference_bits"), "{name}");
+            assert_eq!(
+                forgiveness.reference(from),
+                number("reference_bits"),
+                "{name}"
+            );
             assert_eq!(to, number("trial_bits"), "{name}");
             let delta = forgiveness.delta(from, to);
             assert!((delta - number("delta")).abs() < 1e-15, "{name}: {delta}");
@@ -137,13 +146,21 @@ fn golden_forgiving_bits() {
 #[test]
 fn golden_data_types() {
     let check = |found: DataType, expected: &Value, place: &str| {
-        assert_eq!(Some(u64::from(found.bits)), expected["bits"].as_u64(), "{place} bits");
+        assert_eq!(
+            Some(u64::from(found.bits)),
+            expected["bits"].as_u64(),
+            "{place} bits"
+        );
         if found.is_float() {
             assert_eq!(expected["quantizer_type"], "floating_point", "{place}");
             return;
         }
         let integer_bits = Some(i64::from(found.integer_bits));
-        assert_eq!(integer_bits, expected["int_bits"].as_i64(), "{place} int_bits");
+        assert_eq!(
+            integer_bits,
+            expected["int_bits"].as_i64(),
+            "{place} int_bits"
+        );
         let signed = expected["is_signed"].as_bool();
         let signed = signed.or_else(|| expected["is_signed"].as_i64().map(|v| v != 0));
         assert_eq!(Some(found.signed), signed, "{place} is_signed");
@@ -155,8 +172,16 @@ fn golden_data_types() {
             let expected = &model["qtools_types"][layer.name()];
             let place = format!("{name} {}", layer.name());
             let LayerTypes { input, output, .. } = *found;
-            check(input, &expected["input_quantizer_list"][0], &format!("{place} input"));
-            check(output, &expected["output_quantizer"], &format!("{place} output"));
+            check(
+                input,
+                &expected["input_quantizer_list"][0],
+                &format!("{place} input"),
+            );
+            check(
+                output,
+                &expected["output_quantizer"],
+                &format!("{place} output"),
+            );
             let parts = [
                 ("weight_quantizer", found.weight),
                 ("bias_quantizer", found.bias),
@@ -164,15 +189,27 @@ fn golden_data_types() {
                 ("multiplier", found.multiplier.map(|product| product.output)),
             ];
             for (part, found) in parts {
-                assert_eq!(found.is_some(), expected.get(part).is_some(), "{place} {part}");
+                assert_eq!(
+                    found.is_some(),
+                    expected.get(part).is_some(),
+                    "{place} {part}"
+                );
                 if let Some(found) = found {
                     check(found, &expected[part], &format!("{place} {part}"));
                 }
             }
             if let Some(product) = found.multiplier {
-                assert_eq!(product.operator.name(), expected["multiplier"]["op_type"], "{place}");
+                assert_eq!(
+                    product.operator.name(),
+                    expected["multiplier"]["op_type"],
+                    "{place}"
+                );
             }
-            assert_eq!(Some(found.operations), expected["operation_count"].as_u64(), "{place}");
+            assert_eq!(
+                Some(found.operations),
+                expected["operation_count"].as_u64(),
+                "{place}"
+            );
         }
     }
 }

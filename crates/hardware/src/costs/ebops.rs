@@ -51,7 +51,8 @@ pub fn upper_bound_ebops(candidate: &Candidate) -> f64 {
         };
         total += (inputs * units) as u64 * weight_bits * input_bits;
         if let Some(activation) = &layer.activation {
-            let output = super::DataType::of(Some(&activation.quantizer), super::FloatFormat::Single);
+            let output =
+                super::DataType::of(Some(&activation.quantizer), super::FloatFormat::Single);
             input_bits = u64::from(output.expanded().bits);
         }
     }

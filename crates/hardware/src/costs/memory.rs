@@ -19,7 +19,11 @@ const POLYNOMIAL_MINIMUM: f64 = 14.561_793;
 
 /// pJ to move one 64-bit word in an SRAM of `2^z` bits: a cubic fitted by the original.
 fn sram_word_pj(z: f64, monotone: bool) -> f64 {
-    let z = if monotone { z.max(POLYNOMIAL_MINIMUM) } else { z };
+    let z = if monotone {
+        z.max(POLYNOMIAL_MINIMUM)
+    } else {
+        z
+    };
     9.024_273_21e-4 * z.powi(3) - 2.688_478_58e-2 * z.powi(2) + 0.208_900_804 * z
 }
 

@@ -1,0 +1,293 @@
+//! From an integer program to a combinational graph.
+
+use super::digits::signed_digits;
+use super::node::{LayerMark, Node, Operand, Operation, Port, Value, Wire};
+use super::sum_tree::{LinearForm, SumBuilder, Term};
+use super::{Circuit, DelayModel, pipeline};
+use bitfront_network::{ActivationRule, IntegerLayer, IntegerProgram, Interval};
+
+/// How a circuit is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Delays that registers are placed by.
+    pub delays: DelayModel,
+}
+
+/// A graph without registers, and what drives its outputs.
+pub(crate) struct Combinational {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) layers: Vec<LayerMark>,
+    pub(crate) outputs: Vec<Value>,
+}
+
+impl Circuit {
+    /// The circuit of a program, pipelined for the default clock.
+    pub fn build(program: &IntegerProgram) -> Self {
+        Self::build_with(program, &BuildOptions::default())
+    }
+
+    /// The circuit of a program.
+    pub fn build_with(program: &IntegerProgram, options: &BuildOptions) -> Self {
+        let mut graph = combinational(program);
+        remove_unread(&mut graph);
+        let outputs = graph.outputs.iter().map(|value| match *value {
+            Value::Constant(code) => Interval { lo: code, hi: code },
+            Value::Wire(operand) => {
+                shifted(graph.nodes[operand.wire.0 as usize].range, operand.shift)
+            }
+        });
+        let fraction = program.layers.last().map_or(0, |l| l.output.fraction);
+        let outputs = Port::pack(outputs.map(|range| (range, fraction)));
+        let pipelined = pipeline::pipeline(graph, &options.delays);
+        Self {
+            nodes: pipelined.nodes,
+            inputs: Port::pack(
+                (0..program.candidate.inputs)
+                    .map(|_| (program.input.range, program.input.fraction)),
+            ),
+            outputs,
+            output_operands: pipelined.outputs,
+            layers: pipelined.layers,
+            cycles: pipelined.cycles,
+        }
+    }
+}
+
+fn shifted(range: Interval, shift: u32) -> Interval {
+    Interval {
+        lo: range.lo << shift,
+        hi: range.hi << shift,
+    }
+}
+
+fn combinational(program: &IntegerProgram) -> Combinational {
+    let mut nodes: Vec<Node> = (0..program.candidate.inputs)
+        .map(|index| Node {
+            operation: Operation::Input { index },
+            range: program.input.range,
+            fraction: program.input.fraction,
+            stage: 0,
+            layer: 0,
+        })
+        .collect();
+    let mut values: Vec<Value> = (0..nodes.len())
+        .map(|index| {
+            Value::Wire(Operand {
+                wire: Wire(index as u32),
+                shift: 0,
+            })
+        })
+        .collect();
+    let mut layers = Vec::new();
+    for (number, layer) in program.layers.iter().enumerate() {
+        let accumulators = accumulators(&mut nodes, layer, &values, number as u32);
+        let outputs = (0..layer.outputs)
+            .map(|j| activate(&mut nodes, layer, j, accumulators[j], number as u32))
+            .collect();
+        let inputs = std::mem::replace(&mut values, outputs);
+        layers.push(LayerMark {
+            inputs: inputs.into_iter().map(Some).collect(),
+            accumulators: accumulators.into_iter().map(Some).collect(),
+        });
+    }
+    Combinational {
+        nodes,
+        layers,
+        outputs: values,
+    }
+}
+
+/// What carries each accumulator of a layer, in units of the accumulator.
+fn accumulators(
+    nodes: &mut Vec<Node>,
+    layer: &IntegerLayer,
+    values: &[Value],
+    number: u32,
+) -> Vec<Value> {
+    let ranges: Vec<Interval> = values
+        .iter()
+        .map(|value| match *value {
+            Value::Constant(code) => Interval { lo: code, hi: code },
+            Value::Wire(operand) => nodes[operand.wire.0 as usize].range,
+        })
+        .collect();
+    (0..layer.outputs)
+        .map(|j| {
+            let mut constant = layer.bias[j] << layer.bias_shift[j];
+            let mut terms = Vec::new();
+            for (i, value) in values.iter().enumerate() {
+                let weight = layer.kernel[i * layer.outputs + j];
+                match *value {
+                    Value::Constant(code) => constant += (code * weight) << layer.product_shift[j],
+                    Value::Wire(operand) => {
+                        for digit in signed_digits(weight) {
+                            let shift = operand.shift + digit.shift + layer.product_shift[j];
+                            terms.push(Term {
+                                operand: Operand { shift, ..operand },
+                                negative: digit.negative,
+                                depth: 0,
+                                form: LinearForm {
+                                    coefficients: [(i, 1)].into(),
+                                    constant: 0,
+                                },
+                            });
+                        }
+                    }
+                }
+            }
+            SumBuilder {
+                nodes,
+                inputs: &ranges,
+                layer: number,
+                fraction: layer.accumulator_fraction[j],
+            }
+            .sum(terms, constant)
+        })
+        .collect()
+}
+
+/// The activation behind accumulator `j`, or its left shift where there is none.
+fn activate(
+    nodes: &mut Vec<Node>,
+    layer: &IntegerLayer,
+    j: usize,
+    accumulator: Value,
+    number: u32,
+) -> Value {
+    let align = layer.output.fraction - layer.accumulator_fraction[j];
+    let Value::Wire(operand) = accumulator else {
+        let Value::Constant(value) = accumulator else {
+            unreachable!("a value is a wire or a constant")
+        };
+        return Value::Constant(match &layer.activation {
+            None => value << align,
+            Some(ActivationRule::Uniform) => requantized(value, -align, layer.output.range),
+            Some(ActivationRule::Steps { thresholds, codes }) => {
+                step(value, &thresholds[j], &codes[j])
+            }
+        });
+    };
+    let source = operand.wire;
+    let range = nodes[source.0 as usize].range;
+    let (operation, image) = match &layer.activation {
+        None => {
+            return Value::Wire(Operand {
+                shift: operand.shift + align as u32,
+                ..operand
+            });
+        }
+        Some(ActivationRule::Uniform) => {
+            let right_shift = -align - operand.shift as i32;
+            let image = |value| requantized(value, right_shift, layer.output.range);
+            let operation = Operation::Requantize {
+                source,
+                right_shift,
+                range: layer.output.range,
+            };
+            (
+                operation,
+                Interval {
+                    lo: image(range.lo),
+                    hi: image(range.hi),
+                },
+            )
+        }
+        Some(ActivationRule::Steps { thresholds, codes }) => {
+            // In units of the unshifted wire, and only those thresholds that the interval leaves open.
+            let unit = 1_i64 << operand.shift;
+            let scaled: Vec<i64> = thresholds[j]
+                .iter()
+                .map(|&t| t.div_euclid(unit) + i64::from(t.rem_euclid(unit) != 0))
+                .collect();
+            let first = scaled.partition_point(|&t| t <= range.lo);
+            let end = scaled.partition_point(|&t| t <= range.hi);
+            let codes = codes[j][first..=end].to_vec();
+            let image = Interval {
+                lo: codes.iter().copied().min().unwrap_or(0),
+                hi: codes.iter().copied().max().unwrap_or(0),
+            };
+            let thresholds = scaled[first..end].to_vec();
+            let operation = Operation::Steps {
+                source,
+                thresholds,
+                codes,
+            };
+            (operation, image)
+        }
+    };
+    if image.lo == image.hi {
+        return Value::Constant(image.lo);
+    }
+    let wire = Wire(nodes.len() as u32);
+    nodes.push(Node {
+        operation,
+        range: image,
+        fraction: layer.output.fraction,
+        stage: 0,
+        layer: number,
+    });
+    Value::Wire(Operand { wire, shift: 0 })
+}
+
+/// `clamp(round_half_even(value * 2^-right_shift), range)`.
+pub(crate) fn requantized(value: i64, right_shift: i32, range: Interval) -> i64 {
+    let rounded = if right_shift <= 0 {
+        i128::from(value) << right_shift.unsigned_abs().min(64)
+    } else if right_shift > 64 {
+        0
+    } else {
+        let value = i128::from(value);
+        let floor = value >> right_shift;
+        let rest = value - (floor << right_shift);
+        let half = 1_i128 << (right_shift - 1);
+        floor + i128::from(rest > half || (rest == half && floor & 1 == 1))
+    };
+    rounded.clamp(range.lo.into(), range.hi.into()) as i64
+}
+
+/// `codes[number of thresholds <= value]`.
+pub(crate) fn step(value: i64, thresholds: &[i64], codes: &[i64]) -> i64 {
+    codes[thresholds.partition_point(|&threshold| threshold <= value)]
+}
+
+/// Drops every node that no output depends on.
+fn remove_unread(graph: &mut Combinational) {
+    let mut read = vec![false; graph.nodes.len()];
+    for value in &graph.outputs {
+        if let Value::Wire(operand) = value {
+            read[operand.wire.0 as usize] = true;
+        }
+    }
+    for index in (0..graph.nodes.len()).rev() {
+        if read[index] {
+            for source in graph.nodes[index].operation.sources() {
+                read[source.0 as usize] = true;
+            }
+        }
+    }
+    let mut position = vec![None; graph.nodes.len()];
+    let mut kept = Vec::new();
+    for (index, node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
+        if !read[index] {
+            continue;
+        }
+        position[index] = Some(Wire(kept.len() as u32));
+        let operation = node
+            .operation
+            .rewired(|wire| position[wire.0 as usize].unwrap_or(wire));
+        kept.push(Node { operation, ..node });
+    }
+    graph.nodes = kept;
+    let moved = |value: &Value| match *value {
+        Value::Constant(code) => Some(Value::Constant(code)),
+        Value::Wire(operand) => {
+            position[operand.wire.0 as usize].map(|wire| Value::Wire(Operand { wire, ..operand }))
+        }
+    };
+    graph.outputs = graph.outputs.iter().filter_map(moved).collect();
+    for layer in &mut graph.layers {
+        for value in layer.inputs.iter_mut().chain(&mut layer.accumulators) {
+            *value = value.as_ref().and_then(moved);
+        }
+    }
+}

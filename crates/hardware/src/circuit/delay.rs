@@ -1,0 +1,60 @@
+//! A delay model for cutting a circuit into pipeline stages. Modelled, not measured.
+//!
+//! `adder = LUT + route + width * carry`: the orders of magnitude of an UltraScale+ part of speed
+//! grade -2. It decides where registers go, so cycle counts and registers depend on it; the function
+//! of the circuit does not.
+
+/// Delays in picoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DelayModel {
+    /// Through one LUT.
+    pub lut_ps: u32,
+    /// Along one bit of a carry chain.
+    pub carry_ps: u32,
+    /// From one cell to the next.
+    pub route_ps: u32,
+    /// Clock to output and setup of a register.
+    pub register_ps: u32,
+    /// The clock's period.
+    pub period_ps: u32,
+}
+
+impl Default for DelayModel {
+    /// A 5 ns clock, the one of the paper's designs.
+    fn default() -> Self {
+        Self {
+            lut_ps: 150,
+            carry_ps: 15,
+            route_ps: 350,
+            register_ps: 300,
+            period_ps: 5_000,
+        }
+    }
+}
+
+impl DelayModel {
+    /// What logic may take between two registers.
+    pub fn budget_ps(&self) -> u32 {
+        self.period_ps.saturating_sub(self.register_ps)
+    }
+
+    /// An adder or comparator of `width` bits.
+    pub fn adder_ps(&self, width: u32) -> u32 {
+        self.level_ps() + width * self.carry_ps
+    }
+
+    /// A requantizer to `width` bits: detect and round, then select.
+    pub fn requantizer_ps(&self, width: u32) -> u32 {
+        2 * self.level_ps() + width * self.carry_ps
+    }
+
+    /// A step function: a comparison of `width` bits, then a parity of six per level.
+    pub fn steps_ps(&self, width: u32, thresholds: usize) -> u32 {
+        let levels = (thresholds.max(2) as f64).log(6.0).ceil() as u32;
+        self.adder_ps(width) + levels * self.level_ps()
+    }
+
+    fn level_ps(&self) -> u32 {
+        self.lut_ps + self.route_ps
+    }
+}

@@ -1,0 +1,63 @@
+//! Evaluation of a circuit in 64-bit integers.
+
+use super::build::{requantized, step};
+use super::node::{Operand, Operation};
+use super::{Circuit, Wire};
+
+impl Circuit {
+    /// Logit codes of one row of input codes; registers are transparent here.
+    ///
+    /// # Panics
+    /// Unless there is one code for each input, within its port's range.
+    pub fn evaluate(&self, input_codes: &[i64]) -> Vec<i64> {
+        assert_eq!(input_codes.len(), self.inputs.len(), "one code an input");
+        for (code, port) in input_codes.iter().zip(&self.inputs) {
+            assert!(
+                (port.range.lo..=port.range.hi).contains(code),
+                "input code {code} outside {:?}",
+                port.range
+            );
+        }
+        let mut values: Vec<i64> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let at = |wire: Wire| values[wire.0 as usize];
+            let shifted = |operand: Operand| at(operand.wire) << operand.shift;
+            let value = match &node.operation {
+                Operation::Input { index } => input_codes[*index],
+                Operation::Constant { value } => *value,
+                Operation::Register { source } => at(*source),
+                Operation::Add {
+                    left,
+                    right,
+                    subtract,
+                } => {
+                    let (left, right) = (shifted(*left), shifted(*right));
+                    if *subtract {
+                        left - right
+                    } else {
+                        left + right
+                    }
+                }
+                Operation::Requantize {
+                    source,
+                    right_shift,
+                    range,
+                } => requantized(at(*source), *right_shift, *range),
+                Operation::Steps {
+                    source,
+                    thresholds,
+                    codes,
+                } => step(at(*source), thresholds, codes),
+            };
+            debug_assert!(
+                (node.range.lo..=node.range.hi).contains(&value),
+                "{value} outside its interval: {node:?}"
+            );
+            values.push(value);
+        }
+        self.output_operands
+            .iter()
+            .map(|operand| values[operand.wire.0 as usize] << operand.shift)
+            .collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! Circuits: a trained network as a graph of adders, requantizers, step functions and registers.
+//!
+//! A [`Circuit`] is a list of [`Node`]s in single-assignment order. Every node carries the exact
+//! interval of its integers, so widths are derived and nothing overflows. A weight is written in
+//! canonical signed digits: each non-zero digit is one operand, zero weights vanish and powers of
+//! two are wires. The operands of an output are summed by a heap, earliest and smallest first.
+//!
+//! The rule this module keeps: [`Circuit::evaluate`] equals integer inference on every input in
+//! range, and [`Circuit::recover_kernel`] proves the linear part of it from the graph alone.
+
+mod build;
+mod delay;
+mod digits;
+mod evaluate;
+mod node;
+mod pipeline;
+mod recover;
+mod registers;
+mod sum_tree;
+
+pub use build::BuildOptions;
+pub use delay::DelayModel;
+pub use digits::{Digit, signed_digits};
+pub use node::{Node, Operand, Operation, Port, Wire};
+pub use recover::{CircuitMismatch, RecoveredLayer};
+
+use node::LayerMark;
+
+/// A fully unrolled, pipelined circuit with an initiation interval of one.
+///
+/// Inputs and outputs are registered; the outputs are the logit codes (the arg-max is not part of
+/// the circuit).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circuit {
+    nodes: Vec<Node>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    output_operands: Vec<Operand>,
+    layers: Vec<LayerMark>,
+    cycles: u32,
+}
+
+impl Circuit {
+    /// Nodes; each one's operands stand before it.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A node by its wire.
+    pub fn node(&self, wire: Wire) -> &Node {
+        &self.nodes[wire.0 as usize]
+    }
+
+    /// Input words, first feature first, as they lie on the packed input bus.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// Output words, first logit first, as they lie on the packed output bus.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// What drives each output: a registered wire and its left shift.
+    pub fn output_operands(&self) -> &[Operand] {
+        &self.output_operands
+    }
+
+    /// Bits of the packed input bus.
+    pub fn input_bits(&self) -> u32 {
+        self.inputs.iter().map(|port| port.width).sum()
+    }
+
+    /// Bits of the packed output bus.
+    pub fn output_bits(&self) -> u32 {
+        self.outputs.iter().map(|port| port.width).sum()
+    }
+
+    /// Clock edges from a row on the input bus to its logits on the output bus: the edge that takes
+    /// the row is the first, and after the last the logits are there.
+    pub fn cycles(&self) -> u32 {
+        self.cycles
+    }
+
+    /// Number of dense layers.
+    pub fn layer_count(&self) -> usize {
+        self.layers.len()
+    }
+}

@@ -1,0 +1,172 @@
+//! The parts of a circuit.
+
+use bitfront_network::Interval;
+
+/// A node's result, by the node's position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wire(pub u32);
+
+/// A wire shifted left, which takes no logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operand {
+    /// The wire.
+    pub wire: Wire,
+    /// Zero bits appended on the right.
+    pub shift: u32,
+}
+
+/// What a node does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// A word of the input bus.
+    Input {
+        /// Its number.
+        index: usize,
+    },
+    /// A constant; takes no logic and needs no register.
+    Constant {
+        /// The value.
+        value: i64,
+    },
+    /// `left + right` or `left - right`. One of the two shifts is zero.
+    Add {
+        /// First operand.
+        left: Operand,
+        /// Second operand.
+        right: Operand,
+        /// Whether the second is subtracted.
+        subtract: bool,
+    },
+    /// `clamp(round_half_even(source * 2^-right_shift), range)`.
+    Requantize {
+        /// The accumulator.
+        source: Wire,
+        /// Bits dropped on the right; negative: zero bits appended.
+        right_shift: i32,
+        /// Codes of the quantizer.
+        range: Interval,
+    },
+    /// `codes[number of thresholds <= source]`; thresholds ascending, none of them decided by the
+    /// source's interval.
+    Steps {
+        /// The accumulator.
+        source: Wire,
+        /// Ascending.
+        thresholds: Vec<i64>,
+        /// One more than there are thresholds.
+        codes: Vec<i64>,
+    },
+    /// The source, one clock later.
+    Register {
+        /// What is kept.
+        source: Wire,
+    },
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it does.
+    pub operation: Operation,
+    /// Exact interval of its integers.
+    pub range: Interval,
+    /// Bits right of the binary point: value = integer * 2^-fraction.
+    pub fraction: i32,
+    /// Number of registers between the input bus and this node.
+    pub stage: u32,
+    /// The dense layer it belongs to.
+    pub layer: u32,
+}
+
+impl Node {
+    /// Bits of the wire, two's complement where the interval has negative values; at least 1.
+    pub fn width(&self) -> u32 {
+        self.range.width().max(1)
+    }
+
+    /// Whether the wire is two's complement.
+    pub fn is_signed(&self) -> bool {
+        self.range.is_signed()
+    }
+}
+
+impl Operation {
+    /// The wires it reads.
+    pub fn sources(&self) -> impl Iterator<Item = Wire> {
+        let (first, second) = match self {
+            Self::Input { .. } | Self::Constant { .. } => (None, None),
+            Self::Add { left, right, .. } => (Some(left.wire), Some(right.wire)),
+            Self::Requantize { source, .. }
+            | Self::Steps { source, .. }
+            | Self::Register { source } => (Some(*source), None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The same operation on other wires.
+    pub(crate) fn rewired(&self, mut rewire: impl FnMut(Wire) -> Wire) -> Self {
+        let mut moved = self.clone();
+        match &mut moved {
+            Self::Input { .. } | Self::Constant { .. } => {}
+            Self::Add { left, right, .. } => {
+                left.wire = rewire(left.wire);
+                right.wire = rewire(right.wire);
+            }
+            Self::Requantize { source, .. }
+            | Self::Steps { source, .. }
+            | Self::Register { source } => *source = rewire(*source),
+        }
+        moved
+    }
+}
+
+/// A word on a packed bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Position of its lowest bit on the bus.
+    pub low_bit: u32,
+    /// Bits, two's complement where the range has negative values.
+    pub width: u32,
+    /// Range of the codes.
+    pub range: Interval,
+    /// Bits right of the binary point.
+    pub fraction: i32,
+}
+
+impl Port {
+    /// Words laid out one after the other, the first in the lowest bits.
+    pub(crate) fn pack(words: impl Iterator<Item = (Interval, i32)>) -> Vec<Self> {
+        let mut low_bit = 0;
+        words
+            .map(|(range, fraction)| {
+                let width = range.width().max(1);
+                let port = Self {
+                    low_bit,
+                    width,
+                    range,
+                    fraction,
+                };
+                low_bit += width;
+                port
+            })
+            .collect()
+    }
+}
+
+/// Where a dense layer lies in the graph: the evidence that its kernel is recovered from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct LayerMark {
+    /// What carries each input; `None` where nothing reads it.
+    pub(crate) inputs: Vec<Option<Value>>,
+    /// What carries each accumulator; `None` where nothing reads it.
+    pub(crate) accumulators: Vec<Option<Value>>,
+}
+
+/// A tensor element in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Known already.
+    Constant(i64),
+    /// On a wire.
+    Wire(Operand),
+}

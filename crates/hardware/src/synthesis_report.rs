@@ -1,0 +1,154 @@
+//! What Yosys says about a synthesised module: cells by type and logic levels.
+//!
+//! The rule this module keeps: a cell that the target does not have, or that the flow was told not to
+//! use, is an error with the cell's name, never a smaller number.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Cells a netlist may have.
+const LUTS: [&str; 6] = ["LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"];
+const CARRIES: [&str; 2] = ["CARRY4", "CARRY8"];
+const FLIP_FLOPS: [&str; 4] = ["FDRE", "FDSE", "FDCE", "FDPE"];
+const FREE: [&str; 4] = ["MUXF7", "MUXF8", "MUXF9", "INV"];
+const DSP: &str = "DSP48E2";
+
+/// Totals of one synthesised module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SynthesisReport {
+    /// Every cell type with its count.
+    pub cells: BTreeMap<String, u64>,
+    /// LUTs of one to six inputs.
+    pub lut: u64,
+    /// Flip-flops.
+    pub ff: u64,
+    /// Carry cells, as many as the tool placed: Yosys 0.23 maps this family to CARRY4, which are
+    /// about two for one CARRY8.
+    pub carry: u64,
+    /// DSP blocks.
+    pub dsp: u64,
+    /// Cells on the longest path between registers; a carry cell counts like a LUT.
+    pub levels: u32,
+}
+
+/// Why a synthesis report was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// The statistics name no cells.
+    #[error("no line `Number of cells` in the statistics")]
+    NoCells,
+    /// The cell lines do not add up to the stated number.
+    #[error("statistics state {stated} cells and list {listed}")]
+    Count {
+        /// Stated.
+        stated: u64,
+        /// Sum of the listed.
+        listed: u64,
+    },
+    /// A cell outside the allowed list.
+    #[error(
+        "{count} cells of type {cell}: allowed are LUT1-6, CARRY4, CARRY8, MUXF7-9, INV, FDRE, \
+         FDSE, FDCE, FDPE, and DSP48E2 only when asked for"
+    )]
+    Cell {
+        /// The cell's type.
+        cell: String,
+        /// How many there are.
+        count: u64,
+    },
+    /// No path length in the path report.
+    #[error("no `length=` in the path report")]
+    NoLevels,
+}
+
+/// Reads the outputs of Yosys' `stat` and `ltp -noff` for a flattened module.
+///
+/// # Errors
+/// [`ReportError`] for a report without cells or path, for lists that do not add up, and for any
+/// cell outside the allowed list; DSP blocks are allowed with `allow_dsp` only.
+pub fn parse(stat: &str, ltp: &str, allow_dsp: bool) -> Result<SynthesisReport, ReportError> {
+    let mut lines = stat.lines();
+    let stated: u64 = lines
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("Number of cells:")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .ok_or(ReportError::NoCells)?;
+    let cells: BTreeMap<String, u64> = lines
+        .map_while(|line| {
+            let (cell, count) = line.trim().split_once(char::is_whitespace)?;
+            Some((cell.to_owned(), count.trim().parse().ok()?))
+        })
+        .collect();
+    let listed = cells.values().sum();
+    if listed != stated {
+        return Err(ReportError::Count { stated, listed });
+    }
+    for (cell, &count) in &cells {
+        let name = cell.as_str();
+        let known = [&LUTS[..], &CARRIES, &FLIP_FLOPS, &FREE];
+        if !(known.iter().any(|list| list.contains(&name)) || (name == DSP && allow_dsp)) {
+            let cell = cell.clone();
+            return Err(ReportError::Cell { cell, count });
+        }
+    }
+    let levels = ltp
+        .split_once("length=")
+        .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next())
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(ReportError::NoLevels)?;
+    let sum = |names: &[&str]| names.iter().filter_map(|name| cells.get(*name)).sum();
+    Ok(SynthesisReport {
+        lut: sum(&LUTS),
+        ff: sum(&FLIP_FLOPS),
+        carry: sum(&CARRIES),
+        dsp: sum(&[DSP]),
+        levels,
+        cells,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: &str = "\n16. Printing statistics.\n\n=== net ===\n\n   Number of wires:  12\n   \
+        Number of processes:               0\n   Number of cells:                 30\n     \
+        CARRY4                          4\n     FDRE                           10\n     \
+        INV                             1\n     LUT2                            9\n     \
+        LUT6                            6\n\n   Estimated number of LCs:         14\n\n";
+    const LTP: &str = "\n17. Executing LTP pass (find longest path).\n\n\
+        Longest topological path in net (length=7):\n    0: \\n1\n";
+
+    #[test]
+    fn totals_by_kind_of_cell() {
+        let report = parse(STAT, LTP, false).unwrap();
+        assert_eq!((report.lut, report.ff, report.carry), (15, 10, 4));
+        assert_eq!((report.dsp, report.levels, report.cells["INV"]), (0, 7, 1));
+    }
+
+    #[test]
+    fn unknown_cells_are_named() {
+        let unknown = STAT.replace("INV ", "SRL16E ");
+        let error = parse(&unknown, LTP, false).unwrap_err();
+        assert!(matches!(&error, ReportError::Cell { cell, count: 1 } if cell == "SRL16E"));
+        let dsp = STAT.replace("INV ", "DSP48E2 ");
+        assert!(parse(&dsp, LTP, false).is_err());
+        assert_eq!(parse(&dsp, LTP, true).unwrap().dsp, 1);
+    }
+
+    #[test]
+    fn incomplete_reports_are_refused() {
+        assert_eq!(parse("", LTP, false), Err(ReportError::NoCells));
+        assert_eq!(parse(STAT, "", false), Err(ReportError::NoLevels));
+        let short = STAT.replace("LUT6                            6", "");
+        let counted = Err(ReportError::Count {
+            stated: 30,
+            listed: 24,
+        });
+        assert_eq!(parse(&short, LTP, false), counted);
+    }
+}

@@ -1,0 +1,23 @@
+//! Verilog-2001 of a circuit, a Verilator test bench for it, and the vectors that bench reads.
+//!
+//! The rule this module keeps: one adder a line, on unsigned wires, with sign extension written out
+//! as a concatenation. The same function takes up to five times the LUTs when it is written with
+//! `signed` arithmetic, because synthesis then merges whole sums into one compressor.
+//!
+//! Ports of the module: `clk`, `inputs` and `outputs`. Both buses are packed in order, the first
+//! feature and the first logit in the lowest bits, each word as wide as its range needs
+//! ([`Circuit::inputs`](crate::circuit::Circuit::inputs) and
+//! [`Circuit::outputs`](crate::circuit::Circuit::outputs) have the positions), two's complement where
+//! the range has negative values.
+
+mod bench;
+mod bus;
+mod compared;
+mod emit;
+mod expression;
+mod requantizer;
+mod step_function;
+
+pub use bench::{BenchReport, BenchReportError, parse_bench_report, test_bench, vectors_file};
+pub use bus::{pack_hex, pack_words};
+pub use emit::emit;
