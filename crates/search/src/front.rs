@@ -5,12 +5,16 @@
 //! better in one; so trials of equal objectives do not dominate each other, and all of them stay.
 //! Trials that break a constraint, or lack an objective, are never in the front.
 
-use crate::scores::{Objectives, Standing, TrialScores};
 use crate::Search;
+use crate::scores::{Objectives, Standing, TrialScores};
 
 /// Whether `a` is at least as good as `b` in every objective and better in one.
 pub fn dominates(a: &Objectives, b: &Objectives) -> bool {
-    debug_assert_eq!(a.values().len(), b.values().len(), "objectives of one search");
+    debug_assert_eq!(
+        a.values().len(),
+        b.values().len(),
+        "objectives of one search"
+    );
     let mut better = false;
     for (a, b) in a.values().iter().zip(b.values()) {
         if a > b {
@@ -79,7 +83,9 @@ impl Front {
             }
             stays
         });
-        let at = self.members.partition_point(|member| member.number < number);
+        let at = self
+            .members
+            .partition_point(|member| member.number < number);
         self.members.insert(at, Member { number, objectives });
         Change { joined: true, left }
     }
@@ -95,7 +101,10 @@ impl Front {
 
 impl Search {
     /// The front of finished trials: their numbers, ascending.
-    pub fn front<'a>(&self, finished: impl IntoIterator<Item = (u32, &'a TrialScores)>) -> Vec<u32> {
+    pub fn front<'a>(
+        &self,
+        finished: impl IntoIterator<Item = (u32, &'a TrialScores)>,
+    ) -> Vec<u32> {
         let mut front = Front::default();
         for (number, scores) in finished {
             front.offer(self, number, scores);
@@ -106,7 +115,7 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use super::{dominates, front, Front};
+    use super::{Front, dominates, front};
     use crate::scores::Objectives;
     use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Hypervolume in two dimensions: the area that a front dominates, up to a reference point.
 
-use crate::scores::{Standing, TrialScores};
 use crate::Search;
+use crate::scores::{Standing, TrialScores};
 
 /// Area dominated by `points` and bounded by `reference`; less is better in both coordinates.
 ///

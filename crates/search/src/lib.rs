@@ -10,6 +10,7 @@
 //! The rule this crate keeps (promise P2): no clock, no entropy, no order of arrival. The same
 //! search gives the same trials, whoever asks and how often.
 
+mod candidates;
 mod digest;
 pub mod file;
 pub mod front;
@@ -21,9 +22,11 @@ pub mod scores;
 pub mod search;
 pub mod space;
 pub mod synthesis_policy;
+#[cfg(test)]
+mod testing;
 
 pub use metric::{Goal, Metric};
-pub use sampler::{propose, trial_seed, History, Outcome, PastTrial, Proposal, Proposed};
+pub use sampler::{History, Outcome, PastTrial, Proposal, Proposed, propose, trial_seed};
 pub use scores::{Objectives, Standing, TrialScores};
 pub use search::Search;
 pub use space::{Parameter, Point, Space, Variable};

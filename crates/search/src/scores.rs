@@ -1,7 +1,7 @@
 //! What is measured on a candidate, and how a search reads it.
 
-use crate::search::{Constraint, Search};
 use crate::Goal;
+use crate::search::{Constraint, Search};
 use bitfront_hardware::Costs;
 use serde::{Deserialize, Serialize};
 
@@ -130,5 +130,69 @@ impl Constraint {
         let below = self.min.map_or(0.0, |min| relative(min - value, min));
         let above = self.max.map_or(0.0, |max| relative(value - max, max));
         Some(below + above)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Standing;
+    use crate::testing::{float_scores, scores, search_with};
+    use serde_json::json;
+
+    #[test]
+    fn objectives_are_turned_so_that_less_is_better() {
+        let search = search_with(&json!({}));
+        let objectives = search.objectives_of(&scores(0.7, 100)).expect("scored");
+        assert_eq!(objectives.values(), [-0.7, 100.0]);
+        let values = search.objective_values(&scores(0.7, 100));
+        assert_eq!(values, Some(vec![0.7, 100.0]));
+    }
+
+    #[test]
+    fn a_float_reference_or_a_number_that_is_none_stands_nowhere() {
+        let search = search_with(&json!({}));
+        assert_eq!(search.standing(&float_scores(0.76)), Standing::Unscored);
+        assert_eq!(search.standing(&scores(f64::NAN, 100)), Standing::Unscored);
+    }
+
+    #[test]
+    fn violations_are_relative_and_add_up() {
+        let search = search_with(&json!({"constraints": [
+            {"metric": "accuracy", "min": 0.8}, {"metric": "lut_estimate", "max": 50},
+            {"metric": "dsp_estimate", "max": 0},
+        ]}));
+        let Standing::Infeasible { violation, .. } = search.standing(&scores(0.6, 100)) else {
+            panic!("infeasible");
+        };
+        assert!((violation - (0.25 + 1.0)).abs() < 1e-12);
+        assert!(matches!(
+            search.standing(&scores(0.8, 50)),
+            Standing::Feasible(_)
+        ));
+    }
+
+    #[test]
+    fn infeasible_trials_are_not_in_the_front() {
+        let search = search_with(&json!({"constraints": [{"metric": "accuracy", "min": 0.5}]}));
+        let trials = [
+            scores(0.4, 10),
+            scores(0.6, 100),
+            scores(0.6, 100),
+            scores(0.55, 120),
+        ];
+        let front = search.front((0..).zip(&trials));
+        assert_eq!(front, [1, 2]);
+    }
+
+    #[test]
+    fn the_test_split_chooses_nothing() {
+        let search = search_with(&json!({}));
+        let mut tempting = scores(0.7, 100);
+        tempting.accuracy_test = Some(1.0);
+        tempting.auc_test = Some(vec![1.0; 3]);
+        assert_eq!(
+            search.standing(&tempting),
+            search.standing(&scores(0.7, 100))
+        );
     }
 }

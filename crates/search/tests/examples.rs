@@ -31,8 +31,15 @@ fn read(name: &str) -> Search {
 fn every_example_is_a_search() {
     let mut found = 0;
     for entry in fs::read_dir(examples()).expect("the folder is there") {
-        let name = entry.expect("readable").file_name().into_string().expect("UTF-8");
-        if Path::new(&name).extension().is_some_and(|extension| extension == "yaml") {
+        let name = entry
+            .expect("readable")
+            .file_name()
+            .into_string()
+            .expect("UTF-8");
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             let search = read(&name);
             assert_eq!(format!("{}.yaml", search.name), name);
             assert!(search.is_reproducible());
@@ -47,18 +54,38 @@ fn the_demo_is_what_its_bars_ask_for() {
     let search = read("jets.yaml");
     assert!(search.budget.trials >= 100);
     assert!(search.training.epochs >= 3);
-    let units: Vec<_> = search.network.layers.iter().map(|layer| layer.units).collect();
+    let units: Vec<_> = search
+        .network
+        .layers
+        .iter()
+        .map(|layer| layer.units)
+        .collect();
     assert_eq!(units, [16, 16, 5]);
-    let labels: Vec<_> = search.seed_trials.iter().map(|seed| seed.label.as_str()).collect();
-    assert_eq!(labels, ["float", "uniform-8", "uniform-6", "uniform-4", "uniform-2"]);
-    assert!(matches!(search.synthesis, SynthesisPolicy::Front { count: 3.., .. }));
+    let labels: Vec<_> = search
+        .seed_trials
+        .iter()
+        .map(|seed| seed.label.as_str())
+        .collect();
+    assert_eq!(
+        labels,
+        ["float", "uniform-8", "uniform-6", "uniform-4", "uniform-2"]
+    );
+    assert!(matches!(
+        search.synthesis,
+        SynthesisPolicy::Front { count: 3.., .. }
+    ));
     assert!(search.space.size() > 10_000);
 }
 
 #[test]
 fn the_paper_search_has_the_papers_network_and_counted_space() {
     let search = read("jets-paper.yaml");
-    let units: Vec<_> = search.network.layers.iter().map(|layer| layer.units).collect();
+    let units: Vec<_> = search
+        .network
+        .layers
+        .iter()
+        .map(|layer| layer.units)
+        .collect();
     assert_eq!(units, [64, 32, 32, 5]);
     // Kernels 5 x 6^3, biases 3^4, activations 7^3.
     assert_eq!(search.space.size(), 5 * 216 * 81 * 343);

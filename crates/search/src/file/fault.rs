@@ -89,7 +89,7 @@ pub(crate) fn list<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use super::{closest, list, Fault};
+    use super::{Fault, closest, list};
 
     #[test]
     fn finds_typing_errors_and_nothing_far_off() {

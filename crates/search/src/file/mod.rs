@@ -17,11 +17,12 @@ mod pointer;
 mod resolve;
 mod structure;
 mod types;
+mod words;
 
 pub use defaults::default_pools;
 pub use export::{json_schema, json_schema_text};
 pub use fault::Fault;
-pub use resolve::{resolve, DatasetInfo};
+pub use resolve::{DatasetInfo, resolve};
 pub use types::*;
 
 use crate::Search;
@@ -68,15 +69,24 @@ pub fn dataset_name(value: &Value) -> Option<&str> {
 /// the rest of the file is resolved without them, so that its faults are told too.
 pub fn read(value: &Value, dataset: Option<&DatasetInfo>) -> Result<Search, Vec<Fault>> {
     let mut faults = structure::check(value);
-    let known = structure::without_unknown_keys(value, &faults);
-    let file = match known.map(|value| typed(&value)) {
-        Some(Ok(file)) => file,
-        Some(Err(_)) | None => return Err(with_dataset_fault(faults, value, dataset)),
+    let Some(known) = structure::without_unknown_keys(value, &faults) else {
+        return Err(with_dataset_fault(faults, value, dataset));
+    };
+    let file = match typed(&known) {
+        Ok(file) => file,
+        Err(more) => {
+            faults.extend(more);
+            return Err(with_dataset_fault(faults, value, dataset));
+        }
     };
     let Some(info) = dataset else {
         // Without the data set's shape the model's own is taken, to find the other faults.
         faults = with_dataset_fault(faults, value, None);
-        faults.extend(resolve(&file, &DatasetInfo::of_model(&file)).err().unwrap_or_default());
+        faults.extend(
+            resolve(&file, &DatasetInfo::of_model(&file))
+                .err()
+                .unwrap_or_default(),
+        );
         return Err(faults);
     };
     match resolve(&file, info) {

@@ -57,6 +57,9 @@ mod tests {
         let pointer = Pointer::root().at("a/b").at(3).at("m~n");
         assert_eq!(pointer.to_string(), "/a~1b/3/m~0n");
         let document = serde_json::json!({"a/b": [0, 1, 2, {"m~n": 7}]});
-        assert_eq!(document.pointer(&pointer.to_string()), Some(&serde_json::json!(7)));
+        assert_eq!(
+            document.pointer(&pointer.to_string()),
+            Some(&serde_json::json!(7))
+        );
     }
 }

@@ -4,37 +4,12 @@
 //! the file's types produce, and a test fails when they come to produce another.
 
 use super::export::json_schema;
-use super::fault::{list, Fault};
+use super::fault::{Fault, list};
 use super::pointer::Pointer;
+use super::words::{describe, expected, type_matches};
 use bitfront_quantizer::Quantizer;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
-
-/// The keywords this walk obeys.
-#[cfg(test)]
-pub(super) const KEYWORDS: &[&str] = &[
-    "$ref",
-    "additionalProperties",
-    "anyOf",
-    "const",
-    "enum",
-    "format",
-    "items",
-    "maxItems",
-    "maxLength",
-    "maximum",
-    "minItems",
-    "minLength",
-    "minimum",
-    "oneOf",
-    "pattern",
-    "properties",
-    "required",
-    "type",
-];
-
-/// The one pattern there is: names.
-pub(super) const NAME_PATTERN: &str = "^[a-z0-9-]{1,63}$";
 
 /// How an unknown key's fault begins.
 const UNKNOWN_KEY: &str = "unknown key";
@@ -70,12 +45,12 @@ fn walk(schema: &Value, value: &Value, at: &Pointer, faults: &mut Vec<Fault>) {
             return;
         }
     }
-    if let Some(types) = schema.get("type") {
-        if !type_matches(types, value) {
-            let detail = format!("{} is not {}", describe(value), expected(schema));
-            faults.push(Fault::new(at, detail));
-            return;
-        }
+    if let Some(types) = schema.get("type")
+        && !type_matches(types, value)
+    {
+        let detail = format!("{} is not {}", describe(value), expected(schema));
+        faults.push(Fault::new(at, detail));
+        return;
     }
     if let Some(accepted) = constants(schema) {
         if !accepted.contains(&value) {
@@ -97,21 +72,33 @@ fn follow(schema: &Value) -> &Value {
     let mut schema = schema;
     while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let target = reference.trim_start_matches('#');
-        schema = SCHEMA.pointer(target).expect("the schema's references resolve");
+        schema = SCHEMA
+            .pointer(target)
+            .expect("the schema's references resolve");
     }
     schema
 }
 
-fn walk_object(schema: &Value, members: &Map<String, Value>, at: &Pointer, faults: &mut Vec<Fault>) {
+fn walk_object(
+    schema: &Value,
+    members: &Map<String, Value>,
+    at: &Pointer,
+    faults: &mut Vec<Fault>,
+) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, member) in members {
         let known = properties.and_then(|properties| properties.get(key));
         match (known, schema.get("additionalProperties")) {
             (Some(known), _) => walk(known, member, &at.at(key), faults),
             (None, Some(Value::Bool(false))) => {
-                let accepted = || properties.into_iter().flat_map(Map::keys).map(String::as_str);
+                let accepted = || {
+                    properties
+                        .into_iter()
+                        .flat_map(Map::keys)
+                        .map(String::as_str)
+                };
                 let detail = format!("{UNKNOWN_KEY} `{key}`; accepted: {}", list(accepted()));
-                faults.push(Fault::new(&at.at(key), detail).did_you_mean(key, accepted()));
+                faults.push(Fault::new(at.at(key), detail).did_you_mean(key, accepted()));
             }
             (None, Some(other)) => walk(other, member, &at.at(key), faults),
             (None, None) => {}
@@ -129,7 +116,10 @@ fn walk_array(schema: &Value, items: &[Value], at: &Pointer, faults: &mut Vec<Fa
     let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
     let count = items.len() as u64;
     if let Some(least) = bound("minItems").filter(|least| count < *least) {
-        faults.push(Fault::new(at, format!("has {count} items; at least {least}")));
+        faults.push(Fault::new(
+            at,
+            format!("has {count} items; at least {least}"),
+        ));
     }
     if let Some(most) = bound("maxItems").filter(|most| count > *most) {
         faults.push(Fault::new(at, format!("has {count} items; at most {most}")));
@@ -145,23 +135,29 @@ fn walk_text(schema: &Value, text: &str, at: &Pointer, faults: &mut Vec<Fault>) 
     let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
     let length = text.chars().count() as u64;
     if let Some(least) = bound("minLength").filter(|least| length < *least) {
-        faults.push(Fault::new(at, format!("has {length} characters; at least {least}")));
+        faults.push(Fault::new(
+            at,
+            format!("has {length} characters; at least {least}"),
+        ));
     }
     if let Some(most) = bound("maxLength").filter(|most| length > *most) {
-        faults.push(Fault::new(at, format!("has {length} characters; at most {most}")));
+        faults.push(Fault::new(
+            at,
+            format!("has {length} characters; at most {most}"),
+        ));
     }
     if schema.get("pattern").is_some() && !is_name(text) {
         let detail = format!("`{text}` is not a name: 1 to 63 small letters, digits and hyphens");
         faults.push(Fault::new(at, detail));
     }
-    if schema.get("format").and_then(Value::as_str) == Some("quantizer") {
-        if let Err(error) = text.parse::<Quantizer>() {
-            faults.push(Fault::new(at, error.to_string()));
-        }
+    if schema.get("format").and_then(Value::as_str) == Some("quantizer")
+        && let Err(error) = text.parse::<Quantizer>()
+    {
+        faults.push(Fault::new(at, error.to_string()));
     }
 }
 
-/// [`NAME_PATTERN`].
+/// The one pattern there is, `^[a-z0-9-]{1,63}$`.
 fn is_name(text: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(letter)
@@ -173,24 +169,38 @@ fn walk_number(schema: &Value, number: &serde_json::Number, at: &Pointer, faults
     let below = |bound: &Value| bound.as_f64().is_some_and(|bound| value < bound);
     let above = |bound: &Value| bound.as_f64().is_some_and(|bound| value > bound);
     if let Some(least) = bound("minimum").filter(|least| below(least)) {
-        faults.push(Fault::new(at, format!("{number} is too small; at least {least}")));
+        faults.push(Fault::new(
+            at,
+            format!("{number} is too small; at least {least}"),
+        ));
     }
     if let Some(most) = bound("maximum").filter(|most| above(most)) {
-        faults.push(Fault::new(at, format!("{number} is too large; at most {most}")));
+        faults.push(Fault::new(
+            at,
+            format!("{number} is too large; at most {most}"),
+        ));
     }
 }
 
 /// Alternatives: silent if one fits, otherwise the faults of the one that was meant.
 fn walk_branches(branches: &[Value], value: &Value, at: &Pointer, faults: &mut Vec<Fault>) {
     let branches: Vec<&Value> = branches.iter().map(follow).collect();
-    if let Some(accepted) = branches.iter().map(|branch| constants(branch)).collect::<Option<Vec<_>>>() {
+    if let Some(accepted) = branches
+        .iter()
+        .map(|branch| constants(branch))
+        .collect::<Option<Vec<_>>>()
+    {
         let accepted: Vec<&Value> = accepted.into_iter().flatten().collect();
         if !accepted.contains(&value) {
             faults.push(not_accepted(value, &accepted, at));
         }
         return;
     }
-    if let Some(tags) = branches.iter().map(|branch| tag(branch)).collect::<Option<Vec<_>>>() {
+    if let Some(tags) = branches
+        .iter()
+        .map(|branch| tag(branch))
+        .collect::<Option<Vec<_>>>()
+    {
         walk_tagged(&branches, &tags, value, at, faults);
         return;
     }
@@ -205,15 +215,14 @@ fn walk_branches(branches: &[Value], value: &Value, at: &Pointer, faults: &mut V
             meant.push(own);
         }
     }
-    match meant.into_iter().min_by_key(Vec::len) {
-        Some(own) => faults.extend(own),
-        None => {
-            let mut accepted: Vec<_> = branches.iter().map(|branch| expected(branch)).collect();
-            accepted.retain(|words| words != "nothing");
-            let detail = format!("{} is not {}", describe(value), accepted.join(" or "));
-            faults.push(Fault::new(at, detail));
-        }
+    if let Some(own) = meant.into_iter().min_by_key(Vec::len) {
+        faults.extend(own);
+        return;
     }
+    let mut accepted: Vec<_> = branches.iter().map(|branch| expected(branch)).collect();
+    accepted.retain(|words| words != "nothing");
+    let detail = format!("{} is not {}", describe(value), accepted.join(" or "));
+    faults.push(Fault::new(at, detail));
 }
 
 /// Alternatives that are told apart by their only key.
@@ -226,15 +235,16 @@ fn walk_tagged(
 ) {
     let members = value.as_object();
     let key = members.and_then(|members| (members.len() == 1).then(|| members.keys().next())?);
-    match key {
-        Some(key) => match tags.iter().position(|tag| tag == key) {
-            Some(branch) => walk(branches[branch], value, at, faults),
-            None => {
-                let detail = format!("`{key}` is not {}", list(tags));
-                faults.push(Fault::new(at, detail).did_you_mean(key, tags.iter().copied()));
-            }
-        },
-        None => faults.push(Fault::new(at, format!("needs one key: {}", list(tags)))),
+    let Some(key) = key else {
+        let detail = format!("needs one key: {}", list(tags));
+        faults.push(Fault::new(at, detail));
+        return;
+    };
+    if let Some(branch) = tags.iter().position(|tag| tag == key) {
+        walk(branches[branch], value, at, faults);
+    } else {
+        let detail = format!("`{key}` is not {}", list(tags));
+        faults.push(Fault::new(at, detail).did_you_mean(key, tags.iter().copied()));
     }
 }
 
@@ -246,7 +256,7 @@ fn tag(schema: &Value) -> Option<&str> {
 }
 
 /// The values a schema lists, if it lists any.
-fn constants(schema: &Value) -> Option<Vec<&Value>> {
+pub(super) fn constants(schema: &Value) -> Option<Vec<&Value>> {
     if let Some(constant) = schema.get("const") {
         return Some(vec![constant]);
     }
@@ -273,56 +283,8 @@ fn not_accepted(value: &Value, accepted: &[&Value], at: &Pointer) -> Fault {
 fn could_be(schema: &Value, value: &Value) -> bool {
     match schema.get("type") {
         Some(types) => type_matches(types, value),
-        None => constants(schema)
-            .is_some_and(|accepted| accepted.iter().any(|one| one.is_string()) && value.is_string()),
-    }
-}
-
-fn type_matches(types: &Value, value: &Value) -> bool {
-    let one = |name: &Value| match name.as_str() {
-        Some("object") => value.is_object(),
-        Some("array") => value.is_array(),
-        Some("string") => value.is_string(),
-        Some("number") => value.is_number(),
-        Some("integer") => value.is_u64() || value.is_i64(),
-        Some("boolean") => value.is_boolean(),
-        Some("null") => value.is_null(),
-        _ => false,
-    };
-    match types {
-        Value::Array(types) => types.iter().any(one),
-        single => one(single),
-    }
-}
-
-/// What a schema accepts, in words.
-fn expected(schema: &Value) -> String {
-    let word = |name: &Value| match name.as_str() {
-        Some("object") => "a mapping",
-        Some("array") => "a list",
-        Some("string") => "a text",
-        Some("number") => "a number",
-        Some("integer") => "a whole number",
-        Some("boolean") => "true or false",
-        _ => "nothing",
-    };
-    match (schema.get("type"), constants(schema)) {
-        (_, Some(accepted)) => list(accepted.iter().filter_map(|value| value.as_str())),
-        (Some(Value::Array(types)), None) => {
-            let words: Vec<_> = types.iter().map(word).filter(|word| *word != "nothing").collect();
-            words.join(" or ")
-        }
-        (Some(single), None) => word(single).to_owned(),
-        (None, None) => "accepted here".to_owned(),
-    }
-}
-
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
-        Value::String(text) => format!("`{text}`"),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a mapping".to_owned(),
+        None => constants(schema).is_some_and(|accepted| {
+            accepted.iter().any(|one| one.is_string()) && value.is_string()
+        }),
     }
 }

@@ -1,6 +1,6 @@
 //! Laws of the state machines, over every state and random histories.
 
-use super::{may_retry, Remaining, SearchEvent, SearchState, UnitEvent, UnitKind, UnitState};
+use super::{Remaining, SearchEvent, SearchState, UnitEvent, UnitKind, UnitState, may_retry};
 use proptest::prelude::*;
 
 const UNIT_EVENTS: [UnitEvent; 11] = [
@@ -29,10 +29,15 @@ const KINDS: [UnitKind; 2] = [UnitKind::Trial, UnitKind::Synthesis];
 
 #[test]
 fn terminal_states_absorb() {
-    for state in UnitState::ALL.into_iter().filter(|state| state.is_terminal()) {
+    for state in UnitState::ALL
+        .into_iter()
+        .filter(|state| state.is_terminal())
+    {
         for kind in KINDS {
             for event in UNIT_EVENTS {
-                let refused = state.next(kind, event).expect_err("a terminal state absorbs");
+                let refused = state
+                    .next(kind, event)
+                    .expect_err("a terminal state absorbs");
                 assert_eq!(refused.state, state.name());
                 assert_eq!(refused.event, event.name());
             }
@@ -42,7 +47,10 @@ fn terminal_states_absorb() {
 
 #[test]
 fn an_open_unit_can_always_be_cancelled() {
-    for state in UnitState::ALL.into_iter().filter(|state| !state.is_terminal()) {
+    for state in UnitState::ALL
+        .into_iter()
+        .filter(|state| !state.is_terminal())
+    {
         let next = state.next(UnitKind::Trial, UnitEvent::Cancel);
         assert_eq!(next, Ok(UnitState::Cancelled));
     }
@@ -90,11 +98,17 @@ fn failures_and_expiries_are_charged_and_releases_are_not() {
 fn names_read_back() {
     for state in UnitState::ALL {
         assert_eq!(UnitState::from_name(state.name()), Some(state));
-        assert_eq!(serde_json::to_value(state).expect("serialises"), state.name());
+        assert_eq!(
+            serde_json::to_value(state).expect("serialises"),
+            state.name()
+        );
     }
     for state in SearchState::ALL {
         assert_eq!(SearchState::from_name(state.name()), Some(state));
-        assert_eq!(serde_json::to_value(state).expect("serialises"), state.name());
+        assert_eq!(
+            serde_json::to_value(state).expect("serialises"),
+            state.name()
+        );
     }
 }
 
@@ -119,10 +133,22 @@ fn a_search_is_finished_when_nothing_is_left() {
     };
     assert!(nothing.is_finished());
     for something in [
-        Remaining { proposals: true, ..nothing },
-        Remaining { open_trials: 1, ..nothing },
-        Remaining { owed_synthesis: 1, ..nothing },
-        Remaining { open_synthesis: 1, ..nothing },
+        Remaining {
+            proposals: true,
+            ..nothing
+        },
+        Remaining {
+            open_trials: 1,
+            ..nothing
+        },
+        Remaining {
+            owed_synthesis: 1,
+            ..nothing
+        },
+        Remaining {
+            open_synthesis: 1,
+            ..nothing
+        },
     ] {
         assert!(!something.is_finished());
     }

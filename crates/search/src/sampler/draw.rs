@@ -1,8 +1,8 @@
 //! Random numbers that are a function of the search's seed, a purpose and a trial number.
 
 use crate::digest::hash_parts;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A stream of draws.
 pub(super) struct Draw(ChaCha8Rng);
@@ -52,7 +52,10 @@ mod tests {
         for _ in 0..5000 {
             counts[draw.below(5)] += 1;
         }
-        assert!(counts.iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (900..1100).contains(&count)),
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@
 use super::draw::Draw;
 use super::history::{Outcome, PastTrial};
 use super::rank::ranks;
+use crate::Search;
 use crate::scores::Standing;
 use crate::space::Point;
-use crate::Search;
 use std::collections::HashSet;
 
 /// Children bred before the sampler gives up and draws at random.

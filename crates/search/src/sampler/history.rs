@@ -103,10 +103,13 @@ impl History {
         let mut tried = HashSet::with_capacity(trials.len());
         for trial in trials {
             if let Some(point) = &trial.point {
-                search.space.check(point).map_err(|source| HistoryError::Point {
-                    number: trial.number,
-                    source,
-                })?;
+                search
+                    .space
+                    .check(point)
+                    .map_err(|source| HistoryError::Point {
+                        number: trial.number,
+                        source,
+                    })?;
                 tried.insert(point);
             }
         }

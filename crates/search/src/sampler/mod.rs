@@ -19,10 +19,10 @@ mod rank;
 
 pub use history::{History, HistoryError, Outcome, PastTrial};
 
+use crate::Search;
 use crate::digest::hash_parts;
 use crate::search::{Order, Sampler};
 use crate::space::Point;
-use crate::Search;
 use bitfront_network::Candidate;
 use draw::Draw;
 use serde::{Deserialize, Serialize};

@@ -46,7 +46,10 @@ pub(super) fn warm_up(
 
 fn uniform(space: &Space, draw: &mut Draw) -> Point {
     let choice = |count: usize| draw.below(count) as u16;
-    let counts = space.variables.iter().map(|variable| variable.choices.len());
+    let counts = space
+        .variables
+        .iter()
+        .map(|variable| variable.choices.len());
     Point::new(counts.map(choice).collect())
 }
 

@@ -148,10 +148,14 @@ mod tests {
 
     #[test]
     fn the_ends_of_a_layer_have_all_the_room() {
-        let at = |a: f64, b: f64| {
-            Standing::Feasible(Objectives::minimised(vec![a, b]).expect("finite"))
-        };
-        let trials = [(0, at(0.0, 10.0)), (1, at(1.0, 8.0)), (2, at(4.0, 6.0)), (3, at(10.0, 0.0))];
+        let at =
+            |a: f64, b: f64| Standing::Feasible(Objectives::minimised(vec![a, b]).expect("finite"));
+        let trials = [
+            (0, at(0.0, 10.0)),
+            (1, at(1.0, 8.0)),
+            (2, at(4.0, 6.0)),
+            (3, at(10.0, 0.0)),
+        ];
         let ranks = ranks(&trials);
         assert_eq!(ranks[0].crowding, f64::INFINITY);
         assert_eq!(ranks[1].crowding, 0.4 + 0.4);

@@ -5,12 +5,13 @@ mod pools;
 mod seeds;
 mod settings;
 mod space;
+mod variables;
 
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
-use bitfront_network::CandidateError;
 use crate::search::{DatasetUse, Search, Split};
+use bitfront_network::CandidateError;
 
 /// What resolving needs to know of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,11 @@ impl DatasetInfo {
     /// What the file's own model says of the data, to check a file without its data set.
     pub fn of_model(file: &SearchFile) -> Self {
         let mlp = file.model.mlp.as_deref().unwrap_or_default();
-        let inputs = file.model.inputs.as_ref().and_then(|inputs| inputs.features);
+        let inputs = file
+            .model
+            .inputs
+            .as_ref()
+            .and_then(|inputs| inputs.features);
         let layers = file.model.layers.as_deref().unwrap_or_default();
         let last_dense = layers.iter().rev().find_map(|layer| layer.dense);
         Self {
@@ -127,7 +132,10 @@ fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
     }
     for (key, share) in [("train", split.train), ("validation", split.validation)] {
         if share <= 0.0 {
-            faults.push(Fault::new(&at.at(key), format!("{share} leaves no rows; above 0")));
+            faults.push(Fault::new(
+                at.at(key),
+                format!("{share} leaves no rows; above 0"),
+            ));
         }
     }
     split

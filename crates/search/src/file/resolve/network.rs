@@ -1,7 +1,7 @@
 //! The model section: layers, and how they fit the data.
 
-use super::pools::Pools;
 use super::DatasetInfo;
+use super::pools::Pools;
 use crate::file::fault::Fault;
 use crate::file::pointer::Pointer;
 use crate::file::types::{ActivationKind, LayerSpec, SearchFile};
@@ -18,17 +18,26 @@ pub(super) fn network(
 ) -> Option<Network> {
     let before = faults.len();
     let at = Pointer::root().at("model");
-    let features = file.model.inputs.as_ref().and_then(|inputs| inputs.features);
+    let features = file
+        .model
+        .inputs
+        .as_ref()
+        .and_then(|inputs| inputs.features);
     if let Some(features) = features.filter(|features| *features as usize != dataset.inputs) {
-        let detail = format!("the data set has {} features, not {features}", dataset.inputs);
-        faults.push(Fault::new(&at.at("inputs").at("features"), detail));
+        let detail = format!(
+            "the data set has {} features, not {features}",
+            dataset.inputs
+        );
+        faults.push(Fault::new(at.at("inputs").at("features"), detail));
     }
     let (layers, output_at) = match (&file.model.mlp, &file.model.layers) {
         (Some(sizes), None) => {
             if sizes[0] as usize != dataset.inputs {
-                let detail =
-                    format!("the data set has {} features, not {}", dataset.inputs, sizes[0]);
-                faults.push(Fault::new(&at.at("mlp").at(0), detail));
+                let detail = format!(
+                    "the data set has {} features, not {}",
+                    dataset.inputs, sizes[0]
+                );
+                faults.push(Fault::new(at.at("mlp").at(0), detail));
             }
             (chain(sizes), at.at("mlp").at(sizes.len() - 1))
         }
@@ -44,7 +53,10 @@ pub(super) fn network(
         }
     };
     if let Some(last) = layers.last().filter(|last| last.units != dataset.classes) {
-        let detail = format!("the data set has {} classes, not {}", dataset.classes, last.units);
+        let detail = format!(
+            "the data set has {} classes, not {}",
+            dataset.classes, last.units
+        );
         faults.push(Fault::new(&output_at, detail));
     }
     (faults.len() == before).then_some(Network {
@@ -82,7 +94,10 @@ fn listed(specs: &[LayerSpec], at: &Pointer, faults: &mut Vec<Fault>) -> Vec<Net
     for (index, spec) in specs.iter().enumerate() {
         let at = at.at(index);
         if !names.insert(&spec.name) {
-            faults.push(Fault::new(&at.at("name"), format!("`{}` is taken", spec.name)));
+            faults.push(Fault::new(
+                at.at("name"),
+                format!("`{}` is taken", spec.name),
+            ));
         }
         match (spec.dense, spec.activation) {
             (Some(units), None) => {
@@ -106,12 +121,12 @@ fn listed(specs: &[LayerSpec], at: &Pointer, faults: &mut Vec<Fault>) -> Vec<Net
                     (ActivationKind::Softmax | ActivationKind::Linear, Some(_))
                         if behind_output && index + 1 == specs.len() => {}
                     (ActivationKind::Relu, Some(_)) if behind_output => faults.push(Fault::new(
-                        &at.at("activation"),
+                        at.at("activation"),
                         "the network ends in logits: behind its last dense layer `softmax` or \
                          `linear` may stand",
                     )),
                     (ActivationKind::Softmax, _) => faults.push(Fault::new(
-                        &at.at("activation"),
+                        at.at("activation"),
                         "`softmax` may only be the last layer",
                     )),
                     (kind, Some(above)) if above.activation.is_none() => {
@@ -141,7 +156,11 @@ pub(super) fn input_quantizer(
     pools: &Pools<'_>,
     faults: &mut Vec<Fault>,
 ) -> Option<Quantizer> {
-    let given = file.model.inputs.as_ref().and_then(|inputs| inputs.quantizer.as_ref());
+    let given = file
+        .model
+        .inputs
+        .as_ref()
+        .and_then(|inputs| inputs.quantizer.as_ref());
     match given {
         Some(text) => {
             let at = Pointer::root().at("model").at("inputs").at("quantizer");

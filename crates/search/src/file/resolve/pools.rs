@@ -19,14 +19,20 @@ static NO_POOLS: BTreeMap<String, Vec<QuantizerText>> = BTreeMap::new();
 impl<'a> Pools<'a> {
     pub(super) fn new(file: &'a SearchFile) -> Self {
         Self {
-            own: file.search_space.as_ref().map_or(&NO_POOLS, |space| &space.pools),
+            own: file
+                .search_space
+                .as_ref()
+                .map_or(&NO_POOLS, |space| &space.pools),
             default: default_pools(),
         }
     }
 
     /// Names of all pools.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let default = self.default.keys().filter(|name| !self.own.contains_key(*name));
+        let default = self
+            .default
+            .keys()
+            .filter(|name| !self.own.contains_key(*name));
         self.own.keys().chain(default).map(String::as_str)
     }
 
@@ -67,7 +73,10 @@ impl<'a> Pools<'a> {
 
     /// A quantizer that may stand at `parameter`; `None`, with a fault, if it cannot be scored
     /// there.
-    #[expect(clippy::unused_self, reason = "the pools are where quantizers are looked up")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the pools are where quantizers are looked up"
+    )]
     pub(super) fn quantizer(
         &self,
         text: &QuantizerText,

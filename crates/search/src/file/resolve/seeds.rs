@@ -26,10 +26,16 @@ pub(super) fn seed_trials(
 ) -> Vec<SeedTrial> {
     let at = Pointer::root().at("search_space").at("seed_trials");
     let budget = file.budget.trials as usize;
-    let given = file.search_space.as_ref().and_then(|space| space.seed_trials.as_deref());
+    let given = file
+        .search_space
+        .as_ref()
+        .and_then(|space| space.seed_trials.as_deref());
     let specs = given.unwrap_or(&DEFAULT[..budget.min(DEFAULT.len())]);
     if specs.len() > budget {
-        let detail = format!("{} seed trials, but the budget is {budget} trials", specs.len());
+        let detail = format!(
+            "{} seed trials, but the budget is {budget} trials",
+            specs.len()
+        );
         faults.push(Fault::new(&at, detail));
     }
     let mut seed_trials: Vec<SeedTrial> = Vec::new();
@@ -39,7 +45,7 @@ pub(super) fn seed_trials(
             SeedTrialSpec::Float(true) => ("float".to_owned(), Some(network.float_candidate())),
             SeedTrialSpec::Float(false) => {
                 let detail = "`false` asks for nothing; leave the entry out";
-                faults.push(Fault::new(&at.at("float"), detail));
+                faults.push(Fault::new(at.at("float"), detail));
                 continue;
             }
             SeedTrialSpec::UniformBits(bits) => {
@@ -56,8 +62,14 @@ pub(super) fn seed_trials(
             }
         };
         let Some(candidate) = candidate else { continue };
-        if let Some(same) = seed_trials.iter().find(|other| other.candidate == candidate) {
-            faults.push(Fault::new(&at, format!("is the same candidate as `{}`", same.label)));
+        if let Some(same) = seed_trials
+            .iter()
+            .find(|other| other.candidate == candidate)
+        {
+            faults.push(Fault::new(
+                &at,
+                format!("is the same candidate as `{}`", same.label),
+            ));
         }
         seed_trials.push(SeedTrial { label, candidate });
     }
@@ -88,11 +100,15 @@ fn quantized(
 ) -> Option<Candidate> {
     let mut read = |text: &QuantizerText, parameter: Parameter| -> Option<Quantizer> {
         let quantizer = text.0.parse::<Quantizer>();
-        let exact = quantizer.map_err(|error| error.to_string()).and_then(|quantizer| {
-            let exact = quantizer.check_exact(parameter.role());
-            exact.map(|()| quantizer).map_err(|error| error.to_string())
-        });
-        exact.map_err(|detail| faults.push(Fault::new(&at(parameter), detail))).ok()
+        let exact = quantizer
+            .map_err(|error| error.to_string())
+            .and_then(|quantizer| {
+                let exact = quantizer.check_exact(parameter.role());
+                exact.map(|()| quantizer).map_err(|error| error.to_string())
+            });
+        exact
+            .map_err(|detail| faults.push(Fault::new(at(parameter), detail)))
+            .ok()
     };
     let kernel = read(&texts.kernel, Parameter::Kernel);
     let bias = read(&texts.bias, Parameter::Bias);

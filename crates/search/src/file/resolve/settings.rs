@@ -1,11 +1,11 @@
 //! The sections that are settings: objectives, constraints, sampler, budget, training, device,
 //! synthesis.
 
-use crate::file::fault::{list, Fault};
+use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    default_clock_mhz, DeviceSpec, ObjectiveSpec, SamplerFull, SamplerName, SamplerSpec,
-    SearchFile, SynthesisPolicyName,
+    DeviceSpec, ObjectiveSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile,
+    SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{Budget, Device, Objective, Optimizer, Sampler, SynthesisPolicy, Training};
 use crate::{Goal, Metric};
@@ -28,20 +28,31 @@ pub(super) fn objectives(file: &SearchFile, faults: &mut Vec<Fault>) -> Vec<Obje
                 Goal::Minimize => "minimize",
             };
             let detail = format!("`{metric}` is better the other way; accepted: `{own}`");
-            faults.push(Fault::new(&at.at("goal"), detail));
+            faults.push(Fault::new(at.at("goal"), detail));
         }
-        if objectives.iter().any(|objective| objective.metric == metric) {
-            faults.push(Fault::new(&at, format!("`{metric}` is an objective already")));
+        if objectives
+            .iter()
+            .any(|objective| objective.metric == metric)
+        {
+            faults.push(Fault::new(
+                &at,
+                format!("`{metric}` is an objective already"),
+            ));
         }
         objectives.push(Objective {
             metric,
             goal: metric.goal(),
         });
     }
-    let costs = objectives.iter().filter(|objective| objective.metric.is_cost()).count();
+    let costs = objectives
+        .iter()
+        .filter(|objective| objective.metric.is_cost())
+        .count();
     if objectives.len() != 2 || costs != 1 {
         let of_cost = |cost: bool| {
-            let metrics = Metric::ALL.into_iter().filter(move |metric| metric.is_cost() == cost);
+            let metrics = Metric::ALL
+                .into_iter()
+                .filter(move |metric| metric.is_cost() == cost);
             list(metrics)
         };
         let detail = format!(
@@ -62,9 +73,15 @@ pub(super) fn reference_point(
     let given = file.reference_point.as_ref()?;
     let at = Pointer::root().at("reference_point");
     let names = || objectives.iter().map(|objective| objective.metric.name());
-    for name in given.keys().filter(|name| !names().any(|other| other == *name)) {
-        let detail = format!("`{name}` is no objective of this search; accepted: {}", list(names()));
-        faults.push(Fault::new(&at.at(name), detail).did_you_mean(name, names()));
+    for name in given
+        .keys()
+        .filter(|name| !names().any(|other| other == *name))
+    {
+        let detail = format!(
+            "`{name}` is no objective of this search; accepted: {}",
+            list(names())
+        );
+        faults.push(Fault::new(at.at(name), detail).did_you_mean(name, names()));
     }
     let mut point = Vec::with_capacity(objectives.len());
     for name in names() {
@@ -111,7 +128,7 @@ pub(super) fn sampler(file: &SearchFile, faults: &mut Vec<Fault>) -> Sampler {
             ] {
                 if given {
                     let detail = format!("sampler `random` has no `{key}`; `evolution` has");
-                    faults.push(Fault::new(&at.at(key), detail));
+                    faults.push(Fault::new(at.at(key), detail));
                 }
             }
             Sampler::Random
@@ -154,7 +171,9 @@ pub(super) fn device(file: &SearchFile, faults: &mut Vec<Fault>) -> Device {
         DeviceSpec::Short(short) => match short.split_once('@') {
             None => (short.as_str(), default_clock_mhz()),
             Some((part, clock)) => {
-                let number = clock.strip_suffix("MHz").and_then(|text| text.trim().parse().ok());
+                let number = clock
+                    .strip_suffix("MHz")
+                    .and_then(|text| text.trim().parse().ok());
                 let clock_mhz = number.filter(|mhz| (1.0..=2000.0).contains(mhz));
                 if clock_mhz.is_none() {
                     let detail = format!("clock `{clock}` is not 1 to 2000 MHz, as in `@200MHz`");
@@ -185,7 +204,7 @@ pub(super) fn synthesis(file: &SearchFile, faults: &mut Vec<Fault>) -> Synthesis
             ] {
                 if given {
                     let detail = format!("policy `none` has no `{key}`; `front` has");
-                    faults.push(Fault::new(&at.at(key), detail));
+                    faults.push(Fault::new(at.at(key), detail));
                 }
             }
             SynthesisPolicy::None

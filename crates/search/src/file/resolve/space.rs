@@ -1,24 +1,25 @@
-//! The search space section: rules, groups, and the variables they make.
+//! The search space section: pools and rules, and the places they are for.
 
 use super::pools::Pools;
-use crate::file::fault::{list, Fault};
+use super::variables::{groups, variables};
+use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{ChoiceSpec, LayerType, MatchSpec, RuleSpec, SearchFile};
 use crate::search::Network;
-use crate::space::{Parameter, Space, Variable};
+use crate::space::{Parameter, Space};
 use bitfront_quantizer::Quantizer;
 
 /// A place in the network that stores numbers, with the quantizers it may have.
-struct Place {
+pub(super) struct Place {
     /// The layer's name in rules and groups.
-    layer: String,
+    pub(super) layer: String,
     /// Dense layer it belongs to (0 for the input).
-    index: usize,
-    parameter: Parameter,
+    pub(super) index: usize,
+    pub(super) parameter: Parameter,
     /// Whether it is an activation that rectifies.
-    rectifies: bool,
-    /// Name of the layer if the choices have come from a rule or a default; `None` after a fault.
-    choices: Option<Vec<Quantizer>>,
+    pub(super) rectifies: bool,
+    /// The quantizers it may have; `None` until rules are read, and after a fault.
+    pub(super) choices: Option<Vec<Quantizer>>,
 }
 
 /// The space of `file`; `None` if it has faults.
@@ -48,10 +49,10 @@ pub(super) fn space(
     }
     for name in spec.pools.keys().filter(|name| !is_used(name, &spec.rules)) {
         let detail = "no rule names this pool";
-        faults.push(Fault::new(&at.at("pools").at(name), detail).did_you_mean(
-            name,
-            ["kernel", "bias", "activation", "linear", "input"],
-        ));
+        faults.push(
+            Fault::new(at.at("pools").at(name), detail)
+                .did_you_mean(name, ["kernel", "bias", "activation", "linear", "input"]),
+        );
     }
     let groups = groups(&spec.groups, &places, &at.at("groups"), faults);
     if faults.len() > before {
@@ -61,7 +62,10 @@ pub(super) fn space(
         variables: variables(&places, &groups),
     };
     if space.checked_size().is_none() {
-        faults.push(Fault::new(&at, "has more than 2^128 points; use smaller pools or groups"));
+        faults.push(Fault::new(
+            &at,
+            "has more than 2^128 points; use smaller pools or groups",
+        ));
         return None;
     }
     Some(space)
@@ -82,7 +86,12 @@ fn places(network: &Network) -> Vec<Place> {
         places.push(place(&layer.name, index, Parameter::Bias, false));
         if let Some(activation) = &layer.activation {
             let rectifies = activation.rectifies;
-            places.push(place(&activation.name, index, Parameter::Activation, rectifies));
+            places.push(place(
+                &activation.name,
+                index,
+                Parameter::Activation,
+                rectifies,
+            ));
         }
     }
     places
@@ -102,7 +111,7 @@ fn is_used(pool: &str, rules: &[RuleSpec]) -> bool {
     let default = ["kernel", "bias", "activation", "linear", "input"].contains(&pool);
     default
         || rules.iter().any(|rule| {
-            let mut keys = keys(rule).into_iter().flat_map(|(_, choice)| choice);
+            let mut keys = keys(rule).into_iter().filter_map(|(_, choice)| choice);
             keys.any(|choice| choice.pool.as_deref() == Some(pool))
         })
 }
@@ -129,7 +138,7 @@ fn winners<'a>(
         let at = at.at(index);
         if rule.matches == MatchSpec::default() {
             let detail = "matches nothing: needs `type`, `name` or both";
-            faults.push(Fault::new(&at.at("match"), detail));
+            faults.push(Fault::new(at.at("match"), detail));
             continue;
         }
         let matched: Vec<usize> = (0..places.len())
@@ -139,14 +148,19 @@ fn winners<'a>(
             faults.push(no_layer(&rule.matches, places, &at.at("match")));
             continue;
         }
-        let given = keys(rule).into_iter().filter_map(|(key, choice)| Some((key, choice?)));
+        let given = keys(rule)
+            .into_iter()
+            .filter_map(|(key, choice)| Some((key, choice?)));
         let mut has_keys = false;
         for (key, choice) in given {
             has_keys = true;
             let at = at.at(key);
             check_choice(choice, pools, &at, faults);
             let mut applies = false;
-            for &place in matched.iter().filter(|&&place| places[place].parameter == key) {
+            for &place in matched
+                .iter()
+                .filter(|&&place| places[place].parameter == key)
+            {
                 winners[place] = Some((choice, at.clone()));
                 applies = true;
             }
@@ -164,13 +178,15 @@ fn winners<'a>(
 }
 
 fn is_match(matches: &MatchSpec, place: &Place) -> bool {
-    let of_type = matches.layer_type.is_none_or(|layer_type| match layer_type {
-        LayerType::Dense => matches!(place.parameter, Parameter::Kernel | Parameter::Bias),
-        LayerType::Activation => place.parameter == Parameter::Activation,
-        LayerType::Relu => place.parameter == Parameter::Activation && place.rectifies,
-        LayerType::Linear => place.parameter == Parameter::Activation && !place.rectifies,
-        LayerType::Input => place.parameter == Parameter::Input,
-    });
+    let of_type = matches
+        .layer_type
+        .is_none_or(|layer_type| match layer_type {
+            LayerType::Dense => matches!(place.parameter, Parameter::Kernel | Parameter::Bias),
+            LayerType::Activation => place.parameter == Parameter::Activation,
+            LayerType::Relu => place.parameter == Parameter::Activation && place.rectifies,
+            LayerType::Linear => place.parameter == Parameter::Activation && !place.rectifies,
+            LayerType::Input => place.parameter == Parameter::Input,
+        });
     let named = matches.name.as_deref();
     of_type && named.is_none_or(|pattern| matches_name(pattern, &place.layer))
 }
@@ -196,8 +212,8 @@ fn no_layer(matches: &MatchSpec, places: &[Place], at: &Pointer) -> Fault {
     };
     let detail = format!("matches no layer; there are {}", list(names()));
     match &matches.name {
-        Some(pattern) => Fault::new(&at.at("name"), detail).did_you_mean(pattern, names()),
-        None => Fault::new(&at.at("type"), detail),
+        Some(pattern) => Fault::new(at.at("name"), detail).did_you_mean(pattern, names()),
+        None => Fault::new(at.at("type"), detail),
     }
 }
 
@@ -205,15 +221,18 @@ fn no_layer(matches: &MatchSpec, places: &[Place], at: &Pointer) -> Fault {
 fn check_choice(choice: &ChoiceSpec, pools: &Pools<'_>, at: &Pointer, faults: &mut Vec<Fault>) {
     match (&choice.pool, &choice.fixed) {
         (Some(pool), None) if !pools.contains(pool) => {
-            let detail = format!("no pool is named `{pool}`; there are {}", list(pools.names()));
-            faults.push(Fault::new(&at.at("pool"), detail).did_you_mean(pool, pools.names()));
+            let detail = format!(
+                "no pool is named `{pool}`; there are {}",
+                list(pools.names())
+            );
+            faults.push(Fault::new(at.at("pool"), detail).did_you_mean(pool, pools.names()));
         }
         (Some(_), None) => {}
         (None, Some(_)) => {
             for (key, bound) in [("min_bits", choice.min_bits), ("max_bits", choice.max_bits)] {
                 if bound.is_some() {
                     let detail = "bounds a pool; a fixed quantizer has its own bits";
-                    faults.push(Fault::new(&at.at(key), detail));
+                    faults.push(Fault::new(at.at(key), detail));
                 }
             }
         }
@@ -235,13 +254,19 @@ fn choices(
     }
     let pool = choice.pool.as_deref()?;
     let all = pools.choices(pool, parameter, faults)?;
-    let (least, most) = (choice.min_bits.unwrap_or(0), choice.max_bits.unwrap_or(u32::MAX));
+    let (least, most) = (
+        choice.min_bits.unwrap_or(0),
+        choice.max_bits.unwrap_or(u32::MAX),
+    );
     let within = |quantizer: &&Quantizer| (least..=most).contains(&quantizer.bits());
     let choices: Vec<Quantizer> = all.iter().filter(within).copied().collect();
     if choices.is_empty() {
         let mut bits: Vec<u32> = all.iter().map(Quantizer::bits).collect();
         bits.dedup();
-        let detail = format!("leaves nothing of pool `{pool}`, which has {} bits", list(bits));
+        let detail = format!(
+            "leaves nothing of pool `{pool}`, which has {} bits",
+            list(bits)
+        );
         let fault = Fault::new(at, detail);
         if !faults.contains(&fault) {
             faults.push(fault);
@@ -249,92 +274,6 @@ fn choices(
         return None;
     }
     Some(choices)
-}
-
-/// For each place the group it is in.
-fn groups(
-    groups: &[Vec<String>],
-    places: &[Place],
-    at: &Pointer,
-    faults: &mut Vec<Fault>,
-) -> Vec<Option<usize>> {
-    let mut group_of = vec![None; places.len()];
-    for (group, names) in groups.iter().enumerate() {
-        let at = at.at(group);
-        if names.len() < 2 {
-            faults.push(Fault::new(&at, "ties fewer than two layers"));
-        }
-        for (index, name) in names.iter().enumerate() {
-            let at = at.at(index);
-            let of_layer = |place: &usize| places[*place].layer == *name;
-            let members: Vec<usize> = (0..places.len()).filter(of_layer).collect();
-            if members.is_empty() {
-                let names = || places.iter().map(|place| place.layer.as_str());
-                let fault = Fault::new(&at, format!("no layer is named `{name}`"));
-                faults.push(fault.did_you_mean(name, names()));
-            }
-            for place in members {
-                if let Some(other) = group_of[place] {
-                    let detail = format!("`{name}` is in group {other} already");
-                    faults.push(Fault::new(&at, detail));
-                    break;
-                }
-                group_of[place] = Some(group);
-                let first = (0..place).find(|&first| {
-                    group_of[first] == Some(group)
-                        && places[first].parameter == places[place].parameter
-                });
-                let Some(first) = first else { continue };
-                if places[first].choices != places[place].choices {
-                    let detail = format!(
-                        "`{name}` and `{}` cannot be tied: their {} quantizers differ",
-                        places[first].layer, places[place].parameter
-                    );
-                    faults.push(Fault::new(&at, detail));
-                }
-            }
-        }
-        let kinds = |dense: bool| {
-            (0..places.len()).any(|place| {
-                let is_dense = matches!(
-                    places[place].parameter,
-                    Parameter::Kernel | Parameter::Bias
-                );
-                group_of[place] == Some(group) && is_dense == dense
-            })
-        };
-        if kinds(true) && kinds(false) {
-            faults.push(Fault::new(&at, "ties layers of different types"));
-        }
-    }
-    group_of
-}
-
-/// One variable for each place or, in a group, for each parameter type.
-fn variables(places: &[Place], groups: &[Option<usize>]) -> Vec<Variable> {
-    let mut variables: Vec<(Option<usize>, Variable)> = Vec::new();
-    for (place, group) in places.iter().zip(groups) {
-        let tied = variables.iter_mut().find(|(other, variable)| {
-            group.is_some() && other == group && variable.parameter == place.parameter
-        });
-        if let Some((_, variable)) = tied {
-            let end = variable.name.rfind('.').unwrap_or(variable.name.len());
-            variable.name.insert_str(end, &format!("+{}", place.layer));
-            variable.layers.push(place.index);
-            continue;
-        }
-        let variable = Variable {
-            name: match place.parameter {
-                Parameter::Input => "input".to_owned(),
-                parameter => format!("{}.{parameter}", place.layer),
-            },
-            parameter: place.parameter,
-            layers: vec![place.index],
-            choices: place.choices.clone().unwrap_or_default(),
-        };
-        variables.push((*group, variable));
-    }
-    variables.into_iter().map(|(_, variable)| variable).collect()
 }
 
 #[cfg(test)]

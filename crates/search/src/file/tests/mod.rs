@@ -1,0 +1,360 @@
+//! Files that are good, files that are bad in one way, and files that are bad in many.
+
+use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
+use crate::search::{Sampler, SynthesisPolicy};
+use crate::testing::{dataset, document, document_with, search_with};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+mod space;
+
+/// The schema keywords that the structure check obeys.
+const OBEYED: [&str; 18] = [
+    "$ref",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "enum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "oneOf",
+    "pattern",
+    "properties",
+    "required",
+    "type",
+];
+
+/// Schema keywords that accept everything.
+const COMMENTS: [&str; 5] = ["$defs", "$schema", "default", "description", "title"];
+
+/// The faults of [`document`] with `members`.
+fn faults(members: &Value) -> Vec<Fault> {
+    read(&document_with(members), Some(&dataset())).expect_err("a bad file")
+}
+
+/// The pointers of the faults of [`document`] with `members`.
+fn pointers(members: &Value) -> BTreeSet<String> {
+    faults(members)
+        .into_iter()
+        .map(|fault| fault.pointer)
+        .collect()
+}
+
+fn set(pointers: &[&str]) -> BTreeSet<String> {
+    pointers
+        .iter()
+        .map(|pointer| (*pointer).to_owned())
+        .collect()
+}
+
+#[test]
+fn the_shortest_file_has_everything_written_out() {
+    let search = search_with(&json!({}));
+    assert_eq!(search.dataset.split.train, 0.8);
+    assert_eq!(search.budget.parallel, 8);
+    assert_eq!(search.training.batch_size, 1024);
+    assert_eq!(search.device.clock_mhz, 200.0);
+    assert_eq!(search.synthesis, SynthesisPolicy::None);
+    assert!(matches!(
+        search.sampler,
+        Sampler::Evolution {
+            population: 32,
+            warmup: 16,
+            ..
+        }
+    ));
+    let names: Vec<_> = search
+        .space
+        .variables
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    let expected = [
+        "input",
+        "fc1.kernel",
+        "fc1.bias",
+        "relu1.activation",
+        "output.kernel",
+        "output.bias",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(search.seed_trials.len(), 5);
+    for variable in &search.space.variables {
+        assert!(
+            variable
+                .choices
+                .is_sorted_by_key(bitfront_quantizer::Quantizer::bits)
+        );
+    }
+}
+
+#[test]
+fn short_forms_mean_their_long_forms() {
+    let long = json!({
+        "dataset": {"name": "little", "split": {"train": 0.8, "validation": 0.1, "test": 0.1}},
+        "model": {"layers": [
+            {"name": "fc1", "dense": 3}, {"name": "relu1", "activation": "relu"},
+            {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
+        ]},
+        "search_space": {},
+        "device": {"part": "xcvu9p", "clock_mhz": 200},
+        "objectives": [
+            {"metric": "accuracy", "goal": "maximize"},
+            {"metric": "lut_estimate", "goal": "minimize"},
+        ],
+        "sampler": {"name": "evolution"},
+        "budget": {"trials": 100, "parallel": 8},
+        "order": "number",
+        "synthesis": {"policy": "none"},
+        "seed": 0,
+    });
+    assert_eq!(
+        search_with(&long),
+        search_with(&json!({"space": "default"}))
+    );
+}
+
+#[test]
+fn all_structural_faults_are_told_at_once() {
+    let members = json!({
+        "nmae": "typo",
+        "name": "Not A Name",
+        "budget": {"trials": 0, "parallel": "eight"},
+        "objectives": ["accuracy", "lut_estimat"],
+        "search_space": {"pools": {"kernel": ["quantized_bits(8,0", 5]}},
+        "training": {"optimizer": {"name": "sgd", "learning_rate": "high"}},
+        "seed": -1,
+    });
+    let expected = set(&[
+        "/nmae",
+        "/name",
+        "/budget/trials",
+        "/budget/parallel",
+        "/objectives/1",
+        "/search_space/pools/kernel/0",
+        "/search_space/pools/kernel/1",
+        "/training/optimizer/name",
+        "/training/optimizer/learning_rate",
+        "/seed",
+    ]);
+    assert_eq!(pointers(&members), expected);
+    let faults = faults(&members);
+    let suggestion = |pointer: &str| {
+        let mut faults = faults.iter();
+        faults
+            .find(|fault| fault.pointer == pointer)
+            .and_then(|fault| fault.suggestion.clone())
+    };
+    assert_eq!(suggestion("/nmae").as_deref(), Some("did you mean `name`?"));
+    assert_eq!(
+        suggestion("/objectives/1").as_deref(),
+        Some("did you mean `lut_estimate`?")
+    );
+}
+
+#[test]
+fn all_faults_of_meaning_are_told_at_once_and_beside_unknown_keys() {
+    let members = json!({
+        "webhook": "http://example.org",
+        "model": {"mlp": [5, 3, 3]},
+        "objectives": ["lut_estimate", {"metric": "accuracy", "goal": "minimize"}],
+        "constraints": [{"metric": "bits"}, {"metric": "bits", "min": 2, "max": 1}],
+        "sampler": {"name": "random", "population": 8},
+        "device": "xcvu9p@fast",
+        "synthesis": {"policy": "none", "count": 2},
+        "reference_point": {"accuracy": 0.2, "bits": 5},
+        "dataset": {"name": "little", "split": {"train": 0.8, "validation": 0.0, "test": 0.1}},
+    });
+    let expected = set(&[
+        "/webhook",
+        "/model/mlp/0",
+        "/objectives/1/goal",
+        "/constraints/0",
+        "/constraints/1",
+        "/sampler/population",
+        "/device",
+        "/synthesis/count",
+        "/reference_point/bits",
+        "/reference_point",
+        "/dataset/split",
+        "/dataset/split/validation",
+    ]);
+    assert_eq!(pointers(&members), expected);
+}
+
+#[test]
+fn a_network_that_does_not_hold_together_is_told_where() {
+    let model = |layers: Value| json!({"model": {"layers": layers}});
+    for (layers, pointer) in [
+        (
+            json!([{"name": "a", "dense": 3}, {"name": "b", "dense": 3}]),
+            "/model/layers/1",
+        ),
+        (
+            json!([{"name": "r", "activation": "relu"}, {"name": "a", "dense": 3}]),
+            "/model/layers/0",
+        ),
+        (
+            json!([{"name": "a", "dense": 3}, {"name": "s", "activation": "softmax"},
+                   {"name": "b", "dense": 3}]),
+            "/model/layers/1/activation",
+        ),
+        (
+            json!([{"name": "a", "dense": 3}, {"name": "r", "activation": "relu"}]),
+            "/model/layers/1/activation",
+        ),
+        (json!([{"name": "a", "dense": 4}]), "/model/layers/0/dense"),
+        (json!([{"name": "a"}]), "/model/layers/0"),
+        (
+            json!([{"name": "input", "dense": 3}]),
+            "/model/layers/0/name",
+        ),
+        (json!([{"name": "a b", "dense": 3}]), "/model"),
+    ] {
+        let found = pointers(&model(layers.clone()));
+        assert!(found.contains(pointer), "{layers} gives {found:?}");
+    }
+    assert_eq!(pointers(&json!({"model": {}})), set(&["/model"]));
+}
+
+#[test]
+fn a_data_set_that_is_not_there_is_one_fault_among_the_others() {
+    let bad = document_with(&json!({"device": "@200MHz"}));
+    let faults = read(&bad, None).expect_err("no data set");
+    let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/dataset", "/device"]);
+    assert_eq!(super::dataset_name(&bad), Some("little"));
+    let faults = read(&document(), None).expect_err("no data set");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+}
+
+#[test]
+fn the_structure_check_obeys_every_keyword_of_the_schema() {
+    fn visit(schema: &Value, found: &mut BTreeSet<String>) {
+        let Some(members) = schema.as_object() else {
+            return;
+        };
+        for (keyword, value) in members {
+            found.insert(keyword.clone());
+            match keyword.as_str() {
+                "properties" | "$defs" => {
+                    value
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .for_each(|(_, one)| visit(one, found));
+                }
+                "items" | "additionalProperties" => visit(value, found),
+                "anyOf" | "oneOf" => {
+                    value
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .for_each(|one| visit(one, found));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    visit(&json_schema(), &mut found);
+    let known = |keyword: &String| {
+        OBEYED.contains(&keyword.as_str()) || COMMENTS.contains(&keyword.as_str())
+    };
+    let unknown: Vec<_> = found
+        .into_iter()
+        .filter(|keyword| !known(keyword))
+        .collect();
+    assert_eq!(unknown, Vec::<String>::new());
+    let name = json_schema();
+    assert_eq!(name["properties"]["name"]["pattern"], "^[a-z0-9-]{1,63}$");
+}
+
+#[test]
+fn a_file_of_types_alone_is_its_own_json() {
+    let file = SearchFile::from_value(&document()).expect("a good file");
+    let json = serde_json::to_value(&file).expect("serialises");
+    assert_eq!(SearchFile::from_value(&json), Ok(file.clone()));
+    assert_eq!(SearchFile::parse_json(&json.to_string()), Ok(file.clone()));
+    assert_eq!(
+        SearchFile::parse_json("{").expect_err("not JSON")[0].pointer,
+        ""
+    );
+    assert_eq!(DatasetInfo::of_model(&file).inputs, 4);
+}
+
+/// A file with most keys there are.
+fn full_document() -> Value {
+    document_with(&json!({
+        "description": "", "labels": {"a/b": "c"},
+        "dataset": {"name": "little", "split": {"train": 0.5, "validation": 0.25, "test": 0.25}},
+        "search_space": {
+            "pools": {"kernel": ["binary(alpha=1.0)", "ternary(alpha=1.0)"]},
+            "rules": [{"match": {"type": "dense", "name": "fc*"},
+                       "kernel": {"pool": "kernel", "max_bits": 2}}],
+            "groups": [["fc1", "output"]],
+            "seed_trials": [{"float": true}, {"uniform_bits": 4}],
+        },
+        "training": {"epochs": 2, "optimizer": {"name": "adam"}},
+        "device": {"part": "xcvu9p"},
+        "constraints": [{"metric": "accuracy", "min": 0.5}],
+        "sampler": {"name": "evolution", "warmup": 3},
+        "synthesis": {"policy": "front"},
+        "order": "arrival",
+    }))
+}
+
+fn places(value: &Value, at: &str, places: &mut Vec<String>) {
+    places.push(at.to_owned());
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                self::places(member, &format!("{at}/{key}"), places);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                self::places(item, &format!("{at}/{index}"), places);
+            }
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    /// Whatever stands at whatever place: a search or faults, each at a place that exists, and never
+    /// a file that the schema lets through and the types do not.
+    #[test]
+    fn any_change_gives_a_search_or_faults_with_places(
+        place in any::<prop::sample::Index>(),
+        value in prop::sample::select(vec![
+            json!(null), json!(true), json!(0), json!(-3), json!(2.5), json!(1e300), json!(""),
+            json!("relu"), json!("binary(alpha=1.0)"), json!([]), json!({}), json!([[]]),
+            json!({"name": "x"}), json!({"float": true, "all": {}}), json!(["fc1", "fc1"]),
+        ]),
+    ) {
+        let mut document = full_document();
+        prop_assert!(read(&document, Some(&dataset())).is_ok());
+        let mut all = Vec::new();
+        places(&document, "", &mut all);
+        let at: &String = place.get(&all);
+        *document.pointer_mut(at).expect("a place") = value;
+        if let Err(faults) = read(&document, Some(&dataset())) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                prop_assert!(document.pointer(&fault.pointer).is_some(), "{fault}");
+            }
+        }
+        if super::structure::check(&document).is_empty() {
+            prop_assert!(super::typed(&document).is_ok());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Training, device, objectives, sampler, budget and synthesis.
+
+use crate::search::{OptimizerName, Schedule};
+use crate::{Goal, Metric};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How candidates are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingSpec {
+    /// Passes over the training split.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub epochs: u32,
+    /// Rows in a step.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub batch_size: u32,
+    /// Optimizer.
+    pub optimizer: OptimizerSpec,
+    /// Trainings of each candidate; 1 for now.
+    #[schemars(range(min = 1, max = 1))]
+    pub repeats: u32,
+}
+
+impl Default for TrainingSpec {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 1024,
+            optimizer: OptimizerSpec::default(),
+            repeats: 1,
+        }
+    }
+}
+
+/// The optimizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerSpec {
+    /// Which one.
+    pub name: OptimizerName,
+    /// Initial learning rate.
+    #[schemars(range(min = 1e-8, max = 10.0))]
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+}
+
+impl Default for OptimizerSpec {
+    fn default() -> Self {
+        Self {
+            name: OptimizerName::Adam,
+            learning_rate: 0.003,
+            schedule: Schedule::Cosine,
+        }
+    }
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DeviceSpec {
+    /// `xcvu9p@200MHz`, or a part alone.
+    Short(String),
+    /// Part and clock.
+    Full(DeviceFull),
+}
+
+impl Default for DeviceSpec {
+    fn default() -> Self {
+        Self::Short("xcvu9p@200MHz".to_owned())
+    }
+}
+
+/// A part and its clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceFull {
+    /// Part name.
+    pub part: String,
+    /// Clock in MHz.
+    #[serde(default = "default_clock_mhz")]
+    #[schemars(range(min = 1.0, max = 2000.0))]
+    pub clock_mhz: f64,
+}
+
+/// The clock of the paper's hardware table.
+pub(in crate::file) fn default_clock_mhz() -> f64 {
+    200.0
+}
+
+/// An objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ObjectiveSpec {
+    /// A metric, in its own direction.
+    Name(Metric),
+    /// With its direction written out.
+    Full(ObjectiveFull),
+}
+
+/// An objective with its direction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectiveFull {
+    /// What is measured.
+    pub metric: Metric,
+    /// Which way is better; the metric's own if left out, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Goal>,
+}
+
+/// A sampler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SamplerSpec {
+    /// By name, with default settings.
+    Name(SamplerName),
+    /// With settings.
+    Full(SamplerFull),
+}
+
+impl Default for SamplerSpec {
+    fn default() -> Self {
+        Self::Name(SamplerName::Evolution)
+    }
+}
+
+/// Samplers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SamplerName {
+    /// Uniformly from the points not yet tried.
+    Random,
+    /// Asynchronous steady-state evolution.
+    Evolution,
+}
+
+/// A sampler with its settings, which only `evolution` has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerFull {
+    /// Which one.
+    pub name: SamplerName,
+    /// Trials that may become parents; default 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 10_000))]
+    pub population: Option<u32>,
+    /// Trials drawn before the first child, seed trials apart; default half the population.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub warmup: Option<u32>,
+    /// Chance that a child has two parents; default 0.9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub crossover: Option<f64>,
+}
+
+/// How much work a search does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetSpec {
+    /// Trials, seed trials included.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub trials: u32,
+    /// Trials open at once: trial n is chosen from the outcomes of trials 0 to n - parallel.
+    #[serde(default = "default_parallel")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub parallel: u32,
+}
+
+fn default_parallel() -> u32 {
+    8
+}
+
+/// Which front members become circuits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SynthesisSpec {
+    /// Which.
+    pub policy: SynthesisPolicyName,
+    /// How many at most, smallest first; default 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: Option<u32>,
+    /// How far below the front's best validation accuracy, in accuracy: 0.02 is two points.
+    /// Default 0.02.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_accuracy_drop: Option<f64>,
+    /// Largest `lut_estimate`; no limit if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_lut_estimate: Option<u64>,
+}
+
+impl Default for SynthesisSpec {
+    fn default() -> Self {
+        Self {
+            policy: SynthesisPolicyName::None,
+            count: None,
+            max_accuracy_drop: None,
+            max_lut_estimate: None,
+        }
+    }
+}
+
+/// Synthesis policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SynthesisPolicyName {
+    /// None, unless asked for one by one.
+    None,
+    /// The smallest members of the final front that are near its best.
+    Front,
+}
