@@ -41,7 +41,7 @@ impl IntegerProgram {
     }
 }
 
-fn not_exact(place: &str, error: NotExact) -> FreezeError {
+fn not_exact(place: &str, error: &NotExact) -> FreezeError {
     FreezeError::NotExact {
         place: place.into(),
         reason: format!("{}: {}", error.quantizer, error.reason),
@@ -51,8 +51,8 @@ fn not_exact(place: &str, error: NotExact) -> FreezeError {
 fn format_of(place: &str, quantizer: &Quantizer, role: Role) -> Result<TensorFormat, FreezeError> {
     quantizer
         .check_exact(role)
-        .map_err(|e| not_exact(place, e))?;
-    let grid = quantizer.grid(role).map_err(|e| not_exact(place, e))?;
+        .map_err(|e| not_exact(place, &e))?;
+    let grid = quantizer.grid(role).map_err(|e| not_exact(place, &e))?;
     Ok(TensorFormat {
         fraction: grid.fraction,
         range: Interval {
@@ -74,7 +74,7 @@ fn freeze_layer(
         let place = format!("{}.{part}", layer.name);
         quantizer
             .codes(role, values, outputs)
-            .map_err(|e| not_exact(&place, e))
+            .map_err(|e| not_exact(&place, &e))
     };
     let kernel = codes("kernel", &layer.kernel, Role::Kernel, &weights.kernel)?;
     let bias = codes("bias", &layer.bias, Role::Bias, &weights.bias)?;
@@ -235,7 +235,7 @@ fn activate(
         let Interval { lo, hi } = layer.result_range[j];
         let steps = quantizer
             .step_function(layer.accumulator_fraction[j], lo, hi)
-            .map_err(|e| not_exact(place, e))?;
+            .map_err(|e| not_exact(place, &e))?;
         let (lo, hi) = steps
             .codes
             .iter()

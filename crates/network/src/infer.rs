@@ -101,10 +101,13 @@ impl IntegerProgram {
         );
         let Interval { lo, hi } = self.input.range;
         let (lo, hi) = (lo as i32, hi as i32);
-        let outside = codes
+        let (least, most) = codes
             .iter()
-            .fold(false, |any, c| any | (*c < lo) | (*c > hi));
-        assert!(!outside, "input codes are within {lo}..={hi}");
+            .fold((hi, lo), |(least, most), c| (least.min(*c), most.max(*c)));
+        assert!(
+            least >= lo && most <= hi,
+            "input codes are within {lo}..={hi}"
+        );
     }
 }
 
@@ -180,7 +183,8 @@ impl<'a> Plan<'a> {
         // One bit is left for the rounding of the activation.
         let narrow = fits(layer.input.range, 16)
             && layer.kernel.iter().all(|k| fits(Interval::point(*k), 16))
-            && layer.accumulator_range.iter().all(|range| fits(*range, 31));
+            && layer.accumulator_range.iter().all(|range| fits(*range, 31))
+            && layer.product_shift.iter().all(|shift| *shift < 31);
         let outputs = 0..layer.outputs;
         let weights = if narrow {
             let narrow = |j| column(j).map(|(i, k)| (i, k as i16)).collect();
@@ -195,14 +199,17 @@ impl<'a> Plan<'a> {
     fn hidden(&self, block: &[Lane<i32>], next: &mut Vec<Lane<i32>>) {
         next.clear();
         next.resize(self.layer.outputs, [0; BLOCK]);
-        self.each(block, |j, sums: &Lane<i32>| {
-            self.activate_narrow(j, sums, &mut next[j])
-        });
-        if let Weights::Wide(columns) = &self.weights {
-            for (j, column) in columns.iter().enumerate() {
-                let sums = self.sum_wide(j, column, block);
-                for (code, sum) in next[j].iter_mut().zip(sums) {
-                    *code = self.apply(j, sum);
+        match &self.weights {
+            Weights::Narrow(columns) => {
+                let block = narrowed(block);
+                for (j, (column, codes)) in columns.iter().zip(next).enumerate() {
+                    self.activate_narrow(j, &self.sum_narrow(j, column, &block), codes);
+                }
+            }
+            Weights::Wide(columns) => {
+                for (j, (column, codes)) in columns.iter().zip(next).enumerate() {
+                    let sums = self.sum_wide(j, column, block);
+                    *codes = sums.map(|sum| self.apply(j, sum));
                 }
             }
         }
@@ -211,39 +218,39 @@ impl<'a> Plan<'a> {
     /// Logits of a block, row-major.
     fn logits(&self, block: &[Lane<i32>], out: &mut [i64]) {
         let outputs = self.layer.outputs;
-        let shift = |j: usize| self.layer.output.fraction - self.layer.accumulator_fraction[j];
-        self.each(block, |j, sums: &Lane<i32>| {
+        let mut store = |j: usize, sums: Lane<i64>| {
+            let shift = self.layer.output.fraction - self.layer.accumulator_fraction[j];
             for (row, sum) in out.chunks_exact_mut(outputs).zip(sums) {
-                row[j] = i64::from(*sum) << shift(j);
+                row[j] = sum << shift;
             }
-        });
-        if let Weights::Wide(columns) = &self.weights {
-            for (j, column) in columns.iter().enumerate() {
-                let sums = self.sum_wide(j, column, block);
-                for (row, sum) in out.chunks_exact_mut(outputs).zip(sums) {
-                    row[j] = sum << shift(j);
+        };
+        match &self.weights {
+            Weights::Narrow(columns) => {
+                let block = narrowed(block);
+                for (j, column) in columns.iter().enumerate() {
+                    store(j, self.sum_narrow(j, column, &block).map(i64::from));
+                }
+            }
+            Weights::Wide(columns) => {
+                for (j, column) in columns.iter().enumerate() {
+                    store(j, self.sum_wide(j, column, block));
                 }
             }
         }
     }
 
-    /// Gives the finished i32 accumulators of each output to `take`, in a narrow layer.
-    fn each(&self, block: &[Lane<i32>], mut take: impl FnMut(usize, &Lane<i32>)) {
-        let Weights::Narrow(columns) = &self.weights else {
-            return;
-        };
-        let block: Vec<Lane<i16>> = block.iter().map(|lane| lane.map(|v| v as i16)).collect();
-        for (j, column) in columns.iter().enumerate() {
-            let mut sums = sum_narrow(column, &block);
-            let shift = self.layer.product_shift[j];
-            let bias = (self.layer.bias[j] << self.layer.bias_shift[j]) as i32;
-            for sum in &mut sums {
-                *sum = (*sum << shift) + bias;
-            }
-            take(j, &sums);
+    /// Finished accumulators of one output of a narrow layer.
+    fn sum_narrow(&self, j: usize, column: &[(usize, i16)], block: &[Lane<i16>]) -> Lane<i32> {
+        let mut sums = products_narrow(column, block);
+        let shift = self.layer.product_shift[j];
+        let bias = (self.layer.bias[j] << self.layer.bias_shift[j]) as i32;
+        for sum in &mut sums {
+            *sum = (*sum << shift) + bias;
         }
+        sums
     }
 
+    /// Finished accumulators of one output of a wide layer.
     fn sum_wide(&self, j: usize, column: &[(usize, i64)], block: &[Lane<i32>]) -> Lane<i64> {
         let mut sums = [0i64; BLOCK];
         for (i, k) in column {
@@ -282,9 +289,13 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Sums of products of one output over a block.
+fn narrowed(block: &[Lane<i32>]) -> Vec<Lane<i16>> {
+    block.iter().map(|lane| lane.map(|v| v as i16)).collect()
+}
+
+/// Sums of products of one output over a block; the sums stay in registers.
 #[inline(never)]
-fn sum_narrow(column: &[(usize, i16)], block: &[Lane<i16>]) -> Lane<i32> {
+fn products_narrow(column: &[(usize, i16)], block: &[Lane<i16>]) -> Lane<i32> {
     let mut sums = [0i32; BLOCK];
     for (i, k) in column {
         let k = i32::from(*k);

@@ -126,8 +126,8 @@ impl Weights {
             .map(|(index, layer)| {
                 let (inputs, units) = candidate.layer_shape(index);
                 Ok(LayerWeights {
-                    kernel: tensor(&file, format!("{}.kernel", layer.name), &[inputs, units])?,
-                    bias: tensor(&file, format!("{}.bias", layer.name), &[units])?,
+                    kernel: tensor(&file, &format!("{}.kernel", layer.name), &[inputs, units])?,
+                    bias: tensor(&file, &format!("{}.bias", layer.name), &[units])?,
                 })
             })
             .collect::<Result<Vec<_>, WeightsError>>()?;
@@ -163,12 +163,12 @@ impl Weights {
     }
 }
 
-fn tensor(file: &SafeTensors<'_>, name: String, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
     let fault = |problem: String| WeightsError::Tensor {
-        name: name.clone(),
+        name: name.to_owned(),
         problem,
     };
-    let view = file.tensor(&name).map_err(|_| fault("is missing".into()))?;
+    let view = file.tensor(name).map_err(|_| fault("is missing".into()))?;
     if view.dtype() != Dtype::F32 {
         return Err(fault(format!(
             "has the type {:?}; accepted is F32",

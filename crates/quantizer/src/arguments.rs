@@ -187,12 +187,12 @@ impl<'a> Arguments<'a> {
     }
 
     /// The quantizer, once every argument has been taken.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, Problem> {
+    pub(crate) fn finish<T>(self, value: T) -> T {
         debug_assert!(
             self.values.iter().all(Option::is_none),
             "every parameter is read"
         );
-        Ok(value)
+        value
     }
 }
 
@@ -210,6 +210,6 @@ fn number(text: &str) -> Option<f32> {
 
 /// The exponent of a positive power of two, `None` for any other number.
 pub(crate) fn power_of_two(value: f32) -> Option<i32> {
-    (value.is_normal() && value > 0.0 && value.to_bits() & 0x007f_ffff == 0)
+    (value.is_normal() && value > 0.0 && value.to_bits().trailing_zeros() >= 23)
         .then(|| (value.to_bits() >> 23) as i32 - 127)
 }

@@ -1,7 +1,7 @@
 //! What a quantizer tells about itself: bits, sign, hardware kind, ranges.
 
 use crate::arguments::power_of_two;
-use crate::po2::Exponents;
+use crate::po2::{Exponents, flushed_power};
 use crate::{Alpha, HardwareKind, QuantizedBits, QuantizedRelu, Quantizer};
 
 impl Alpha {
@@ -114,8 +114,10 @@ impl Quantizer {
     /// in full; infinite for the float references).
     pub fn true_range(&self) -> (f64, f64) {
         let scaled = |alpha: Alpha, lo: f64, hi: f64| {
+            // Values are f32: a scale with many bits is rounded with its level.
             let a = f64::from(alpha.constant().unwrap_or(1.0));
-            (a * lo, a * hi)
+            let value = |level: f64| f64::from((a * level) as f32);
+            (value(lo), value(hi))
         };
         match self {
             Self::Float => (f64::NEG_INFINITY, f64::INFINITY),
@@ -147,7 +149,7 @@ impl Quantizer {
                 let hi = 2f64.powi(e.highest());
                 (
                     if q.negative_slope == 0.0 {
-                        2f64.powi(e.lowest())
+                        flushed_power(e.lowest())
                     } else {
                         -hi
                     },

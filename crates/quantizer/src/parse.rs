@@ -97,8 +97,8 @@ fn parse(text: &str) -> Result<Quantizer, Problem> {
         ));
     }
     match name {
-        "float" => Arguments::read(rest, &[])?.finish(Quantizer::Float),
-        "relu" => Arguments::read(rest, &[])?.finish(Quantizer::Relu),
+        "float" => Ok(Arguments::read(rest, &[])?.finish(Quantizer::Float)),
+        "relu" => Ok(Arguments::read(rest, &[])?.finish(Quantizer::Relu)),
         "quantized_bits" => quantized_bits(rest),
         "quantized_relu" => quantized_relu(rest),
         "binary" => binary(rest),
@@ -146,14 +146,14 @@ fn quantized_bits(text: &str) -> Result<Quantizer, Problem> {
                 .into(),
         );
     }
-    a.finish(Quantizer::QuantizedBits(QuantizedBits {
+    Ok(a.finish(Quantizer::QuantizedBits(QuantizedBits {
         bits,
         integer,
         symmetric,
         keep_negative,
         alpha,
         qnoise_factor,
-    }))
+    })))
 }
 
 fn quantized_relu(text: &str) -> Result<Quantizer, Problem> {
@@ -186,7 +186,7 @@ fn quantized_relu(text: &str) -> Result<Quantizer, Problem> {
     if negative_slope != 0.0 && bits < 2 {
         return Err("negative_slope takes one bit for the sign, so bits must be at least 2".into());
     }
-    a.finish(Quantizer::QuantizedRelu(QuantizedRelu {
+    Ok(a.finish(Quantizer::QuantizedRelu(QuantizedRelu {
         bits,
         integer,
         use_sigmoid,
@@ -194,7 +194,7 @@ fn quantized_relu(text: &str) -> Result<Quantizer, Problem> {
         relu_upper_bound,
         is_quantized_clip,
         qnoise_factor,
-    }))
+    })))
 }
 
 fn binary(text: &str) -> Result<Quantizer, Problem> {
@@ -202,7 +202,7 @@ fn binary(text: &str) -> Result<Quantizer, Problem> {
     let use_01 = a.flag("use_01", false)?;
     let alpha = a.alpha()?;
     a.only_default("use_stochastic_rounding", &["False", "0"])?;
-    a.finish(Quantizer::Binary(Binary { use_01, alpha }))
+    Ok(a.finish(Quantizer::Binary(Binary { use_01, alpha })))
 }
 
 fn stochastic_binary(text: &str) -> Result<Quantizer, Problem> {
@@ -210,10 +210,10 @@ fn stochastic_binary(text: &str) -> Result<Quantizer, Problem> {
     let alpha = a.alpha()?;
     a.only_default("temperature", &["6.0", "6"])?;
     a.only_default("use_real_sigmoid", &["True", "1"])?;
-    a.finish(Quantizer::StochasticBinary(Binary {
+    Ok(a.finish(Quantizer::StochasticBinary(Binary {
         use_01: false,
         alpha,
-    }))
+    })))
 }
 
 fn ternary(text: &str) -> Result<Quantizer, Problem> {
@@ -233,7 +233,7 @@ fn ternary(text: &str) -> Result<Quantizer, Problem> {
     if threshold.is_some() && matches!(alpha, Alpha::Auto | Alpha::AutoPo2) {
         return Err("an automatic alpha finds its own threshold; leave threshold out".into());
     }
-    a.finish(Quantizer::Ternary(Ternary { alpha, threshold }))
+    Ok(a.finish(Quantizer::Ternary(Ternary { alpha, threshold })))
 }
 
 /// Largest magnitudes that a power-of-two family accepts as `max_value`.
@@ -257,11 +257,11 @@ fn quantized_po2(text: &str) -> Result<Quantizer, Problem> {
     let quadratic_approximation = a.flag("quadratic_approximation", false)?;
     a.only_default("log2_rounding", &["'rnd'", "\"rnd\""])?;
     a.only_default("qnoise_factor", &["1.0", "1"])?;
-    a.finish(Quantizer::QuantizedPo2(QuantizedPo2 {
+    Ok(a.finish(Quantizer::QuantizedPo2(QuantizedPo2 {
         bits,
         max_value,
         quadratic_approximation,
-    }))
+    })))
 }
 
 fn quantized_relu_po2(text: &str) -> Result<Quantizer, Problem> {
@@ -284,10 +284,10 @@ fn quantized_relu_po2(text: &str) -> Result<Quantizer, Problem> {
     let quadratic_approximation = a.flag("quadratic_approximation", false)?;
     a.only_default("log2_rounding", &["'rnd'", "\"rnd\""])?;
     a.only_default("qnoise_factor", &["1.0", "1"])?;
-    a.finish(Quantizer::QuantizedReluPo2(QuantizedReluPo2 {
+    Ok(a.finish(Quantizer::QuantizedReluPo2(QuantizedReluPo2 {
         bits,
         max_value,
         negative_slope,
         quadratic_approximation,
-    }))
+    })))
 }

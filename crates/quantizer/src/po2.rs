@@ -38,7 +38,7 @@ impl Exact {
 
     /// Position of the leading bit: floor(log2(value)); the value is not zero.
     fn floor_log2(self) -> i32 {
-        63 - self.mantissa.leading_zeros() as i32 + self.exponent
+        self.mantissa.ilog2() as i32 + self.exponent
     }
 
     /// Whether this is below `other`.
@@ -56,7 +56,7 @@ impl Exact {
 
     /// log2 rounded to the nearest integer (it is never halfway: the root of two is irrational).
     pub(crate) fn round_log2(self) -> i32 {
-        let leading = 63 - self.mantissa.leading_zeros();
+        let leading = self.mantissa.ilog2();
         let square = u128::from(self.mantissa) * u128::from(self.mantissa);
         let up = square > 1u128 << (2 * leading + 1);
         self.floor_log2() + i32::from(up)
@@ -123,7 +123,8 @@ impl Exponents {
             _ => magnitude,
         };
         if self.quadratic {
-            2 * clipped.round_log4().clamp(self.min, self.max)
+            // Half exponents above 63 would leave f32.
+            2 * clipped.round_log4().clamp(self.min, self.max.min(63))
         } else {
             clipped.round_log2().clamp(self.min, self.max)
         }

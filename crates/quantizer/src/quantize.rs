@@ -276,11 +276,11 @@ impl Scalar {
             }
             Self::Po2(exponents) => {
                 let magnitude = flushed_power(exponents.round(magnitude(x)));
-                if x < 0.0 { -magnitude } else { magnitude }
+                if x < 0.0 { 0.0 - magnitude } else { magnitude }
             }
             Self::ReluPo2 { exponents, slope } => {
                 if x < 0.0 && slope != 0.0 {
-                    -flushed_power(exponents.round(magnitude(x * slope)))
+                    0.0 - flushed_power(exponents.round(magnitude(x * slope)))
                 } else {
                     flushed_power(exponents.round(magnitude(x.max(0.0))))
                 }
@@ -332,7 +332,8 @@ impl Quantizer {
     }
 
     /// Fake-quantizes f64 values with a single fixed scale: the same function of the real number as
-    /// [`Quantizer::quantize`], for sums that f32 does not hold. Automatic scales are taken as 1.
+    /// [`Quantizer::quantize`], for sums that f32 does not hold. Automatic scales are taken as 1, and
+    /// products with a scale that is not a power of two are not rounded to f32.
     ///
     /// # Panics
     /// If `y` is shorter than `x`.

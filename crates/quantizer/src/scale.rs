@@ -87,7 +87,9 @@ impl Automatic {
     fn fit(&self, x: &mut [f32], largest: f32, codes: &mut [f32]) -> (f32, f32) {
         match self.family {
             Family::Bits { top, limit, levels } => {
-                x.iter_mut().for_each(|v| *v /= limit);
+                for v in x.iter_mut() {
+                    *v /= limit;
+                }
                 let mut scale = (largest / limit) * 2.0 / (2.0 * top);
                 let assign = |scale: f32, codes: &mut [f32]| {
                     for (code, &v) in codes.iter_mut().zip(&*x) {

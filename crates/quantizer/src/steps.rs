@@ -84,9 +84,9 @@ fn first_not_below_epsilon(fraction: i32) -> i64 {
     while hi - lo > 1 {
         let middle = lo + (hi - lo) / 2;
         if below(middle) {
-            lo = middle
+            lo = middle;
         } else {
-            hi = middle
+            hi = middle;
         }
     }
     hi
@@ -130,9 +130,9 @@ impl Steps<'_> {
             while other - 1 > same {
                 let middle = same + (other - same) / 2;
                 if self.code(middle) == code {
-                    same = middle
+                    same = middle;
                 } else {
-                    other = middle
+                    other = middle;
                 }
             }
             self.arrive(other)?;

@@ -1,0 +1,254 @@
+//! The laws of the table in the crate's documentation, on random quantizers and inputs.
+
+use bitfront_quantizer::{Alpha, Quantizer, Role};
+use proptest::prelude::*;
+
+/// Canonical and other spellings of quantizers of every family.
+fn texts() -> impl Strategy<Value = String> {
+    let alpha = prop_oneof![
+        Just(""),
+        Just(",alpha=None"),
+        Just(",alpha=1.0"),
+        Just(",alpha=1"),
+        Just(",alpha=0.5"),
+        Just(",alpha=0.3"),
+        Just(",alpha='auto'"),
+        Just(",alpha=\"auto_po2\""),
+    ];
+    let two = prop_oneof![Just("True"), Just("False"), Just("1"), Just("0")];
+    let po2 = (2u32..=8, 0usize..6, two.clone(), 0usize..3);
+    let limit = |i: usize| ["1", "2", "4.0", "0.3", "3.0", "None"][i];
+    prop_oneof![
+        (2u32..=20, -4i32..=8, two.clone(), alpha.clone())
+            .prop_map(|(b, i, s, a)| { format!("quantized_bits({b},{i},symmetric={s}{a})") }),
+        (1u32..=20, -4i32..=8, two.clone())
+            .prop_map(|(b, i, s)| { format!("quantized_bits({b},{i},{s},0)") }),
+        Just("quantized_bits(1,0,keep_negative=1,alpha=2.0)".to_owned()),
+        Just("quantized_bits(4,1,alpha=1.0,qnoise_factor=0.25)".to_owned()),
+        (1u32..=20, -4i32..=8).prop_map(|(b, i)| format!("quantized_relu({b}, {i})")),
+        (1u32..=12, -4i32..=8).prop_map(|(b, i)| format!("quantized_relu({b},{i},1)")),
+        (4u32..=12, -4i32..=8, 0i32..=3).prop_map(|(b, i, s)| {
+            format!("quantized_relu({b},{i},negative_slope={})", 2f32.powi(-s))
+        }),
+        (2u32..=12, -1i32..=4, two.clone()).prop_map(|(b, i, c)| {
+            format!("quantized_relu({b},{i},relu_upper_bound=1.5,is_quantized_clip={c})")
+        }),
+        (two.clone(), alpha.clone()).prop_map(|(t, a)| format!("binary({t}{a})")),
+        alpha
+            .clone()
+            .prop_map(|a| format!("stochastic_binary({})", a.trim_start_matches(','))),
+        alpha.prop_map(|a| format!("ternary({})", a.trim_start_matches(','))),
+        Just("ternary(alpha=1.0,threshold=0.7)".to_owned()),
+        po2.clone().prop_map(move |(b, v, q, _)| {
+            format!(
+                "quantized_po2({b},{},quadratic_approximation={q})",
+                limit(v)
+            )
+        }),
+        po2.prop_map(move |(b, v, q, s)| {
+            let slope = ["0", "0.25", "1.0"][s];
+            format!(
+                "quantized_relu_po2({b},{},{slope},quadratic_approximation={q})",
+                limit(v)
+            )
+        }),
+        Just("float".to_owned()),
+        Just("relu".to_owned()),
+    ]
+}
+
+fn quantizers() -> impl Strategy<Value = Quantizer> {
+    texts().prop_map(|text| text.parse().expect("a spelling that is accepted"))
+}
+
+/// Numbers of every size: ties, zeros of both signs, subnormals, huge ones.
+fn numbers() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        4 => -8f32..8f32,
+        3 => (-4096i32..4096).prop_map(|i| i as f32 / 256.0),
+        1 => (-40i32..40, any::<bool>()).prop_map(|(e, up)| {
+            let edge = 2f32.powi(e);
+            if up { edge.next_up() } else { edge.next_down() }
+        }),
+        1 => prop_oneof![
+            Just(0.0f32), Just(-0.0), Just(f32::MIN_POSITIVE / 8.0), Just(-f32::MIN_POSITIVE / 8.0),
+            Just(f32::MAX), Just(f32::MIN), Just(1e-7), Just(1e-7f32.next_down()), Just(0.33),
+        ],
+        1 => any::<f32>().prop_filter("a number", |v| v.is_finite()),
+    ]
+}
+
+fn quantize(q: &Quantizer, x: &[f32]) -> Vec<f32> {
+    let mut y = vec![f32::NAN; x.len()];
+    q.quantize(x, 1, &mut y);
+    y
+}
+
+fn alpha(q: &Quantizer) -> Alpha {
+    match q {
+        Quantizer::QuantizedBits(q) => q.alpha,
+        Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => q.alpha,
+        Quantizer::Ternary(q) => q.alpha,
+        _ => Alpha::None,
+    }
+}
+
+fn fixed(q: &Quantizer) -> bool {
+    !matches!(alpha(q), Alpha::Auto | Alpha::AutoPo2)
+        && !matches!(q, Quantizer::QuantizedBits(q) if q.qnoise_factor != 1.0)
+}
+
+fn unit(q: &Quantizer) -> bool {
+    matches!(alpha(q), Alpha::None | Alpha::Constant(1.0))
+}
+
+fn idempotent(q: &Quantizer) -> bool {
+    match q {
+        Quantizer::Float | Quantizer::Relu => true,
+        Quantizer::QuantizedBits(_) | Quantizer::Ternary(_) => unit(q) && fixed(q),
+        Quantizer::QuantizedRelu(r) => {
+            r.negative_slope == 0.0 && q.check_exact(Role::Input).is_ok()
+        }
+        Quantizer::Binary(b) | Quantizer::StochasticBinary(b) => !b.use_01 && fixed(q),
+        Quantizer::QuantizedPo2(q) => !q.quadratic_approximation,
+        Quantizer::QuantizedReluPo2(q) => !q.quadratic_approximation && q.negative_slope == 0.0,
+    }
+}
+
+/// `numerator * 2^-fraction` where f32 holds it.
+fn real(numerator: i64, fraction: i32) -> Option<f32> {
+    let value = (numerator as f64 * 2f64.powi(-fraction)) as f32;
+    let holds = numerator.unsigned_abs() <= 1 << 24 && value.is_finite();
+    (holds && (numerator == 0 || value.is_normal())).then_some(value)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(2000)
+    })]
+
+    #[test]
+    fn parse_reverses_print(q in quantizers()) {
+        let text = q.to_string();
+        prop_assert_eq!(text.parse::<Quantizer>(), Ok(q));
+        let json = serde_json::to_string(&q).expect("serializes");
+        prop_assert_eq!(serde_json::from_str::<Quantizer>(&json).expect("deserializes"), q);
+    }
+
+    #[test]
+    fn values_lie_in_the_true_range(q in quantizers().prop_filter("fixed", fixed), x in numbers()) {
+        let y = quantize(&q, &[x])[0];
+        let (lo, hi) = q.true_range();
+        prop_assert!((lo..=hi).contains(&f64::from(y)), "{q}: {x:?} gives {y:?} outside {lo}..={hi}");
+        prop_assert!(y >= 0.0 || q.is_signed());
+    }
+
+    #[test]
+    fn monotone(q in quantizers().prop_filter("fixed", fixed), a in numbers(), b in numbers()) {
+        let po2 = matches!(q, Quantizer::QuantizedPo2(_) | Quantizer::QuantizedReluPo2(_));
+        // A slope shrinks the negative side before epsilon is looked at.
+        let far = |v: f32| !po2 || v.abs() >= 4e-7;
+        prop_assume!(far(a) && far(b));
+        let (a, b) = (a.min(b), a.max(b));
+        let unsigned_po2 = matches!(q, Quantizer::QuantizedReluPo2(q) if q.negative_slope == 0.0);
+        prop_assume!(!(unsigned_po2 && a < 0.0));
+        let y = quantize(&q, &[a, b]);
+        prop_assert!(y[0] <= y[1], "{q}: {a:?} gives {:?}, {b:?} gives {:?}", y[0], y[1]);
+    }
+
+    #[test]
+    fn idempotent_where_the_table_says_so(
+        q in quantizers().prop_filter("idempotent", idempotent),
+        x in numbers(),
+    ) {
+        let once = quantize(&q, &[x]);
+        prop_assert_eq!(quantize(&q, &once), once, "{} of {:?}", q, x);
+    }
+
+    #[test]
+    fn codes_are_the_values(q in quantizers(), x in prop::collection::vec(numbers(), 12), kernel: bool) {
+        let role = if kernel { Role::Kernel } else { Role::Activation };
+        let Ok(codes) = q.codes(role, &x, 3) else { return Ok(()) };
+        let mut y = vec![0f32; 12];
+        q.quantize(&x, 3, &mut y);
+        for (i, (code, value)) in codes.codes.iter().zip(&y).enumerate() {
+            let fraction = codes.fraction[i % codes.fraction.len()];
+            prop_assert_eq!(*code as f64 * 2f64.powi(-fraction), f64::from(*value), "{} at {}", q, i);
+            if let Ok(grid) = q.grid(role) {
+                prop_assert!((grid.lo..=grid.hi).contains(code));
+            }
+        }
+    }
+
+    #[test]
+    fn integers_give_the_code_of_the_same_real_number(
+        q in quantizers(),
+        numerator in prop_oneof![-300i64..300, -(1i64 << 24)..=1 << 24],
+        fraction in -10i32..60,
+    ) {
+        let (Ok(grid), Some(x)) = (q.grid(Role::Activation), real(numerator, fraction)) else {
+            return Ok(());
+        };
+        let code = q.code_of(numerator, fraction).expect("has a grid");
+        let value = f64::from(quantize(&q, &[x])[0]);
+        prop_assert_eq!(code as f64 * 2f64.powi(-grid.fraction), value, "{} of {:?}", q, x);
+        let mut wide = [0f64];
+        q.quantize_f64(&[f64::from(x)], &mut wide);
+        prop_assert_eq!(wide[0], value, "{} of {:?} in f64", q, x);
+    }
+
+    #[test]
+    fn sums_that_only_f64_holds_give_the_same_code(
+        q in quantizers(),
+        numerator in -(1i64 << 53)..=1 << 53,
+        fraction in 20i32..56,
+    ) {
+        let Ok(grid) = q.grid(Role::Activation) else { return Ok(()) };
+        let code = q.code_of(numerator, fraction).expect("has a grid");
+        let mut y = [0f64];
+        q.quantize_f64(&[numerator as f64 * 2f64.powi(-fraction)], &mut y);
+        prop_assert_eq!(code as f64 * 2f64.powi(-grid.fraction), y[0], "{}", q);
+    }
+
+    #[test]
+    fn step_functions_are_code_of(
+        q in quantizers(),
+        lo in -3000i64..3000,
+        length in 0i64..5000,
+        fraction in prop_oneof![-2i32..14, 24i32..36],
+        probes in prop::collection::vec(0i64..5000, 40),
+    ) {
+        let hi = lo + length;
+        let Ok(steps) = q.step_function(fraction, lo, hi) else { return Ok(()) };
+        prop_assert_eq!(steps.codes.len(), steps.thresholds.len() + 1);
+        prop_assert!(steps.thresholds.is_sorted());
+        let around = steps.thresholds.iter().flat_map(|t| [t - 1, *t]);
+        for x in probes.iter().map(|p| lo + p % (length + 1)).chain(around).chain([lo, hi]) {
+            prop_assert_eq!(steps.code(x), q.code_of(x, fraction).expect("has a grid"), "{} {}", q, x);
+        }
+    }
+
+    #[test]
+    fn minus_zero_never_comes_out(q in quantizers(), x in numbers()) {
+        prop_assume!(q != Quantizer::Float);
+        let y = quantize(&q, &[x, -0.0, 0.0]);
+        prop_assert!(y.iter().all(|v| *v != 0.0 || v.is_sign_positive()), "{q} of {x:?}: {y:?}");
+        if fixed(&q) {
+            prop_assert_eq!(y[1].to_bits(), y[2].to_bits());
+        }
+    }
+
+    #[test]
+    fn automatic_powers_of_two_are_powers_of_two(x in prop::collection::vec(-9f32..9f32, 24)) {
+        for text in ["quantized_bits(5,2,alpha='auto_po2')", "ternary(alpha='auto_po2')",
+            "binary(alpha='auto_po2')"] {
+            let q: Quantizer = text.parse().expect("accepted");
+            for columns in [1, 4, 24] {
+                let scales = q.quantize(&x, columns, &mut [0f32; 24]);
+                prop_assert_eq!(scales.len(), columns);
+                prop_assert!(scales.iter().all(|s| s.log2().fract() == 0.0), "{}: {:?}", q, scales);
+            }
+        }
+    }
+}
