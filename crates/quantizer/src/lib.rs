@@ -34,6 +34,7 @@ mod print;
 mod quantize;
 mod scale;
 mod steps;
+mod vector;
 
 pub use exact::{Codes, Grid, NotExact};
 pub use family::{

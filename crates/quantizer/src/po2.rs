@@ -85,7 +85,7 @@ pub(crate) struct Exponents {
     /// Largest magnitude before rounding.
     limit: Option<Exact>,
     /// Even exponents only: limits then hold the half exponent.
-    quadratic: bool,
+    pub(crate) quadratic: bool,
 }
 
 impl Exponents {

@@ -1,15 +1,12 @@
 //! Fake-quantization of slices.
 //!
 //! The rule this module keeps: families with a fixed scale have one scalar definition
-//! ([`Scalar`], in f64, exact for every f32); the two uniform families have a branch-free f32 twin
-//! of it for the inner loops.
+//! ([`Scalar`], in f64, exact for every f32); the f32 loops of [`vector`] repeat it bit for bit.
 
 use crate::po2::{Exact, Exponents, flushed_power};
 use crate::scale::{self, Automatic};
+use crate::vector;
 use crate::{Alpha, Quantizer, Ternary};
-
-/// Adding and subtracting 1.5 * 2^23 rounds any |p| <= 2^22 half to even, on every CPU level.
-const ROUNDER: f32 = 12_582_912.0;
 
 /// Threshold of a ternary without one.
 const TERNARY_THRESHOLD: f32 = 0.33;
@@ -18,80 +15,6 @@ impl Ternary {
     /// The dead band's half-width where the scale is fixed.
     pub(crate) fn fixed_threshold(&self) -> f32 {
         self.threshold.unwrap_or(TERNARY_THRESHOLD)
-    }
-}
-
-/// A uniform grid: `clamp(round_half_even(x * to_code), lo, hi) * step`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Uniform {
-    to_code: f32,
-    lo: f32,
-    hi: f32,
-    step: f32,
-    /// Values end here (an upper bound that need not be on the grid).
-    cap: f32,
-    /// Whether `hi` passes the range of the add-and-subtract rounding.
-    wide: bool,
-}
-
-impl Uniform {
-    /// The uniform form of a quantizer, where it has one.
-    pub(crate) fn of(quantizer: &Quantizer) -> Option<Self> {
-        let new = |fraction: i32, lo: i64, hi: i64, alpha: f32, cap: f32| Self {
-            to_code: 2f32.powi(fraction),
-            lo: lo as f32,
-            hi: hi as f32,
-            step: alpha * 2f32.powi(-fraction),
-            cap,
-            wide: hi.max(-lo) > 1 << 22,
-        };
-        match quantizer {
-            Quantizer::QuantizedBits(q) if q.unsigned_bits() > 0 => {
-                let (lo, hi) = q.code_range();
-                Some(new(
-                    q.code_fraction(),
-                    lo,
-                    hi,
-                    q.alpha.constant()?,
-                    f32::INFINITY,
-                ))
-            }
-            Quantizer::QuantizedRelu(q) if !q.use_sigmoid && q.negative_slope == 0.0 => {
-                let hi = (1i64 << q.bits) - 1;
-                Some(new(
-                    q.code_fraction(),
-                    0,
-                    hi,
-                    1.0,
-                    q.cut().unwrap_or(f32::INFINITY),
-                ))
-            }
-            _ => None,
-        }
-    }
-
-    /// Fake-quantizes a slice; a minus zero never comes out.
-    #[inline]
-    fn apply(self, x: &[f32], y: &mut [f32]) {
-        let Self {
-            to_code,
-            lo,
-            hi,
-            step,
-            cap,
-            wide,
-        } = self;
-        if wide {
-            for (y, &x) in y.iter_mut().zip(x) {
-                let code = (x * to_code).max(lo).min(hi).round_ties_even();
-                *y = (code * step + 0.0).min(cap);
-            }
-        } else {
-            for (y, &x) in y.iter_mut().zip(x) {
-                let code = ((x * to_code).max(lo).min(hi) + ROUNDER) - ROUNDER;
-                *y = (code * step).min(cap);
-            }
-        }
     }
 }
 
@@ -222,7 +145,7 @@ impl Scalar {
     pub(crate) fn value(&self, x: f64) -> f64 {
         match *self {
             Self::Identity => x,
-            Self::Rectifier => x.max(0.0),
+            Self::Rectifier => x.max(0.0) + 0.0,
             Self::Uniform {
                 to_code,
                 lo,
@@ -320,9 +243,9 @@ impl Quantizer {
             self.blend(x, y);
             return scales;
         }
-        if let Some(uniform) = Uniform::of(self) {
-            uniform.apply(x, y);
-        } else if let Some(scalar) = Scalar::of(self) {
+        if let Some(scalar) = Scalar::of(self)
+            && !vector::apply(&scalar, x, y)
+        {
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = scalar.value(f64::from(x)) as f32;
             }

@@ -5,6 +5,7 @@
 //! magnitude.
 
 use crate::po2::{EPSILON, Exact};
+use crate::vector::round;
 use crate::{Alpha, Quantizer};
 
 /// Least-squares refinements, as in the original.
@@ -60,106 +61,132 @@ impl Automatic {
 
     /// Quantizes into `y` and returns the scale of each column as the original reports it.
     pub(crate) fn quantize(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
-        let rows = x.len() / columns;
-        let whole = x.iter().fold(0f32, |m, v| m.max(v.abs()));
-        let mut column = vec![0f32; rows];
-        let mut codes = vec![0f32; rows];
-        (0..columns)
-            .map(|j| {
-                for (i, value) in column.iter_mut().enumerate() {
-                    *value = x[i * columns + j];
-                }
-                let largest = if rows == 1 {
-                    whole
-                } else {
-                    column.iter().fold(0f32, |m, v| m.max(v.abs()))
-                };
-                let (scale, step) = self.fit(&mut column, largest, &mut codes);
-                for (i, code) in codes.iter().enumerate() {
-                    y[i * columns + j] = code * step + 0.0;
-                }
-                scale
-            })
-            .collect()
-    }
-
-    /// Codes of one column; returns the reported scale and the value of code 1.
-    fn fit(&self, x: &mut [f32], largest: f32, codes: &mut [f32]) -> (f32, f32) {
+        let limit = match self.family {
+            Family::Bits { limit, .. } => limit,
+            Family::Binary { .. } | Family::Ternary => 1.0,
+        };
+        let x: Vec<f32> = x.iter().map(|v| v / limit).collect();
+        // Codes are written to `y` first, and become values at the end.
+        let mut scales = self.first_guess(&x, columns);
         match self.family {
-            Family::Bits { top, limit, levels } => {
-                for v in x.iter_mut() {
-                    *v /= limit;
+            Family::Bits { top, .. } if self.po2 => {
+                for _ in 0..ITERATIONS {
+                    nearest_levels(&x, &scales, top, y);
+                    self.least_squares(&x, y, &mut scales);
                 }
-                let mut scale = (largest / limit) * 2.0 / (2.0 * top);
-                let assign = |scale: f32, codes: &mut [f32]| {
-                    for (code, &v) in codes.iter_mut().zip(&*x) {
-                        let magnitude = (v.abs() / scale + 0.5).floor();
-                        let cut = if magnitude < top { magnitude } else { top };
-                        *code = sign(v) * cut;
-                    }
-                };
-                if self.po2 {
-                    scale = nearest_po2(scale);
-                    for _ in 0..ITERATIONS {
-                        assign(scale, codes);
-                        scale = self.least_squares(x, codes);
-                    }
-                } else {
-                    assign(scale, codes);
-                }
-                (scale * levels, scale * limit)
             }
+            Family::Bits { top, .. } => nearest_levels(&x, &scales, top, y),
             Family::Binary { below } => {
-                for (code, &v) in codes.iter_mut().zip(&*x) {
-                    *code = if v >= 0.0 { 1.0 } else { below };
+                for (code, v) in y.iter_mut().zip(&x) {
+                    *code = if *v >= 0.0 { 1.0 } else { below };
                 }
-                let scale = self.least_squares(x, codes);
-                (scale, scale)
+                self.least_squares(&x, y, &mut scales);
             }
             Family::Ternary => {
-                let mut scale = 2.0 * largest / 3.0;
-                if self.po2 {
-                    scale = nearest_po2(scale);
-                }
                 for _ in 0..ITERATIONS {
-                    for (code, &v) in codes.iter_mut().zip(&*x) {
-                        let inside = scale * (v / scale).round_ties_even();
-                        *code = if inside.abs() >= scale / 2.0 {
-                            sign(v)
-                        } else {
-                            0.0
-                        };
-                    }
-                    scale = self.least_squares(x, codes);
+                    outside_dead_band(&x, &scales, y);
+                    self.least_squares(&x, y, &mut scales);
                 }
-                (scale, scale)
+            }
+        }
+        for row in y.chunks_exact_mut(columns) {
+            for (code, scale) in row.iter_mut().zip(&scales) {
+                *code = *code * (scale * limit) + 0.0;
+            }
+        }
+        if let Family::Bits { levels, .. } = self.family {
+            for scale in &mut scales {
+                *scale *= levels;
+            }
+        }
+        scales
+    }
+
+    /// Scales from the largest magnitude of each column (of the whole, in a vector).
+    fn first_guess(&self, x: &[f32], columns: usize) -> Vec<f32> {
+        let mut largest = vec![0f32; columns];
+        for row in x.chunks_exact(columns) {
+            for (m, v) in largest.iter_mut().zip(row) {
+                *m = m.max(v.abs());
+            }
+        }
+        if x.len() == columns {
+            let whole = largest.iter().fold(0f32, |m, v| m.max(*v));
+            largest.fill(whole);
+        }
+        for m in &mut largest {
+            let guess = match self.family {
+                Family::Bits { top, .. } => *m * 2.0 / (2.0 * top),
+                Family::Binary { .. } => 0.0,
+                Family::Ternary => 2.0 * *m / 3.0,
+            };
+            *m = if self.po2 { nearest_po2(guess) } else { guess };
+        }
+        largest
+    }
+
+    /// `mean(x q) / (mean(q q) + epsilon)` of each column, to the nearest power of two where asked.
+    fn least_squares(&self, x: &[f32], q: &[f32], scales: &mut [f32]) {
+        let columns = scales.len();
+        let rows = (x.len() / columns) as f64;
+        let (mut with_x, mut with_q) = (vec![0f64; columns], vec![0f64; columns]);
+        for (x, q) in x.chunks_exact(columns).zip(q.chunks_exact(columns)) {
+            for ((sum, x), q) in with_x.iter_mut().zip(x).zip(q) {
+                *sum += f64::from(*x) * f64::from(*q);
+            }
+            for (sum, q) in with_q.iter_mut().zip(q) {
+                *sum += f64::from(*q) * f64::from(*q);
+            }
+        }
+        for ((scale, with_x), with_q) in scales.iter_mut().zip(with_x).zip(with_q) {
+            let fit = (with_x / rows) as f32 / ((with_q / rows) as f32 + EPSILON);
+            *scale = if self.po2 { nearest_po2(fit) } else { fit };
+        }
+    }
+}
+
+/// `sign(x) * min(floor(|x| / scale + 0.5), top)`: half away from zero.
+fn nearest_levels(x: &[f32], scales: &[f32], top: f32, codes: &mut [f32]) {
+    let columns = scales.len();
+    for (x, codes) in x.chunks_exact(columns).zip(codes.chunks_exact_mut(columns)) {
+        for ((code, v), scale) in codes.iter_mut().zip(x).zip(scales) {
+            // A scale of zero (all weights zero) makes this NaN, and `min` the top, times sign 0.
+            *code = (v.abs() / scale + 0.5).min(top);
+        }
+        if top <= 4_194_304.0 {
+            for (code, v) in codes.iter_mut().zip(x) {
+                let nearest = round(*code);
+                let floor = if nearest > *code {
+                    nearest - 1.0
+                } else {
+                    nearest
+                };
+                *code = sign(*v) * floor;
+            }
+        } else {
+            for (code, v) in codes.iter_mut().zip(x) {
+                *code = sign(*v) * code.floor();
             }
         }
     }
+}
 
-    /// `mean(x q) / (mean(q q) + epsilon)`, to the nearest power of two where asked.
-    fn least_squares(&self, x: &[f32], q: &[f32]) -> f32 {
-        let rows = x.len() as f64;
-        let sum = |a: &[f32]| -> f64 {
-            a.iter()
-                .zip(q)
-                .map(|(a, q)| f64::from(*a) * f64::from(*q))
-                .sum()
-        };
-        let scale = (sum(x) / rows) as f32 / ((sum(q) / rows) as f32 + EPSILON);
-        if self.po2 { nearest_po2(scale) } else { scale }
+/// `sign(x)` where `|x|` is above half the scale, else 0.
+fn outside_dead_band(x: &[f32], scales: &[f32], codes: &mut [f32]) {
+    let columns = scales.len();
+    for (x, codes) in x.chunks_exact(columns).zip(codes.chunks_exact_mut(columns)) {
+        for ((code, v), scale) in codes.iter_mut().zip(x).zip(scales) {
+            let ratio = (v / scale).abs();
+            let outside = ratio > 0.5 && ratio < f32::INFINITY;
+            *code = if outside { sign(*v) } else { 0.0 };
+        }
     }
 }
 
 /// -1, 0 or +1.
+#[inline]
 fn sign(v: f32) -> f32 {
-    if v > 0.0 {
-        1.0
-    } else if v < 0.0 {
-        -1.0
-    } else {
-        0.0
-    }
+    f32::from(u8::from(v > 0.0)) - f32::from(u8::from(v < 0.0))
 }
 
 /// `2^round(log2(scale + epsilon))`.

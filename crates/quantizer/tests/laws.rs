@@ -252,3 +252,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn powers_of_two_turn_at_the_root_of_two() {
+    // The f32 next to the root is below it: 1.41421354... < 1.41421356...
+    let (below, above) = (std::f32::consts::SQRT_2, std::f32::consts::SQRT_2.next_up());
+    for text in [
+        "quantized_po2(5,max_value=4)",
+        "quantized_relu_po2(5,max_value=4)",
+    ] {
+        let q: Quantizer = text.parse().expect("accepted");
+        let grid = q.grid(Role::Activation).expect("exact");
+        for e in -6..1 {
+            let scale = 2f32.powi(e);
+            let y = quantize(&q, &[below * scale, above * scale]);
+            assert_eq!(y, [scale, 2.0 * scale], "{q} at 2^{e}");
+            for (mantissa, up) in [(11_863_283, 0), (11_863_284, 1)] {
+                let code = q.code_of(mantissa, 23 - e).expect("exact");
+                assert_eq!(code, 1 << (grid.fraction + e + up), "{q} at 2^{e}");
+            }
+            // 2^52 root of two, to the unit.
+            let root = 6_369_051_672_525_772i64;
+            for (numerator, up) in [(root, 0), (root + 1, 1)] {
+                let code = q.code_of(numerator, 52 - e).expect("exact");
+                assert_eq!(code, 1 << (grid.fraction + e + up), "{q} at 2^{e}");
+            }
+        }
+    }
+}
