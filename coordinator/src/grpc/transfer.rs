@@ -35,9 +35,9 @@ pub(super) async fn put(
             "the first message of an upload is its header",
         )
     };
-    let header = match stream.message().await?.and_then(|message| message.part) {
-        Some(Part::Header(header)) => header,
-        _ => return Err(status(missing())),
+    let first = stream.message().await?.and_then(|message| message.part);
+    let Some(Part::Header(header)) = first else {
+        return Err(status(missing()));
     };
     let digest = Digest::parse(&header.digest).map_err(status)?;
     let limit = state.config.artifact_limit;
@@ -55,7 +55,7 @@ pub(super) async fn put(
     while let Some(message) = stream.message().await? {
         match message.part {
             Some(Part::Chunk(chunk)) if chunk.len() <= CHUNK => {
-                upload.write(&chunk).await.map_err(status)?
+                upload.write(&chunk).await.map_err(status)?;
             }
             Some(Part::Chunk(chunk)) => {
                 return Err(status(Error::invalid(
