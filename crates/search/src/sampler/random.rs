@@ -70,3 +70,48 @@ fn walk(space: &Space, tried: &HashSet<&Point>, from: Point) -> Point {
     }
     point
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{untried, warm_up};
+    use crate::sampler::draw::Draw;
+    use crate::testing::search_with;
+    use serde_json::json;
+
+    #[test]
+    fn finds_the_last_point_left() {
+        let space = search_with(&json!({})).space;
+        let size = space.size();
+        assert!(size > 5000, "too many points for {} draws", super::DRAWS);
+        for last in [0, size / 2, size - 1] {
+            let all = (0..size).filter(|index| *index != last);
+            let points: Vec<_> = all.map(|index| space.point(index)).collect();
+            let tried = points.iter().collect();
+            let mut draw = Draw::new(7, "test", 0);
+            assert_eq!(space.index(&untried(&space, &tried, &mut draw)), last);
+            let point = warm_up(&space, &tried, (0, 8), &mut draw);
+            assert_eq!(space.index(&point), last);
+        }
+    }
+
+    #[test]
+    fn the_warm_up_climbs_from_few_bits_to_many() {
+        let space = search_with(&json!({})).space;
+        let mut draw = Draw::new(7, "test", 0);
+        let mut height = |place| {
+            let point = warm_up(
+                &space,
+                &std::collections::HashSet::new(),
+                (place, 20),
+                &mut draw,
+            );
+            point
+                .choices()
+                .iter()
+                .map(|&choice| u32::from(choice))
+                .sum::<u32>()
+        };
+        let (low, high) = (height(0), height(18));
+        assert!(low < 8 && high > 15, "{low} and {high}");
+    }
+}
