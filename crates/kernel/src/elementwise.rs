@@ -29,6 +29,8 @@ pub struct AdamStep {
     pub beta2: f32,
     /// Added to the root of the second moment.
     pub epsilon: f32,
+    /// Weights are kept within plus and minus this; infinite where they are free.
+    pub limit: f32,
 }
 
 #[inline(always)]
@@ -86,7 +88,8 @@ unsafe fn adam<V: Lanes>(
         let w1 = V::load(w.as_ptr().add(i)).sub(change);
         m1.store(m.as_mut_ptr().add(i));
         v1.store(v.as_mut_ptr().add(i));
-        w1.store(w.as_mut_ptr().add(i));
+        let kept = w1.max(V::splat(-s.limit)).min(V::splat(s.limit));
+        kept.store(w.as_mut_ptr().add(i));
         // Infinity and NaN times zero are NaN, and NaN stays.
         seen = seen.add(w1.mul(zero)).add(v1.mul(zero));
     }

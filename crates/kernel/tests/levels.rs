@@ -102,14 +102,14 @@ proptest! {
             .zip(&g)
             .map(|(x, g)| if *x > 0.0 && *x <= 1.5 { *g } else { 0.0 })
             .collect();
-        let step = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let step = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, limit: 2.5 };
         let (m0, v0) = (values(seed ^ 6, len), values(seed ^ 7, len));
         let v0: Vec<f32> = v0.iter().map(|v| v * v).collect();
         let adam: Vec<f32> = (0..len)
             .map(|i| {
                 let m = m0[i] * step.beta1 + g[i] * (1.0 - step.beta1);
                 let v = v0[i] * step.beta2 + g[i] * g[i] * (1.0 - step.beta2);
-                x[i] - step.rate * m / (v.sqrt() + step.epsilon)
+                (x[i] - step.rate * m / (v.sqrt() + step.epsilon)).clamp(-step.limit, step.limit)
             })
             .collect();
         for kernels in levels() {

@@ -1,0 +1,143 @@
+//! Scores from integer logits: accuracy, confusion matrix, AUC of each class.
+//!
+//! Logits are row-major `rows x outputs` codes; the class is the largest, the lowest index on a tie.
+
+use bitfront_kernel::exp;
+
+/// Class of each row.
+pub fn classes(logits: &[i64], outputs: usize) -> Vec<u8> {
+    let top = |row: &[i64]| {
+        let best = (1..outputs).fold(0, |best, j| if row[j] > row[best] { j } else { best });
+        best as u8
+    };
+    logits.chunks_exact(outputs).map(top).collect()
+}
+
+/// Share of the rows whose class is the label; 0 without rows.
+///
+/// # Panics
+/// When there are not as many labels as rows.
+pub fn accuracy(logits: &[i64], outputs: usize, labels: &[u8]) -> f64 {
+    assert_eq!(
+        logits.len(),
+        labels.len() * outputs,
+        "one row of logits a label"
+    );
+    let right = classes(logits, outputs)
+        .iter()
+        .zip(labels)
+        .filter(|(a, b)| a == b)
+        .count();
+    right as f64 / labels.len().max(1) as f64
+}
+
+/// Rows of each (label, class), row-major `outputs x outputs`.
+///
+/// # Panics
+/// When there are not as many labels as rows, or a label is not below `outputs`.
+pub fn confusion(logits: &[i64], outputs: usize, labels: &[u8]) -> Vec<u64> {
+    assert_eq!(
+        logits.len(),
+        labels.len() * outputs,
+        "one row of logits a label"
+    );
+    let mut counts = vec![0; outputs * outputs];
+    for (class, label) in classes(logits, outputs).into_iter().zip(labels) {
+        counts[usize::from(*label) * outputs + usize::from(class)] += 1;
+    }
+    counts
+}
+
+/// Area under the one-against-rest ROC curve of each class, by the softmax of `logits * unit`
+/// (`unit`: the real value of one code). Equal scores count half. `None` where a class has no rows, or
+/// all.
+///
+/// # Panics
+/// When there are not as many labels as rows.
+pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], unit: f64) -> Vec<Option<f64>> {
+    assert_eq!(
+        logits.len(),
+        labels.len() * outputs,
+        "one row of logits a label"
+    );
+    let mut scores = vec![Vec::with_capacity(labels.len()); outputs];
+    for (row, &label) in logits.chunks_exact(outputs).zip(labels) {
+        let top = row.iter().copied().max().unwrap_or(0);
+        let powers: Vec<f64> = row.iter().map(|z| exp((z - top) as f64 * unit)).collect();
+        let sum: f64 = powers.iter().sum();
+        for (class, power) in powers.iter().enumerate() {
+            scores[class].push((power / sum, usize::from(label) == class));
+        }
+    }
+    scores
+        .into_iter()
+        .map(|mut scores| area(&mut scores))
+        .collect()
+}
+
+/// The chance that a member scores above a non-member, ties half (Mann and Whitney's U).
+fn area(scores: &mut [(f64, bool)]) -> Option<f64> {
+    scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut members, mut doubled_wins) = (0_u64, 0_u64, 0_u64);
+    for ties in scores.chunk_by(|a, b| a.0 == b.0) {
+        let inside = ties.iter().filter(|tie| tie.1).count() as u64;
+        let outside = ties.len() as u64 - inside;
+        doubled_wins += inside * (2 * below + outside);
+        below += outside;
+        members += inside;
+    }
+    let pairs = members * below;
+    (pairs > 0).then(|| doubled_wins as f64 / (2 * pairs) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ties_go_to_the_lowest_class() {
+        let logits = [1, 1, 0, -5, -4, -4];
+        assert_eq!(classes(&logits, 3), [0, 1]);
+        assert_eq!(accuracy(&logits, 3, &[0, 2]), 0.5);
+        assert_eq!(confusion(&logits, 3, &[0, 2]), [1, 0, 0, 0, 0, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn auc_of_perfect_and_blind_scores() {
+        let perfect = [9, 0, 8, 0, 0, 9, 0, 8];
+        assert_eq!(auc(&perfect, 2, &[0, 0, 1, 1], 0.5), [Some(1.0); 2]);
+        assert_eq!(auc(&[0; 8], 2, &[0, 0, 1, 1], 0.5), [Some(0.5); 2]);
+        assert_eq!(auc(&[0; 8], 2, &[0; 4], 0.5), [None; 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn auc_is_the_share_of_pairs_in_order(
+            rows in prop::collection::vec((-20_i64..20, -20_i64..20, -20_i64..20, 0_u8..3), 2..60),
+        ) {
+            let logits: Vec<i64> = rows.iter().flat_map(|r| [r.0, r.1, r.2]).collect();
+            let labels: Vec<u8> = rows.iter().map(|r| r.3).collect();
+            let result = auc(&logits, 3, &labels, 0.25);
+            for class in 0..3 {
+                let score = |i: usize| {
+                    let row = &logits[3 * i..3 * i + 3];
+                    let top = *row.iter().max().unwrap();
+                    let power = |z: i64| exp((z - top) as f64 * 0.25);
+                    power(row[class]) / row.iter().map(|z| power(*z)).sum::<f64>()
+                };
+                let (mut wins, mut pairs) = (0.0, 0.0);
+                for i in 0..labels.len() {
+                    for j in 0..labels.len() {
+                        if usize::from(labels[i]) == class && usize::from(labels[j]) != class {
+                            pairs += 1.0;
+                            wins += if score(i) > score(j) { 1.0 } else if score(i) == score(j) { 0.5 } else { 0.0 };
+                        }
+                    }
+                }
+                prop_assert_eq!(result[class].is_some(), pairs > 0.0);
+                prop_assert!((result[class].unwrap_or(0.0) * pairs - wins).abs() < 1e-9);
+            }
+        }
+    }
+}

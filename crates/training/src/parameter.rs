@@ -1,0 +1,94 @@
+//! A trained tensor: its float values, their quantized copy, its gradient and Adam's moments.
+
+use bitfront_kernel::{AdamStep, Buffer, Kernels, stride};
+use bitfront_quantizer::Quantizer;
+
+use crate::plan::Plan;
+
+/// A kernel (`rows x columns`) or a bias (one row), all buffers padded.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    columns: usize,
+    plan: Plan,
+    /// Float values are kept within plus and minus this.
+    limit: f32,
+    /// Float values, what is trained.
+    pub(crate) values: Buffer,
+    /// Fake-quantized values, what the forward pass uses.
+    pub(crate) quantized: Buffer,
+    /// Gradient of the current step.
+    pub(crate) gradient: Buffer,
+    first_moment: Buffer,
+    second_moment: Buffer,
+}
+
+impl Parameter {
+    /// A tensor with these starting values.
+    pub(crate) fn new(quantizer: &Quantizer, dense: &[f32], columns: usize) -> Self {
+        let values = Buffer::padded(dense, columns);
+        let zeros = Buffer::zeroed(values.len());
+        Self {
+            columns,
+            plan: Plan::of(quantizer),
+            limit: limit(quantizer),
+            quantized: zeros.clone(),
+            gradient: zeros.clone(),
+            first_moment: zeros.clone(),
+            second_moment: zeros,
+            values,
+        }
+    }
+
+    /// Fake-quantizes the values. Columns are padded with zeros, which no other column's scale sees;
+    /// where a family maps zero elsewhere, the padding is cleared again.
+    pub(crate) fn quantize(&mut self, kernels: Kernels) {
+        let step = stride(self.columns);
+        self.plan
+            .forward(kernels, step, &self.values, &mut self.quantized);
+        if !self.plan.keeps_zero() {
+            clear_padding(&mut self.quantized, self.columns);
+        }
+    }
+
+    /// Turns the gradient by the quantized values into the gradient by the float values.
+    pub(crate) fn straight_through(&mut self, kernels: Kernels) {
+        let step = stride(self.columns);
+        self.plan
+            .backward(kernels, step, &self.values, &mut self.gradient);
+        if !self.plan.keeps_zero() {
+            clear_padding(&mut self.gradient, self.columns);
+        }
+    }
+
+    /// One Adam step; whether everything is finite afterwards.
+    pub(crate) fn update(&mut self, kernels: Kernels, step: AdamStep) -> bool {
+        let limit = self.limit;
+        kernels.adam(
+            AdamStep { limit, ..step },
+            &mut self.values,
+            &mut self.first_moment,
+            &mut self.second_moment,
+            &self.gradient,
+        )
+    }
+
+    /// The float values without padding.
+    pub(crate) fn dense(&self) -> Vec<f32> {
+        self.values.dense(self.columns)
+    }
+}
+
+/// Where `QKeras` clips the float values by default: the quantizer's reported maximum, at least 1. Without
+/// it, values of narrow formats drift to where no step reaches back.
+fn limit(quantizer: &Quantizer) -> f32 {
+    match quantizer {
+        Quantizer::Float | Quantizer::Relu => f32::INFINITY,
+        _ => (quantizer.reported_range().1 as f32).max(1.0),
+    }
+}
+
+fn clear_padding(buffer: &mut [f32], columns: usize) {
+    for row in buffer.chunks_exact_mut(stride(columns)) {
+        row[columns..].fill(0.0);
+    }
+}
