@@ -235,7 +235,7 @@ create table unit_artifacts (
     attempt integer not null,
     kind    text not null check (kind ~ '^[a-z][a-z0-9_-]{0,31}$'),
     digest  text not null references artifacts (digest),
-    primary key (unit_id, attempt, kind),
+    primary key (unit_id, attempt, kind, digest),
     foreign key (unit_id, attempt) references attempts (unit_id, attempt)
 );
 
