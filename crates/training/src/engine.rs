@@ -149,7 +149,7 @@ impl Engine {
         }
     }
 
-    /// Gradient of the mean loss over the rows `batch`, into the parameters; parameters must be
+    /// Gradient of the mean loss over the rows `batch` by the float parameters; parameters must be
     /// quantized. Returns the summed loss.
     pub(crate) fn gradients(&mut self, rows: &Rows<'_>, batch: &[u32]) -> BatchLoss {
         for layer in &mut self.layers {
@@ -177,6 +177,10 @@ impl Engine {
                 break;
             }
             self.backward(part.len());
+        }
+        for layer in &mut self.layers {
+            layer.kernel.straight_through(self.kernels);
+            layer.bias.straight_through(self.kernels);
         }
         total
     }
@@ -217,7 +221,6 @@ impl Engine {
         };
         for layer in &mut self.layers {
             for (parameter, name) in [(&mut layer.kernel, "kernel"), (&mut layer.bias, "bias")] {
-                parameter.straight_through(self.kernels);
                 if !parameter.update(self.kernels, step) {
                     return Err(format!("{}.{name}", layer.name));
                 }
@@ -228,13 +231,9 @@ impl Engine {
 
     /// Gradients by the float kernel and bias of each layer, without padding.
     #[cfg(test)]
-    pub(crate) fn float_gradients(&mut self) -> Vec<[Vec<f32>; 2]> {
-        let kernels = self.kernels;
-        let layers = self.layers.iter_mut().map(|layer| {
-            [&mut layer.kernel, &mut layer.bias].map(|parameter| {
-                parameter.straight_through(kernels);
-                parameter.gradient.dense(layer.units)
-            })
+    pub(crate) fn float_gradients(&self) -> Vec<[Vec<f32>; 2]> {
+        let layers = self.layers.iter().map(|layer| {
+            [&layer.kernel, &layer.bias].map(|parameter| parameter.gradient.dense(layer.units))
         });
         layers.collect()
     }

@@ -92,3 +92,50 @@ fn clear_padding(buffer: &mut [f32], columns: usize) {
         row[columns..].fill(0.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_stays_zero_where_zero_maps_elsewhere() {
+        for text in [
+            "binary(alpha=1.0)",
+            "quantized_po2(4)",
+            "binary(alpha='auto_po2')",
+        ] {
+            let quantizer: Quantizer = text.parse().unwrap();
+            let start = [0.5, -0.25, 0.75, -1.0, 0.125, 0.5];
+            let mut parameter = Parameter::new(&quantizer, &start, 3);
+            parameter.quantize(Kernels::detect());
+            let mut expected = [0.0; 6];
+            quantizer.quantize(&start, 3, &mut expected);
+            assert_eq!(parameter.quantized.dense(3), expected, "{text}");
+            for row in parameter.quantized.chunks(stride(3)) {
+                assert!(row[3..].iter().all(|value| *value == 0.0), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_keep_to_the_quantizers_reach() {
+        let step = AdamStep {
+            rate: 10.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-7,
+            limit: f32::INFINITY,
+        };
+        for (text, reach) in [
+            ("quantized_bits(6,1,alpha=1.0)", 2.0),
+            ("ternary()", 1.0),
+            ("float", 32.5),
+        ] {
+            let mut parameter = Parameter::new(&text.parse().unwrap(), &[0.5], 1);
+            parameter.gradient[0] = -1.0;
+            assert!(parameter.update(Kernels::detect(), step));
+            let value = parameter.dense()[0];
+            assert!(value <= reach && value > reach - 1.0, "{text}: {value}");
+        }
+    }
+}

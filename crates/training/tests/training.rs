@@ -245,7 +245,14 @@ fn it_learns_in_every_family() {
 #[test]
 fn validation_is_the_networks_own_forward_pass() {
     let blobs = Blobs::new(500);
-    for candidate in [six_bits(), candidate("float", "float", "relu", "float")] {
+    let automatic = candidate(
+        "ternary(alpha='auto_po2')",
+        "quantized_bits(4,1,1,alpha='auto_po2')",
+        "quantized_relu(4,2)",
+        "quantized_bits(8,3,0,1,alpha=1.0)",
+    );
+    let float = candidate("float", "float", "relu", "float");
+    for candidate in [six_bits(), automatic, float] {
         let trained = run(&candidate, &blobs, 4);
         let logits = forward(
             &candidate,
