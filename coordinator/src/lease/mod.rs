@@ -52,7 +52,7 @@ pub async fn lease(state: &State, ask: Ask, wait: Duration) -> Result<Vec<Leased
 async fn once(state: &State, ask: &Ask) -> Result<Option<Vec<Leased>>> {
     let store = &state.store;
     let stop = store.worker_seen(ask.worker, None).await?;
-    let held = store.held(ask.worker, ask.request).await?;
+    let held = store.held(ask).await?;
     if !held.is_empty() {
         return Ok(Some(held));
     }
@@ -61,9 +61,7 @@ async fn once(state: &State, ask: &Ask) -> Result<Option<Vec<Leased>>> {
     }
     match fresh(state, ask).await {
         // Another call answers the same request: its leases are this call's answer.
-        Err(error) if error.kind() == Kind::Conflict => {
-            Ok(Some(store.held(ask.worker, ask.request).await?))
-        }
+        Err(error) if error.kind() == Kind::Conflict => Ok(Some(store.held(ask).await?)),
         other => other.map(Some),
     }
 }

@@ -143,17 +143,23 @@ fn attempts(holdings: &[Holding]) -> Vec<i32> {
 }
 
 impl Store {
-    /// The leases that a request was given and that still live: what makes a lease call safe to repeat.
+    /// The leases that the same request was given before and that still live, extended to their full life: what makes
+    /// a lease call safe to repeat.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn held(&self, worker: WorkerId, request: Uuid) -> Result<Vec<Leased>> {
-        sqlx::query_file!("src/store/sql/unit/held.sql", worker.get(), request)
-            .fetch_all(self.pool())
-            .await?
-            .into_iter()
-            .map(|row| leased(row.id, &row.kind, row.attempt))
-            .collect()
+    pub async fn held(&self, ask: &Ask) -> Result<Vec<Leased>> {
+        sqlx::query_file!(
+            "src/store/sql/unit/held.sql",
+            ask.worker.get(),
+            ask.request,
+            ask.ttl.as_secs_f64()
+        )
+        .fetch_all(self.pool())
+        .await?
+        .into_iter()
+        .map(|row| leased(row.id, &row.kind, row.attempt))
+        .collect()
     }
 
     /// Leases queued units: at most `ask.capacity - taken`, where `taken` leases of this request were given before.

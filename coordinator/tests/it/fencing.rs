@@ -18,14 +18,32 @@ async fn a_late_report_changes_nothing() {
     assert_eq!(second.attempt, 2, "under the next fencing token");
 
     let before = test.unit(first.unit).await;
-    assert_eq!(slow.complete(first).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(slow.fail(first, true).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(test.store().renew(slow.id, &[first], TTL).await.unwrap(), [Renewal::Lost]);
-    assert!(test.store().release(slow.id, &[first]).await.unwrap().is_empty());
+    assert_eq!(
+        slow.complete(first).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        slow.fail(first, true).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        test.store().renew(slow.id, &[first], TTL).await.unwrap(),
+        [Renewal::Lost]
+    );
+    assert!(
+        test.store()
+            .release(slow.id, &[first])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(test.unit(first.unit).await, before, "nothing has changed");
 
     quick.complete(second).await.unwrap();
-    assert_eq!(slow.complete(first).await.unwrap_err().kind(), Kind::LeaseLost);
+    assert_eq!(
+        slow.complete(first).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
     assert_eq!(test.count("select count(*) from scores").await, 1);
 }
 
@@ -42,10 +60,25 @@ async fn an_earlier_attempt_of_the_same_worker_is_refused_too() {
     let second = worker.lease_one().await;
     assert_eq!((second.unit, second.attempt), (first.unit, 2));
 
-    assert_eq!(worker.complete(first).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(worker.fail(first, false).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(test.store().renew(worker.id, &[first], TTL).await.unwrap(), [Renewal::Lost]);
-    assert!(test.store().release(worker.id, &[first]).await.unwrap().is_empty());
+    assert_eq!(
+        worker.complete(first).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        worker.fail(first, false).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        test.store().renew(worker.id, &[first], TTL).await.unwrap(),
+        [Renewal::Lost]
+    );
+    assert!(
+        test.store()
+            .release(worker.id, &[first])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(test.unit(first.unit).await.state, "leased");
     worker.complete(second).await.unwrap();
 }
@@ -57,10 +90,25 @@ async fn another_workers_lease_cannot_be_touched() {
     let (owner, thief) = (test.worker().await, test.worker().await);
     let lease = owner.lease_one().await;
 
-    assert_eq!(thief.complete(lease).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(thief.fail(lease, false).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(test.store().renew(thief.id, &[lease], TTL).await.unwrap(), [Renewal::Lost]);
-    assert!(test.store().release(thief.id, &[lease]).await.unwrap().is_empty());
+    assert_eq!(
+        thief.complete(lease).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        thief.fail(lease, false).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        test.store().renew(thief.id, &[lease], TTL).await.unwrap(),
+        [Renewal::Lost]
+    );
+    assert!(
+        test.store()
+            .release(thief.id, &[lease])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(test.unit(lease.unit).await.state, "leased");
     owner.complete(lease).await.unwrap();
 }
@@ -74,14 +122,25 @@ async fn a_doubled_report_is_accepted_and_a_different_one_is_not() {
     worker.complete(lease).await.unwrap();
     let before = test.count("select count(*) from events").await;
     worker.complete(lease).await.unwrap();
-    assert_eq!(test.count("select count(*) from events").await, before, "the repetition leaves no trace");
+    assert_eq!(
+        test.count("select count(*) from events").await,
+        before,
+        "the repetition leaves no trace"
+    );
 
     let mut other = crate::support::scores(&serde_json::json!("another"));
     other["accuracy_validation"] = serde_json::json!(0.1);
     let error = worker.complete_with(lease, other).await.unwrap_err();
     assert_eq!(error.kind(), Kind::LeaseLost);
-    assert_eq!(worker.fail(lease, false).await.unwrap_err().kind(), Kind::LeaseLost);
-    assert_eq!(test.unit(lease.unit).await.state, "completed", "terminal states absorb");
+    assert_eq!(
+        worker.fail(lease, false).await.unwrap_err().kind(),
+        Kind::LeaseLost
+    );
+    assert_eq!(
+        test.unit(lease.unit).await.state,
+        "completed",
+        "terminal states absorb"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +177,10 @@ async fn a_client_that_hangs_up_cannot_leave_an_outcome_half_done() {
         tokio::task::yield_now().await;
     }
     report.abort();
-    assert!(report.await.unwrap_err().is_cancelled(), "the client is gone before the outcome is recorded");
+    assert!(
+        report.await.unwrap_err().is_cancelled(),
+        "the client is gone before the outcome is recorded"
+    );
     blocker.commit().await.unwrap();
     let ended = tokio::time::timeout(std::time::Duration::from_secs(10), async {
         while test.unit(lease.unit).await.state != "completed" {
@@ -126,7 +188,11 @@ async fn a_client_that_hangs_up_cannot_leave_an_outcome_half_done() {
         }
     });
     ended.await.expect("the outcome is recorded all the same");
-    assert_eq!(test.count("select count(*) from scores where on_front").await, 1);
+    assert_eq!(
+        test.count("select count(*) from scores where on_front")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]

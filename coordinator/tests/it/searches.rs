@@ -18,14 +18,36 @@ async fn an_idempotency_key_names_one_search() {
             idempotency_key: Some("once".to_owned()),
         }
     };
-    let (first, new) = test.store().submit(search(&Wanted::default())).await.unwrap();
+    let (first, new) = test
+        .store()
+        .submit(search(&Wanted::default()))
+        .await
+        .unwrap();
     assert!(new);
-    let (again, new) = test.store().submit(search(&Wanted::default())).await.unwrap();
+    let (again, new) = test
+        .store()
+        .submit(search(&Wanted::default()))
+        .await
+        .unwrap();
     assert_eq!((again, new), (first, false));
-    let other = Wanted { seed: 8, ..Wanted::default() };
-    assert_eq!(test.store().submit(search(&other)).await.unwrap_err().kind(), Kind::Conflict);
+    let other = Wanted {
+        seed: 8,
+        ..Wanted::default()
+    };
+    assert_eq!(
+        test.store()
+            .submit(search(&other))
+            .await
+            .unwrap_err()
+            .kind(),
+        Kind::Conflict
+    );
     assert_eq!(test.count("select count(*) from searches").await, 1);
-    assert_eq!(test.count("select count(*) from events where kind = 'search.submitted'").await, 1);
+    assert_eq!(
+        test.count("select count(*) from events where kind = 'search.submitted'")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -33,22 +55,55 @@ async fn a_search_obeys_its_diagram() {
     let test = TestStore::new().await;
     let search = test.submit(Wanted::default()).await;
     let steer = |wish| test.store().steer(search, wish);
-    assert_eq!(steer(SearchEvent::Pause).await.unwrap(), SearchState::Paused);
-    assert_eq!(steer(SearchEvent::Pause).await.unwrap(), SearchState::Paused);
-    assert_eq!(steer(SearchEvent::Archive).await.unwrap_err().kind(), Kind::Conflict);
-    assert_eq!(steer(SearchEvent::Resume).await.unwrap(), SearchState::Running);
-    assert_eq!(steer(SearchEvent::Cancel).await.unwrap(), SearchState::Cancelled);
-    assert_eq!(steer(SearchEvent::Resume).await.unwrap_err().kind(), Kind::Conflict);
-    assert_eq!(steer(SearchEvent::Archive).await.unwrap(), SearchState::Archived);
-    assert_eq!(test.count("select count(*) from events where kind = 'search.updated'").await, 4);
-    let unknown = test.store().steer(bitfront_coordinator::ids::SearchId::new(), SearchEvent::Pause);
+    assert_eq!(
+        steer(SearchEvent::Pause).await.unwrap(),
+        SearchState::Paused
+    );
+    assert_eq!(
+        steer(SearchEvent::Pause).await.unwrap(),
+        SearchState::Paused
+    );
+    assert_eq!(
+        steer(SearchEvent::Archive).await.unwrap_err().kind(),
+        Kind::Conflict
+    );
+    assert_eq!(
+        steer(SearchEvent::Resume).await.unwrap(),
+        SearchState::Running
+    );
+    assert_eq!(
+        steer(SearchEvent::Cancel).await.unwrap(),
+        SearchState::Cancelled
+    );
+    assert_eq!(
+        steer(SearchEvent::Resume).await.unwrap_err().kind(),
+        Kind::Conflict
+    );
+    assert_eq!(
+        steer(SearchEvent::Archive).await.unwrap(),
+        SearchState::Archived
+    );
+    assert_eq!(
+        test.count("select count(*) from events where kind = 'search.updated'")
+            .await,
+        4
+    );
+    let unknown = test.store().steer(
+        bitfront_coordinator::ids::SearchId::new(),
+        SearchEvent::Pause,
+    );
     assert_eq!(unknown.await.unwrap_err().kind(), Kind::NotFound);
 }
 
 #[tokio::test]
 async fn a_search_is_finished_when_its_last_trial_has_ended() {
     let test = TestStore::new().await;
-    let search = test.submit(Wanted { trials: 3, ..Wanted::default() }).await;
+    let search = test
+        .submit(Wanted {
+            trials: 3,
+            ..Wanted::default()
+        })
+        .await;
     let worker = test.worker().await;
     let leases = worker.lease(3).await;
     worker.complete(leases[0].holding).await.unwrap();
@@ -83,27 +138,41 @@ async fn the_policys_synthesis_jobs_are_owed_once_all_trials_have_ended() {
     let work: Vec<_> = jobs.iter().map(|job| job.holding.unit).collect();
     let work = test.store().synthesis_work(&work).await.unwrap();
     let mut built: Vec<_> = work.iter().map(|job| job.trial.get()).collect();
-    let mut expected: Vec<_> = leases[1..3].iter().map(|lease| lease.holding.unit.get()).collect();
+    let mut expected: Vec<_> = leases[1..3]
+        .iter()
+        .map(|lease| lease.holding.unit.get())
+        .collect();
     built.sort_unstable();
     expected.sort_unstable();
     assert_eq!(built, expected);
-    assert!(work.iter().all(|job| job.tool == "yosys" && job.vectors >= 2000 && job.weights_digest.len() == 64));
+    assert!(
+        work.iter().all(|job| job.tool == "yosys"
+            && job.vectors >= 2000
+            && job.weights_digest.len() == 64)
+    );
 
     let report = json!({ "lut": 123, "vectors_checked": 2000 });
-    worker.complete_with(jobs[0].holding, report.clone()).await.unwrap();
+    worker
+        .complete_with(jobs[0].holding, report.clone())
+        .await
+        .unwrap();
     assert_eq!(test.search_state(search).await, "running");
     worker.fail(jobs[1].holding, false).await.unwrap();
     assert_eq!(test.search_state(search).await, "finished");
-    let stored: Vec<serde_json::Value> = sqlx::query_scalar("select result from synthesis_jobs where result is not null")
-        .fetch_all(&test.pool)
-        .await
-        .unwrap();
+    let stored: Vec<serde_json::Value> =
+        sqlx::query_scalar("select result from synthesis_jobs where result is not null")
+            .fetch_all(&test.pool)
+            .await
+            .unwrap();
     assert_eq!(stored, [report]);
 
     // A user may still ask for another one, which leaves the search finished.
     let (job, new) = test.store().request_synthesis(search, 0).await.unwrap();
     assert!(new);
-    assert_eq!(test.store().request_synthesis(search, 0).await.unwrap(), (job, false));
+    assert_eq!(
+        test.store().request_synthesis(search, 0).await.unwrap(),
+        (job, false)
+    );
     assert_eq!(worker.lease_one().await.unit, job.into());
     assert_eq!(test.search_state(search).await, "finished");
 }
@@ -115,7 +184,11 @@ async fn only_a_completed_trial_can_be_synthesised() {
     let worker = test.worker().await;
     worker.lease_one().await;
     for number in [0, 99] {
-        let error = test.store().request_synthesis(search, number).await.unwrap_err();
+        let error = test
+            .store()
+            .request_synthesis(search, number)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict);
     }
 }
@@ -124,16 +197,26 @@ async fn only_a_completed_trial_can_be_synthesised() {
 #[tokio::test]
 async fn a_search_left_open_is_finished_by_the_sweep() {
     let test = TestStore::new().await;
-    let search = test.submit(Wanted { trials: 1, ..Wanted::default() }).await;
+    let search = test
+        .submit(Wanted {
+            trials: 1,
+            ..Wanted::default()
+        })
+        .await;
     let worker = test.worker().await;
     let lease = worker.lease_one().await;
-    sqlx::query("update units set max_attempts = 1").execute(&test.pool).await.unwrap();
+    sqlx::query("update units set max_attempts = 1")
+        .execute(&test.pool)
+        .await
+        .unwrap();
     test.run_out(lease.unit).await;
     // The bare statement, without what should have followed it.
     test.store().reap(10).await.unwrap();
     assert_eq!(test.unit(lease.unit).await.state, "failed");
     assert_eq!(test.search_state(search).await, "running");
-    bitfront_coordinator::reaper::sweep(&test.state).await.unwrap();
+    bitfront_coordinator::reaper::sweep(&test.state)
+        .await
+        .unwrap();
     assert_eq!(test.search_state(search).await, "finished");
 }
 
@@ -169,7 +252,10 @@ async fn events_are_numbered_in_the_order_of_commits() {
 async fn the_same_bytes_are_one_data_set() {
     let test = TestStore::new().await;
     let digest = bitfront_coordinator::artifacts::Digest::of(b"other");
-    let register = || test.store().register_dataset(&digest, "other.csv", 5, &serde_json::Value::Null);
+    let register = || {
+        test.store()
+            .register_dataset(&digest, "other.csv", 5, &serde_json::Value::Null)
+    };
     let first = register().await.unwrap();
     assert_eq!(register().await.unwrap(), first);
     assert_ne!(first, test.dataset);

@@ -2,7 +2,9 @@
 
 use std::str::FromStr as _;
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, postgres::PgConnectOptions,
+};
 use uuid::Uuid;
 
 /// A fresh database on the test server.
@@ -18,7 +20,11 @@ impl Database {
             "BITFRONT_TEST_DATABASE_URL names a Postgres where databases may be created: run the tests with scripts/with-postgres",
         );
         let name = format!("bitfront_test_{}", Uuid::now_v7().simple());
-        run(&server, &format!("create database {name} template template0")).await;
+        run(
+            &server,
+            &format!("create database {name} template template0"),
+        )
+        .await;
         let url = PgConnectOptions::from_str(&server)
             .expect("a Postgres URL")
             .database(&name)

@@ -82,7 +82,11 @@ impl TestStore {
             .await
             .expect("the test's own connections");
         let bytes = Bytes::from_static(b"x,y\n1,a\n2,b\n");
-        let dataset_digest = state.artifacts.put(bytes.clone()).await.expect("a data set");
+        let dataset_digest = state
+            .artifacts
+            .put(bytes.clone())
+            .await
+            .expect("a data set");
         let info = json!({ "inputs": 4, "classes": ["a", "b", "c"] });
         let dataset = state
             .store
@@ -123,6 +127,7 @@ impl TestStore {
                     { "name": "softmax", "activation": "softmax" },
                 ],
             },
+            "search_space": { "seed_trials": [] },
             "objectives": [
                 { "metric": "accuracy", "goal": "maximize" },
                 { "metric": "lut_estimate", "goal": "minimize" },
@@ -152,7 +157,11 @@ impl TestStore {
             dataset: self.dataset,
             idempotency_key: None,
         };
-        self.store().submit(search).await.expect("a stored search").0
+        self.store()
+            .submit(search)
+            .await
+            .expect("a stored search")
+            .0
     }
 
     pub(crate) async fn worker(&self) -> TestWorker {
@@ -167,7 +176,10 @@ impl TestStore {
             tools: json!({}),
             cpu_level: "scalar".to_owned(),
         };
-        self.store().register_worker(&worker).await.expect("a registered worker");
+        self.store()
+            .register_worker(&worker)
+            .await
+            .expect("a registered worker");
         TestWorker {
             state: self.state.clone(),
             id,
@@ -192,11 +204,13 @@ impl TestStore {
     }
 
     pub(crate) async fn unit(&self, unit: UnitId) -> Row {
-        sqlx::query_as("select state, attempt, charged, error_code, cancel_requested from units where id = $1")
-            .bind(unit.get())
-            .fetch_one(&self.pool)
-            .await
-            .expect("a unit")
+        sqlx::query_as(
+            "select state, attempt, charged, error_code, cancel_requested from units where id = $1",
+        )
+        .bind(unit.get())
+        .fetch_one(&self.pool)
+        .await
+        .expect("a unit")
     }
 
     pub(crate) async fn search_state(&self, search: SearchId) -> String {
@@ -208,7 +222,10 @@ impl TestStore {
     }
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a count")
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a count")
     }
 }
 
@@ -228,7 +245,9 @@ async fn open(url: &str, folder: &tempfile::TempDir) -> State {
     config.artifact_limit = 1 << 20;
     State {
         store: Store::connect(url, 6).await.expect("a connection"),
-        artifacts: Artifacts::open(folder.path().to_owned()).await.expect("a folder"),
+        artifacts: Artifacts::open(folder.path().to_owned())
+            .await
+            .expect("a folder"),
         config: Arc::new(config),
         proposer: Proposer::default(),
         wake: Wake::default(),
@@ -273,13 +292,17 @@ impl TestWorker {
     /// Uploads weights and completes a trial with scores that follow from its candidate.
     pub(crate) async fn complete(&self, holding: Holding) -> Result<()> {
         let work = self.state.store.trial_work(&[holding.unit]).await?;
-        self.complete_with(holding, scores(&work[0].candidate_json)).await
+        self.complete_with(holding, scores(&work[0].candidate_json))
+            .await
     }
 
     pub(crate) async fn complete_with(&self, holding: Holding, result: Value) -> Result<()> {
         let weights = Bytes::from(format!("weights of {}", holding.unit));
         let digest = self.state.artifacts.put(weights.clone()).await?;
-        self.state.store.record_artifact(&digest, weights.len() as u64).await?;
+        self.state
+            .store
+            .record_artifact(&digest, weights.len() as u64)
+            .await?;
         let completion = Completion {
             worker: self.id,
             holding,

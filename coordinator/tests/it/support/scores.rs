@@ -9,7 +9,10 @@ pub(crate) fn scores(candidate: &Value) -> Value {
     let part = |range: std::ops::Range<usize>| {
         u64::from_str_radix(&digest.as_str()[range], 16).expect("hex digits")
     };
-    scored(0.5 + 0.4 * part(0..6) as f64 / 16_777_215.0, 100 + part(6..9))
+    scored(
+        0.5 + 0.4 * part(0..6) as f64 / 16_777_215.0,
+        100 + part(6..9),
+    )
 }
 
 /// Scores with this accuracy and this many LUTs.
