@@ -61,7 +61,19 @@ pub enum ReportError {
     NoLevels,
 }
 
-/// Reads the outputs of Yosys' `stat` and `ltp -noff` for a flattened module.
+/// The Yosys commands whose reports [`parse`] reads: synthesis of `VERILOG` for UltraScale+, with the
+/// cell statistics written to `stat` and the longest path to `ltp`.
+///
+/// Flip-flops are taken out of the path report by name: `ltp -noff` alone does not know mapped ones
+/// and would add up the stages of the whole pipeline.
+pub fn yosys_script(verilog: &str, module_name: &str, stat: &str, ltp: &str) -> String {
+    format!(
+        "read_verilog {verilog}; synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten \
+         -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
+    )
+}
+
+/// Reads the outputs of Yosys' `stat` and `ltp -noff` for a flattened module (see [`yosys_script`]).
 ///
 /// # Errors
 /// [`ReportError`] for a report without cells or path, for lists that do not add up, and for any

@@ -2,7 +2,7 @@
 
 use super::digits::signed_digits;
 use super::node::{LayerMark, Node, Operand, Operation, Port, Value, Wire};
-use super::sum_tree::{LinearForm, SumBuilder, Term};
+use super::sum_tree::{LinearForm, Shared, SumBuilder, Term};
 use super::{Circuit, DelayModel, pipeline};
 use bitfront_network::{ActivationRule, IntegerLayer, IntegerProgram, Interval};
 
@@ -111,6 +111,7 @@ fn accumulators(
             Value::Wire(operand) => nodes[operand.wire.0 as usize].range,
         })
         .collect();
+    let mut shared = Shared::new();
     (0..layer.outputs)
         .map(|j| {
             let mut constant = layer.bias[j] << layer.bias_shift[j];
@@ -139,6 +140,7 @@ fn accumulators(
                 nodes,
                 inputs: &ranges,
                 layer: number,
+                shared: &mut shared,
                 fraction: layer.accumulator_fraction[j],
             }
             .sum(terms, constant)

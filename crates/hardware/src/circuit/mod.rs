@@ -23,6 +23,7 @@ pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use node::{Node, Operand, Operation, Port, Wire};
 pub use recover::{CircuitMismatch, RecoveredLayer};
+pub(crate) use registers::free_low_bits;
 
 use node::LayerMark;
 

@@ -1,16 +1,23 @@
-//! The exact number of flip-flops: register bits, equal ones counted once, constant ones not at all.
+//! Circuits bit by bit: flip-flops and adder cells, equal ones counted once, constant ones not at all.
 
 use super::Circuit;
 use super::node::{Node, Operand, Operation};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a bit of a wire is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Bit {
     /// A constant.
-    Known,
+    Known(bool),
     /// The first bit that carries this signal: node and position.
     Signal(u32, u32),
+}
+
+/// What synthesis makes of the wires, as far as it can be told without running it.
+struct BitGraph {
+    bits: Vec<Vec<Bit>>,
+    registers: HashMap<Bit, Bit>,
+    adder_cells: HashSet<(Bit, Bit, bool)>,
 }
 
 impl Circuit {
@@ -20,41 +27,91 @@ impl Circuit {
     /// behind it may hold what another register holds already; synthesis merges those, and so does
     /// this count.
     pub fn flip_flops(&self) -> u64 {
-        let mut bits: Vec<Vec<Bit>> = Vec::with_capacity(self.nodes.len());
-        let mut registers: HashMap<Bit, Bit> = HashMap::new();
+        self.bit_graph().registers.len() as u64
+    }
+
+    /// LUTs in front of carry chains: one for each different pair of bits that is added or
+    /// subtracted.
+    ///
+    /// A bit whose partner is a constant zero goes into the chain without one, and the copies of two
+    /// sign bits share one. This is what makes an adder cheaper than its width.
+    pub fn adder_cells(&self) -> u64 {
+        self.bit_graph().adder_cells.len() as u64
+    }
+
+    fn bit_graph(&self) -> BitGraph {
+        let mut graph = BitGraph {
+            bits: Vec::with_capacity(self.nodes.len()),
+            registers: HashMap::new(),
+            adder_cells: HashSet::new(),
+        };
         for (index, node) in self.nodes.iter().enumerate() {
             let own = |bit: u32| Bit::Signal(index as u32, bit);
             let row = (0..node.width())
                 .map(|bit| match &node.operation {
-                    Operation::Constant { .. } => Bit::Known,
-                    Operation::Register { source } => match bits[source.0 as usize][bit as usize] {
-                        Bit::Known => Bit::Known,
-                        signal @ Bit::Signal(..) => *registers.entry(signal).or_insert(own(bit)),
-                    },
-                    Operation::Add { .. } => {
-                        passed_through(node, bit, &self.nodes, &bits).unwrap_or(own(bit))
+                    Operation::Constant { value } => Bit::Known((value >> bit.min(63)) & 1 == 1),
+                    Operation::Register { source } => {
+                        match graph.bits[source.0 as usize][bit as usize] {
+                            Bit::Known(value) => Bit::Known(value),
+                            signal @ Bit::Signal(..) => {
+                                *graph.registers.entry(signal).or_insert(own(bit))
+                            }
+                        }
                     }
+                    Operation::Add { .. } => self.added_bit(&mut graph, node, bit, own(bit)),
                     Operation::Input { .. }
                     | Operation::Requantize { .. }
                     | Operation::Steps { .. } => own(bit),
                 })
                 .collect();
-            bits.push(row);
+            graph.bits.push(row);
         }
-        registers.len() as u64
+        graph
     }
-}
 
-/// The operand's bit that an adder hands through at `bit`, if it does.
-fn passed_through(node: &Node, bit: u32, nodes: &[Node], bits: &[Vec<Bit>]) -> Option<Bit> {
-    if bit >= free_low_bits(node, nodes) {
-        return None;
+    /// What bit `bit` of an adder is; notes the LUT in front of its carry chain.
+    fn added_bit(&self, graph: &mut BitGraph, node: &Node, bit: u32, own: Bit) -> Bit {
+        let Operation::Add {
+            left,
+            right,
+            subtract,
+        } = &node.operation
+        else {
+            return own;
+        };
+        let (left_bit, right_bit) = (
+            self.operand_bit(graph, *left, bit),
+            self.operand_bit(graph, *right, bit),
+        );
+        if bit < free_low_bits(node, &self.nodes) {
+            return if left.shift > 0 { right_bit } else { left_bit };
+        }
+        let cell = match (left_bit, right_bit) {
+            (Bit::Known(_), Bit::Known(_)) => None,
+            // The carry chain takes a bit as it is; inverted, it needs a LUT.
+            (Bit::Known(value), signal) | (signal, Bit::Known(value)) => {
+                (value != *subtract).then_some((Bit::Known(true), signal, false))
+            }
+            (left, right) => Some((left.min(right), left.max(right), *subtract)),
+        };
+        graph.adder_cells.extend(cell);
+        own
     }
-    let Operation::Add { left, right, .. } = &node.operation else {
-        return None;
-    };
-    let source = if left.shift > 0 { right } else { left };
-    bits[source.wire.0 as usize].get(bit as usize).copied()
+
+    /// Bit `bit` of a shifted and extended operand.
+    fn operand_bit(&self, graph: &BitGraph, operand: Operand, bit: u32) -> Bit {
+        let node = self.node(operand.wire);
+        let Some(bit) = bit.checked_sub(operand.shift) else {
+            return Bit::Known(false);
+        };
+        if let Operation::Constant { value } = node.operation {
+            return Bit::Known((value >> bit.min(63)) & 1 == 1);
+        }
+        if bit >= node.width() && !node.is_signed() {
+            return Bit::Known(false);
+        }
+        graph.bits[operand.wire.0 as usize][bit.min(node.width() - 1) as usize]
+    }
 }
 
 /// Low bits of an adder that need no logic: those below the shifted operand, unless they are

@@ -3,7 +3,7 @@
 use super::node::{Node, Operand, Operation, Value, Wire};
 use bitfront_network::Interval;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// A term of a sum: plus or minus a shifted wire, which is `coefficients` times the layer's inputs.
 #[derive(Clone, Debug)]
@@ -58,12 +58,16 @@ impl LinearForm {
     }
 }
 
+/// Adders of a layer by what they do: outputs that need the same sum share it.
+pub(crate) type Shared = HashMap<(Operand, Operand, bool), Wire>;
+
 /// What the sums of one layer are built on.
 pub(crate) struct SumBuilder<'a> {
     pub(crate) nodes: &'a mut Vec<Node>,
     /// Intervals of the wires that carry the layer's inputs.
     pub(crate) inputs: &'a [Interval],
     pub(crate) layer: u32,
+    pub(crate) shared: &'a mut Shared,
     /// Fraction bits of the sum.
     pub(crate) fraction: i32,
 }
@@ -138,12 +142,19 @@ impl SumBuilder<'_> {
     /// One adder. Two negative terms stay negative; of two different ones the negative is
     /// subtracted. The smaller shift moves behind the adder, where it is free.
     fn add(&mut self, first: &Term, second: &Term) -> Term {
-        let (left, right) = if first.negative && !second.negative {
+        let subtract = first.negative != second.negative;
+        let place = |term: &Term| (term.operand.wire, term.operand.shift);
+        // The positive term stands first; of two alike, the earlier wire, so that equal sums are seen.
+        let swap = if subtract {
+            first.negative
+        } else {
+            place(second) < place(first)
+        };
+        let (left, right) = if swap {
             (second, first)
         } else {
             (first, second)
         };
-        let subtract = left.negative != right.negative;
         let shift = left.operand.shift.min(right.operand.shift);
         let lower = |term: &Term| Operand {
             shift: term.operand.shift - shift,
@@ -156,16 +167,22 @@ impl SumBuilder<'_> {
             &right.form,
             if subtract { -right_scale } else { right_scale },
         );
-        let operation = Operation::Add {
-            left: left_operand,
-            right: right_operand,
-            subtract,
+        let key = (left_operand, right_operand, subtract);
+        let wire = match self.shared.get(&key) {
+            Some(&wire) => wire,
+            None => {
+                let operation = Operation::Add {
+                    left: left_operand,
+                    right: right_operand,
+                    subtract,
+                };
+                let wire = self.push(operation, &form, shift);
+                self.shared.insert(key, wire);
+                wire
+            }
         };
         Term {
-            operand: Operand {
-                wire: self.push(operation, &form, shift),
-                shift,
-            },
+            operand: Operand { wire, shift },
             negative: left.negative,
             depth: first.depth.max(second.depth) + 1,
             form,

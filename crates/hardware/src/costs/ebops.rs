@@ -4,9 +4,10 @@
 //! non-zero bit, a zero constant has none, and the sign is not counted. Additions are not charged,
 //! so for adder graphs it is an upper bound of LUTs and not a count.
 
-use bitfront_network::{Candidate, IntegerProgram};
-
 use super::bits::stored_bits;
+use super::{DataType, FloatFormat};
+use bitfront_network::{Candidate, IntegerProgram, Interval};
+use bitfront_quantizer::{Quantizer, Role};
 
 /// Bits from the highest to the lowest non-zero bit of a constant's magnitude; 0 for 0.
 ///
@@ -40,21 +41,32 @@ pub fn program_ebops(program: &IntegerProgram) -> f64 {
 /// What EBOPs can at most be before training: full-width weights everywhere. A sign bit is not
 /// effective, and one-bit and power-of-two weights have one effective bit.
 pub fn upper_bound_ebops(candidate: &Candidate) -> f64 {
-    let mut input_bits = u64::from(stored_bits(&candidate.input_quantizer));
+    let mut input_bits = code_bits(&candidate.input_quantizer, Role::Input);
     let mut total = 0;
     for (index, layer) in candidate.layers.iter().enumerate() {
         let (inputs, units) = candidate.layer_shape(index);
-        let kernel = super::DataType::of(Some(&layer.kernel), super::FloatFormat::Single);
+        let kernel = DataType::of(Some(&layer.kernel), FloatFormat::Single);
         let weight_bits = match kernel.exponents {
             Some(_) => 1,
             None => u64::from(kernel.bits - u32::from(kernel.signed)).max(1),
         };
         total += (inputs * units) as u64 * weight_bits * input_bits;
         if let Some(activation) = &layer.activation {
-            let output =
-                super::DataType::of(Some(&activation.quantizer), super::FloatFormat::Single);
-            input_bits = u64::from(output.expanded().bits);
+            input_bits = code_bits(&activation.quantizer, Role::Activation);
         }
     }
     total as f64
+}
+
+/// Bits of the integer codes of a quantizer: more than it stores for powers of two.
+pub(crate) fn code_bits(quantizer: &Quantizer, role: Role) -> u64 {
+    let bits = match quantizer.grid(role) {
+        Ok(grid) => Interval {
+            lo: grid.lo,
+            hi: grid.hi,
+        }
+        .width(),
+        Err(_) => stored_bits(quantizer),
+    };
+    u64::from(bits)
 }

@@ -12,9 +12,11 @@ mod layer_types;
 mod memory;
 mod multiplier;
 
+pub(crate) use bits::stored_bits;
 pub use bits::{BitRule, Bits, Forgiveness, LayerBits};
 pub use data_type::{DataType, FloatFormat};
 pub use description::{LayerDescription, NetworkDescription};
+pub(crate) use ebops::code_bits;
 pub use ebops::{effective_bits, program_ebops, upper_bound_ebops};
 pub use energy::{Energy, EnergyMode, EnergySettings, LayerEnergy};
 pub use layer_types::{LayerTypes, layer_types};

@@ -7,10 +7,10 @@ use bitfront_network::{
 };
 
 /// SplitMix64: small, seeded, good enough for vectors.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,18 +19,18 @@ impl Random {
     }
 
     /// Uniform in `lo..=hi`.
-    pub fn within(&mut self, lo: i64, hi: i64) -> i64 {
+    pub(crate) fn within(&mut self, lo: i64, hi: i64) -> i64 {
         lo + (self.next() % (hi - lo + 1) as u64) as i64
     }
 
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
 }
 
 /// What activation stands behind the hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// `quantized_relu(bits)`.
     Relu,
     /// `quantized_bits(bits)`.
@@ -43,19 +43,19 @@ pub enum Rule {
 
 /// A recipe for a random program.
 #[derive(Clone, Debug)]
-pub struct Spec {
-    pub widths: Vec<usize>,
-    pub input_bits: u32,
-    pub weight_bits: u32,
-    pub activation_bits: u32,
+pub(crate) struct Spec {
+    pub(crate) widths: Vec<usize>,
+    pub(crate) input_bits: u32,
+    pub(crate) weight_bits: u32,
+    pub(crate) activation_bits: u32,
     /// Percent of weights that are zero.
-    pub zeros: u64,
+    pub(crate) zeros: u64,
     /// No negative weights.
-    pub positive: bool,
+    pub(crate) positive: bool,
     /// Per-output scales and odd fractions.
-    pub ragged: bool,
-    pub rule: Rule,
-    pub seed: u64,
+    pub(crate) ragged: bool,
+    pub(crate) rule: Rule,
+    pub(crate) seed: u64,
 }
 
 impl Default for Spec {
@@ -81,7 +81,7 @@ fn signed(bits: u32) -> Interval {
     }
 }
 
-pub fn candidate(spec: &Spec) -> Candidate {
+pub(crate) fn candidate(spec: &Spec) -> Candidate {
     let quantizer = |text: String| text.parse().expect("a quantizer");
     let kernel = format!("quantized_bits({},0,alpha=1.0)", spec.weight_bits);
     let layers = spec.widths[1..]
@@ -106,7 +106,7 @@ pub fn candidate(spec: &Spec) -> Candidate {
 }
 
 /// A random program: weights uniform over their codes, activations scaled so that they vary.
-pub fn program(spec: &Spec) -> IntegerProgram {
+pub(crate) fn program(spec: &Spec) -> IntegerProgram {
     let mut random = Random(spec.seed);
     let input = TensorFormat {
         fraction: spec.input_bits as i32 - 3,
@@ -241,7 +241,7 @@ fn activation(
 }
 
 /// Integer inference as the type's own documentation says it, without a circuit.
-pub fn logits(program: &IntegerProgram, row: &[i64]) -> Vec<i64> {
+pub(crate) fn logits(program: &IntegerProgram, row: &[i64]) -> Vec<i64> {
     let mut values = row.to_vec();
     for layer in &program.layers {
         values = (0..layer.outputs)
@@ -273,7 +273,7 @@ pub fn logits(program: &IntegerProgram, row: &[i64]) -> Vec<i64> {
 }
 
 /// Rows over the whole input box: all least, all greatest, one greatest among zeros, then random.
-pub fn rows(program: &IntegerProgram, count: usize, seed: u64) -> Vec<i64> {
+pub(crate) fn rows(program: &IntegerProgram, count: usize, seed: u64) -> Vec<i64> {
     let mut random = Random(seed);
     let Interval { lo, hi } = program.input.range;
     let columns = program.candidate.inputs;

@@ -1,0 +1,199 @@
+//! Synthesises random networks with Yosys and prints the LUT estimates next to what it counted.
+//!
+//! `cargo run --release -p bitfront-hardware --example calibrate`
+//!
+//! Needs `yosys` on the PATH; about three minutes on an idle core. Prints the table of the crate's
+//! documentation, then the factors that fit these runs best.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use bitfront_hardware::Inventory;
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
+use bitfront_hardware::verilog::emit;
+use common::{Rule, Spec, program};
+use std::process::Command;
+use std::time::Instant;
+
+struct Run {
+    name: &'static str,
+    circuit: Circuit,
+    inventory: Inventory,
+    measured: SynthesisReport,
+    seconds: f64,
+}
+
+fn specs() -> Vec<(&'static str, Spec)> {
+    let spec = |widths: &[usize], weight_bits, activation_bits, zeros, seed| Spec {
+        widths: widths.to_vec(),
+        input_bits: 8,
+        weight_bits,
+        activation_bits,
+        zeros,
+        seed,
+        ..Spec::default()
+    };
+    vec![
+        ("8-8 w6", spec(&[8, 8], 6, 6, 0, 1)),
+        (
+            "8-8 w4, positive",
+            Spec {
+                positive: true,
+                ..spec(&[8, 8], 4, 6, 0, 2)
+            },
+        ),
+        ("16-8-5 w6 a6", spec(&[16, 8, 5], 6, 6, 0, 3)),
+        ("16-16-16-5 w2 a3", spec(&[16, 16, 16, 5], 2, 3, 0, 4)),
+        (
+            "16-16-16-5 w3 a4, 50 % zeros",
+            spec(&[16, 16, 16, 5], 3, 4, 50, 5),
+        ),
+        (
+            "16-16-16-5 w4 a4, 70 % zeros",
+            spec(&[16, 16, 16, 5], 4, 4, 70, 6),
+        ),
+        ("16-16-16-5 w4 a4", spec(&[16, 16, 16, 5], 4, 4, 0, 7)),
+        (
+            "16-16-16-5 w6 a6, 60 % zeros",
+            spec(&[16, 16, 16, 5], 6, 6, 60, 8),
+        ),
+        (
+            "16-16-5 w4, signed a5",
+            Spec {
+                rule: Rule::Signed,
+                ..spec(&[16, 16, 5], 4, 5, 30, 9)
+            },
+        ),
+        (
+            "16-12-5 w3, step functions",
+            Spec {
+                rule: Rule::Steps,
+                ..spec(&[16, 12, 5], 3, 4, 30, 10)
+            },
+        ),
+        (
+            "16-16-16-5 w2, step functions",
+            Spec {
+                rule: Rule::Steps,
+                ..spec(&[16, 16, 16, 5], 2, 3, 50, 11)
+            },
+        ),
+        (
+            "8-24-5 w4, step functions",
+            Spec {
+                rule: Rule::Steps,
+                ..spec(&[8, 24, 5], 4, 5, 60, 12)
+            },
+        ),
+    ]
+}
+
+fn synthesise(name: &'static str, spec: &Spec) -> Result<Run, Box<dyn std::error::Error>> {
+    let program = program(spec);
+    let circuit = Circuit::build(&program);
+    circuit.check_against(&program)?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("net.v"), emit(&circuit, "net"))?;
+    let start = Instant::now();
+    let output = Command::new("yosys")
+        .args([
+            "-q",
+            "-p",
+            &yosys_script("net.v", "net", "stat.txt", "ltp.txt"),
+        ])
+        .current_dir(folder.path())
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let read = |file| std::fs::read_to_string(folder.path().join(file));
+    Ok(Run {
+        name,
+        inventory: Inventory::of(&circuit),
+        measured: parse(&read("stat.txt")?, &read("ltp.txt")?, false)?,
+        circuit,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+fn percent(estimate: u64, measured: u64) -> f64 {
+    100.0 * (estimate as f64 / measured as f64 - 1.0)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!(
+        "| network | adders | adder bits | adder LUTs | requantizer bits | comparator bits | LUT estimate | LUT | error % | FF estimate | FF | CARRY4 | levels | cycles | s |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut runs = Vec::new();
+    for (name, spec) in specs() {
+        let run = synthesise(name, &spec)?;
+        let (logic, found) = (&run.inventory, &run.measured);
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:+.1} | {} | {} | {} | {} | {} | {:.0} |",
+            run.name,
+            logic.adders,
+            logic.adder_bits,
+            logic.adder_cells,
+            logic.requantizer_bits,
+            logic.comparator_bits,
+            logic.lut_estimate(),
+            found.lut,
+            percent(logic.lut_estimate(), found.lut),
+            run.circuit.flip_flops(),
+            found.ff,
+            found.carry,
+            found.levels,
+            run.circuit.cycles(),
+            run.seconds,
+        );
+        runs.push(run);
+    }
+    let fitted = fit(&runs);
+    println!(
+        "\nfitted: adder {:.3}, requantizer {:.3}, comparator {:.3}",
+        fitted[0], fitted[1], fitted[2]
+    );
+    Ok(())
+}
+
+fn features(run: &Run) -> [f64; 3] {
+    let logic = &run.inventory;
+    [
+        logic.adder_cells,
+        logic.requantizer_bits,
+        logic.comparator_bits,
+    ]
+    .map(|bits| bits as f64)
+}
+
+/// Least squares of the relative errors: the normal equations, solved by elimination.
+fn fit(runs: &[Run]) -> [f64; 3] {
+    let mut system = [[0.0; 4]; 3];
+    for run in runs {
+        let row = features(run).map(|bits| bits / run.measured.lut as f64);
+        for i in 0..3 {
+            for j in 0..3 {
+                system[i][j] += row[i] * row[j];
+            }
+            system[i][3] += row[i];
+        }
+    }
+    for pivot in 0..3 {
+        let scale = system[pivot][pivot];
+        for value in &mut system[pivot] {
+            *value /= scale;
+        }
+        let pivot_row = system[pivot];
+        for (other, row) in system.iter_mut().enumerate() {
+            if other != pivot {
+                let factor = row[pivot];
+                for (value, from) in row.iter_mut().zip(pivot_row) {
+                    *value -= factor * from;
+                }
+            }
+        }
+    }
+    system.map(|row| row[3])
+}

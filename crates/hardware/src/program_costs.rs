@@ -1,0 +1,73 @@
+//! Costs of a trained network, from its actual weights (tier 1).
+
+use crate::circuit::{Circuit, DelayModel};
+use crate::costs::program_ebops;
+use crate::{Inventory, candidate_costs};
+use bitfront_network::IntegerProgram;
+use serde::{Deserialize, Serialize};
+
+/// LUTs that one DSP block counts for in `lut_equivalent`.
+const LUTS_PER_DSP: u64 = 55;
+
+/// Everything a trained candidate is scored with besides accuracy. Estimates, all of them: what
+/// synthesis measures stands in columns of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Costs {
+    /// Bits of all kernels and biases; zero weights count fully.
+    pub bits_parameters: u64,
+    /// Bits of the input, of all activations and of the outputs (8 bits each, as the original has
+    /// it). The paper's table leaves the input out.
+    pub bits_activations: u64,
+    /// Both together.
+    pub bits: u64,
+    /// Energy of one inference in pJ (45 nm model), corrected mode.
+    pub energy_pj: f64,
+    /// The same by the paper's rules.
+    pub energy_qtools_0_8_pj: f64,
+    /// The same by the rules of the original's last release.
+    pub energy_qtools_0_9_pj: f64,
+    /// Effective bit operations of the actual weights.
+    pub ebops: f64,
+    /// LUTs of the adder graph.
+    pub lut_estimate: u64,
+    /// Flip-flops, counted bit by bit.
+    pub ff_estimate: u64,
+    /// DSP blocks: none, all products are shifts and additions.
+    pub dsp_estimate: u64,
+    /// Clock edges from a row on the input bus to its logits; a new row enters with every edge.
+    pub cycles: u32,
+    /// The same in nanoseconds of the default 5 ns clock. Modelled: the stages are cut by a delay
+    /// model.
+    pub latency_ns: f64,
+    /// LUTs plus 55 for each DSP block.
+    pub lut_equivalent: u64,
+}
+
+/// Costs of a trained network.
+pub fn program_costs(program: &IntegerProgram) -> Costs {
+    circuit_costs(program, &Circuit::build(program))
+}
+
+/// Costs of a trained network whose circuit (with the default clock) is there already.
+pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
+    let before = candidate_costs(&program.candidate);
+    let lut_estimate = Inventory::of(circuit).lut_estimate();
+    let dsp_estimate = 0;
+    let period_ns = f64::from(DelayModel::default().period_ps) / 1e3;
+    Costs {
+        bits_parameters: before.bits_parameters,
+        bits_activations: before.bits_activations,
+        bits: before.bits,
+        energy_pj: before.energy_pj,
+        energy_qtools_0_8_pj: before.energy_qtools_0_8_pj,
+        energy_qtools_0_9_pj: before.energy_qtools_0_9_pj,
+        ebops: program_ebops(program),
+        lut_estimate,
+        ff_estimate: circuit.flip_flops(),
+        dsp_estimate,
+        cycles: circuit.cycles(),
+        latency_ns: f64::from(circuit.cycles()) * period_ns,
+        lut_equivalent: lut_estimate + LUTS_PER_DSP * dsp_estimate,
+    }
+}
