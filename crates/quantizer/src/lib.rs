@@ -27,19 +27,22 @@ mod arguments;
 mod exact;
 mod family;
 mod gradient;
+mod grid;
 mod levels;
 mod parse;
 mod po2;
 mod print;
 mod quantize;
+mod scalar;
 mod scale;
 mod steps;
 mod vector;
 
-pub use exact::{Codes, Grid, NotExact};
+pub use exact::Codes;
 pub use family::{
     Alpha, Binary, HardwareKind, QuantizedBits, QuantizedPo2, QuantizedRelu, QuantizedReluPo2,
     Quantizer, Role, Ternary,
 };
+pub use grid::{Grid, NotExact};
 pub use parse::ParseQuantizerError;
 pub use steps::StepFunction;

@@ -1,9 +1,8 @@
 //! A quantizer as a step function of an integer accumulator.
 
 use crate::arguments::power_of_two;
-use crate::exact::Grid;
 use crate::po2::{EPSILON, Exact};
-use crate::{NotExact, Quantizer, Role};
+use crate::{Grid, NotExact, Quantizer, Role};
 
 /// Most levels a step function may have.
 const MOST_LEVELS: usize = 4096;

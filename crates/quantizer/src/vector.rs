@@ -1,11 +1,11 @@
 //! Branch-free f32 loops for families with a fixed scale, for the training engine's inner loops.
 //!
-//! The rule this module keeps: every loop gives the value of [`Scalar`](crate::quantize::Scalar)
+//! The rule this module keeps: every loop gives the value of [`Scalar`]
 //! bit for bit (property tests hold both against the integer definition); where f32 could not, the
 //! loop is refused and the scalar definition runs.
 
 use crate::po2::{EPSILON, Exponents};
-use crate::quantize::Scalar;
+use crate::scalar::Scalar;
 
 /// Adding and subtracting 1.5 * 2^23 rounds any |p| <= 2^22 half to even, on every CPU level.
 const ROUNDER: f32 = 12_582_912.0;
