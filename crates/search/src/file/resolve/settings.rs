@@ -183,6 +183,15 @@ pub(super) fn device(file: &SearchFile, faults: &mut Vec<Fault>) -> Device {
             }
         },
     };
+    if clock_mhz != default_clock_mhz() {
+        let only = default_clock_mhz();
+        let detail = format!("{clock_mhz} MHz: circuits are cut for a clock of {only} MHz for now");
+        let at = match &file.device {
+            DeviceSpec::Full(_) => at.at("clock_mhz"),
+            DeviceSpec::Short(_) => at.clone(),
+        };
+        faults.push(Fault::new(at, detail));
+    }
     if part.trim().is_empty() {
         faults.push(Fault::new(&at, "has no part name").suggest("write `xcvu9p@200MHz`"));
     }

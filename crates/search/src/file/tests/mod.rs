@@ -190,6 +190,16 @@ fn all_faults_of_meaning_are_told_at_once_and_beside_unknown_keys() {
 }
 
 #[test]
+fn a_clock_that_no_cost_is_computed_for_is_refused() {
+    assert_eq!(
+        pointers(&json!({"device": "xcvu9p@250MHz"})),
+        set(&["/device"])
+    );
+    let full = json!({"device": {"part": "xcvu9p", "clock_mhz": 100}});
+    assert_eq!(pointers(&full), set(&["/device/clock_mhz"]));
+}
+
+#[test]
 fn a_network_that_does_not_hold_together_is_told_where() {
     let model = |layers: Value| json!({"model": {"layers": layers}});
     for (layers, pointer) in [

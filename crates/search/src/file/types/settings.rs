@@ -78,7 +78,7 @@ impl Default for DeviceSpec {
 pub struct DeviceFull {
     /// Part name.
     pub part: String,
-    /// Clock in MHz.
+    /// Clock in MHz; 200 for now.
     #[serde(default = "default_clock_mhz")]
     #[schemars(range(min = 1.0, max = 2000.0))]
     pub clock_mhz: f64,
