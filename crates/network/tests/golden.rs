@@ -1,8 +1,8 @@
 //! The networks of `QKeras` 0.9.0: quantized weights, every activation and the logits.
 //!
-//! The file's inputs stand in the open (no input quantizer) on a grid of sixteenths within +-8, so
-//! `quantized_bits(8,3,alpha=1.0)` is the identity on them; a file with other inputs is compared
-//! with the smallest fixed-point input quantizer that holds them all, and fails if none does.
+//! The file's networks have no input quantizer. Its inputs lie on a grid of sixteenths, so the
+//! narrowest `quantized_bits` that is the identity on them stands in for it, and every layer is
+//! compared bit for bit; inputs on no such grid fail the test.
 
 use std::path::PathBuf;
 
