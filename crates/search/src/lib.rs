@@ -2,7 +2,7 @@
 //!
 //! A [`SearchFile`](file::SearchFile) is what a user writes; [`file::read`] turns it into a
 //! [`Search`], in which every default is written out and every quantizer is parsed. Everything else
-//! here is a pure function of a `Search`: [`propose`](sampler::propose) names the next trial,
+//! here is a pure function of a `Search`: [`propose`] names the next trial,
 //! [`scores`] reads objectives, [`front`] keeps the trials that no other dominates,
 //! [`synthesis_policy`] says which of them are owed a circuit, and [`life`] holds the state machines
 //! that the coordinator's store obeys.

@@ -1,8 +1,8 @@
 //! The search file: what a user writes, read with all faults at once.
 //!
-//! A file becomes a [`Search`](crate::Search) in two steps. [`structure`] holds the JSON against the
+//! A file becomes a [`Search`] in two steps. `structure` holds the JSON against the
 //! schema that editors read too ([`json_schema`]): unknown keys, wrong types, values out of range,
-//! quantizers that do not parse. [`resolve`] then follows the names (pools, layers, metrics), fills in
+//! quantizers that do not parse. [`resolve()`] then follows the names (pools, layers, metrics), fills in
 //! the defaults and checks that every quantizer can be scored exactly where it may stand. [`read`]
 //! does both.
 //!
