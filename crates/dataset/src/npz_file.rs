@@ -5,8 +5,8 @@
 
 use std::io::{Cursor, Read};
 
-use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+use zip::ZipArchive;
 
 use crate::error::DatasetError;
 use crate::table::{Dataset, MAX_CLASSES, Table};
@@ -18,13 +18,13 @@ const MAX_EXPANSION: u64 = 1100;
 
 struct Archive<'a> {
     file: &'a str,
-    zip: NpzArchive<Cursor<&'a [u8]>>,
+    zip: ZipArchive<Cursor<&'a [u8]>>,
 }
 
 type Entry<'a> = NpyFile<Box<dyn Read + 'a>>;
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
-    let zip = NpzArchive::new(Cursor::new(bytes)).map_err(|e| damaged(file, &e.to_string()))?;
+    let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(file, &e.to_string()))?;
     let mut archive = Archive { file, zip };
     let (train, test) = if archive.has("x_train") {
         let train = archive.table("x_train", "y_train")?;
@@ -41,7 +41,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     } else if archive.has("x") {
         (archive.table("x", "y")?, None)
     } else {
-        let mut names: Vec<_> = archive.zip.array_names().take(20).collect();
+        let mut names: Vec<String> = archive.array_names().take(20).collect();
         names.sort_unstable();
         let problem = format!("missing; the file has {}", names.join(", "));
         return Err(wrong(
@@ -99,8 +99,15 @@ fn wrong(file: &str, array: &str, problem: impl Into<String>, accepted: &str) ->
 }
 
 impl Archive<'_> {
+    /// Names of the arrays: a file `x.npy` of the zip is the array `x`.
+    fn array_names(&self) -> impl Iterator<Item = String> {
+        self.zip
+            .file_names()
+            .filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.to_owned()))
+    }
+
     fn has(&self, name: &str) -> bool {
-        self.zip.array_names().any(|n| n == name)
+        self.array_names().any(|n| n == name)
     }
 
     /// Opens an array whose declared size is that of its bytes.
@@ -110,9 +117,9 @@ impl Archive<'_> {
             return Err(wrong(file, name, "missing", "an array of this name"));
         }
         let bad = |e: &dyn std::fmt::Display| damaged(file, &format!("array {name}: {e}"));
-        let path = file_name_from_array_name(name);
+        let path = format!("{name}.npy");
         let (size, header) = {
-            let mut entry = self.zip.zip_archive().by_name(&path).map_err(|e| bad(&e))?;
+            let mut entry = self.zip.by_name(&path).map_err(|e| bad(&e))?;
             let mut start = [0_u8; 12];
             entry.read_exact(&mut start).map_err(|e| bad(&e))?;
             let header = match start[6] {
@@ -136,7 +143,7 @@ impl Archive<'_> {
             }
             (entry.size(), header)
         };
-        let entry = self.zip.zip_archive().by_name(&path).map_err(|e| bad(&e))?;
+        let entry = self.zip.by_name(&path).map_err(|e| bad(&e))?;
         let array = NpyFile::new(Box::new(entry) as Box<dyn Read + '_>).map_err(|e| bad(&e))?;
         let declared = (array.shape().iter())
             .try_fold(array.dtype().num_bytes().unwrap_or(0) as u64, |n, d| {

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 use bitfront_dataset::{Dataset, DatasetError, SplitSpec};
 use npyz::WriterBuilder as _;
-use npyz::npz::NpzWriter;
-use npyz::zip::write::FileOptions;
 use proptest::prelude::*;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// Arrays on the way into an npz.
-struct Npz(NpzWriter<Cursor<Vec<u8>>>);
+struct Npz(ZipWriter<Cursor<Vec<u8>>>);
 
 impl Npz {
     fn new() -> Self {
-        Self(NpzWriter::new(Cursor::new(Vec::new())))
+        Self(ZipWriter::new(Cursor::new(Vec::new())))
     }
 
     fn array<T: npyz::Serialize + npyz::AutoSerialize + Copy>(
@@ -24,8 +24,14 @@ impl Npz {
         shape: &[u64],
         values: &[T],
     ) -> Self {
-        let builder = self.0.array(name, FileOptions::default()).unwrap();
-        let mut writer = builder.default_dtype().shape(shape).begin_nd().unwrap();
+        self.start(name);
+        let options = npyz::WriteOptions::new();
+        let mut writer = options
+            .default_dtype()
+            .shape(shape)
+            .writer(&mut self.0)
+            .begin_nd()
+            .unwrap();
         writer.extend(values.iter().copied()).unwrap();
         writer.finish().unwrap();
         self
@@ -33,10 +39,11 @@ impl Npz {
 
     fn strings(mut self, name: &str, values: &[&str]) -> Self {
         let dtype = npyz::DType::Plain("<U8".parse().unwrap());
-        let builder = self.0.array::<str>(name, FileOptions::default()).unwrap();
-        let mut writer = builder
+        self.start(name);
+        let mut writer = npyz::WriteOptions::<str>::new()
             .dtype(dtype)
             .shape(&[values.len() as u64])
+            .writer(&mut self.0)
             .begin_nd()
             .unwrap();
         for value in values {
@@ -46,8 +53,14 @@ impl Npz {
         self
     }
 
-    fn bytes(mut self) -> Vec<u8> {
-        self.0.zip_writer().finish().unwrap().into_inner()
+    /// Starts the file of an array.
+    fn start(&mut self, name: &str) {
+        let options = SimpleFileOptions::default();
+        self.0.start_file(format!("{name}.npy"), options).unwrap();
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        self.0.finish().unwrap().into_inner()
     }
 }
 
@@ -168,18 +181,17 @@ fn npz_faults_are_named() {
 
 #[test]
 fn a_header_that_declares_too_much_is_refused_before_allocating() {
-    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    let mut npz = Npz::new();
     for (name, shape) in [("x", "(1000000000, 1000)"), ("y", "(1000000000,)")] {
-        let zip = writer.zip_writer();
-        zip.start_file(format!("{name}.npy"), FileOptions::default())
-            .unwrap();
+        npz.start(name);
+        let zip = &mut npz.0;
         let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
         zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
         zip.write_all(&(text.len() as u16).to_le_bytes()).unwrap();
         zip.write_all(text.as_bytes()).unwrap();
         zip.write_all(&[0; 16]).unwrap();
     }
-    let text = refusal(&writer.zip_writer().finish().unwrap().into_inner());
+    let text = refusal(&npz.bytes());
     assert!(
         text.contains("array x: shape [1000000000, 1000]") && text.contains("over 16 bytes"),
         "{text}"
@@ -188,17 +200,18 @@ fn a_header_that_declares_too_much_is_refused_before_allocating() {
 
 #[test]
 fn fortran_order_is_transposed() {
-    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
-    let builder = writer.array::<f32>("x", FileOptions::default()).unwrap();
-    let mut array = builder
+    let mut npz = Npz::new();
+    npz.start("x");
+    let mut array = npyz::WriteOptions::new()
         .default_dtype()
         .order(npyz::Order::Fortran)
         .shape(&[2, 3])
+        .writer(&mut npz.0)
         .begin_nd()
         .unwrap();
     array.extend([1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap();
     array.finish().unwrap();
-    let bytes = Npz(writer).array("y", &[2], &[0_u8, 1]).bytes();
+    let bytes = npz.array("y", &[2], &[0_u8, 1]).bytes();
     assert_eq!(
         Dataset::parse(&bytes, "f").unwrap().train.x,
         [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
