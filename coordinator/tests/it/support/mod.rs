@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How long leases last in tests: none runs out by itself.
-pub(crate) const TTL: Duration = Duration::from_secs(600);
+pub(crate) const TTL: Duration = Duration::from_mins(10);
 
 /// A coordinator's state on a database of its own. Dropping it drops the database.
 pub(crate) struct TestStore {
