@@ -1,10 +1,12 @@
 //! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
 //!
-//! `LUT = ADDER * adder bits + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
+//! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
 //!
-//! * An adder has as many bits as its result, less the low bits that pass through because the other
-//!   operand is shifted over them: one LUT and one carry position a bit (the form of da4ml's cost,
-//!   `docs/cmvm.md` of that project, with a factor in place of its constant).
+//! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
+//!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
+//!   copies of two sign bits share one LUT, and equal pairs are counted once in a circuit. (The form of
+//!   da4ml's cost, `docs/cmvm.md` of that project, is the width of the result; it counts 20 to 30 %
+//!   more for the same adders.)
 //! * A requantizer has the bits of its result plus those of the source above it: an incrementer, a
 //!   reduction of the bits dropped on either side and a multiplexer.
 //! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
@@ -16,12 +18,12 @@
 use crate::circuit::{Circuit, Node, Operation, free_low_bits};
 use serde::{Deserialize, Serialize};
 
-/// LUTs an adder bit takes.
-const ADDER: f64 = 1.0;
+/// LUTs a pair of added bits takes.
+const ADDER: f64 = 0.97;
 /// LUTs a requantizer bit takes.
-pub(crate) const REQUANTIZER: f64 = 1.0;
+pub(crate) const REQUANTIZER: f64 = 1.42;
 /// LUTs a comparator bit takes.
-pub(crate) const COMPARATOR: f64 = 1.0;
+pub(crate) const COMPARATOR: f64 = 0.194;
 
 /// The logic of a circuit, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +47,10 @@ pub struct Inventory {
 impl Inventory {
     /// Counts a circuit's logic.
     pub fn of(circuit: &Circuit) -> Self {
-        let mut inventory = Self::default();
-        inventory.adder_cells = circuit.adder_cells();
+        let mut inventory = Self {
+            adder_cells: circuit.adder_cells(),
+            ..Self::default()
+        };
         for node in circuit.nodes() {
             inventory.count(circuit, node);
         }

@@ -61,7 +61,7 @@ pub enum ReportError {
     NoLevels,
 }
 
-/// The Yosys commands whose reports [`parse`] reads: synthesis of `VERILOG` for UltraScale+, with the
+/// The Yosys commands whose reports [`parse`] reads: synthesis of a file for `UltraScale+`, with the
 /// cell statistics written to `stat` and the longest path to `ltp`.
 ///
 /// Flip-flops are taken out of the path report by name: `ltp -noff` alone does not know mapped ones

@@ -11,7 +11,7 @@ use bitfront_quantizer::{HardwareKind, Quantizer, Role};
 use serde::{Deserialize, Serialize};
 
 /// LUTs an adder bit takes when its operands are not known.
-const ADDER_BIT: f64 = 0.8;
+const ADDER_BIT: f64 = 0.75;
 
 /// Costs that need no weights. A float reference has 32 bits everywhere here; it has no circuit, and
 /// its LUT estimate means nothing.

@@ -65,7 +65,7 @@ fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
     let program = program(spec);
     let circuit = Circuit::build_with(&program, options);
     circuit.check_against(&program).unwrap();
-    let inputs = rows(&program, VECTORS, spec.seed ^ 99);
+    let inputs = rows(&program, VECTORS, spec.seed + 99);
     let evaluate = |circuit: &Circuit| -> Vec<i64> {
         let rows = inputs.chunks(program.candidate.inputs);
         rows.flat_map(|row| circuit.evaluate(row)).collect()

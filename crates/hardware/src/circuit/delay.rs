@@ -1,6 +1,6 @@
 //! A delay model for cutting a circuit into pipeline stages. Modelled, not measured.
 //!
-//! `adder = LUT + route + width * carry`: the orders of magnitude of an UltraScale+ part of speed
+//! `adder = LUT + route + width * carry`: the orders of magnitude of an `UltraScale+` part of speed
 //! grade -2. It decides where registers go, so cycle counts and registers depend on it; the function
 //! of the circuit does not.
 

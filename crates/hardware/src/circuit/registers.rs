@@ -33,8 +33,8 @@ impl Circuit {
     /// LUTs in front of carry chains: one for each different pair of bits that is added or
     /// subtracted.
     ///
-    /// A bit whose partner is a constant zero goes into the chain without one, and the copies of two
-    /// sign bits share one. This is what makes an adder cheaper than its width.
+    /// A bit whose partner is a constant goes into the chain without one, perhaps through an inverter,
+    /// and the copies of two sign bits share one. This makes an adder cheaper than its width.
     pub fn adder_cells(&self) -> u64 {
         self.bit_graph().adder_cells.len() as u64
     }
@@ -86,15 +86,10 @@ impl Circuit {
         if bit < free_low_bits(node, &self.nodes) {
             return if left.shift > 0 { right_bit } else { left_bit };
         }
-        let cell = match (left_bit, right_bit) {
-            (Bit::Known(_), Bit::Known(_)) => None,
-            // The carry chain takes a bit as it is; inverted, it needs a LUT.
-            (Bit::Known(value), signal) | (signal, Bit::Known(value)) => {
-                (value != *subtract).then_some((Bit::Known(true), signal, false))
-            }
-            (left, right) => Some((left.min(right), left.max(right), *subtract)),
-        };
-        graph.adder_cells.extend(cell);
+        if let (Bit::Signal(..), Bit::Signal(..)) = (left_bit, right_bit) {
+            let pair = (left_bit.min(right_bit), left_bit.max(right_bit), *subtract);
+            graph.adder_cells.insert(pair);
+        }
         own
     }
 

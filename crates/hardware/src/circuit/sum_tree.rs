@@ -168,19 +168,16 @@ impl SumBuilder<'_> {
             if subtract { -right_scale } else { right_scale },
         );
         let key = (left_operand, right_operand, subtract);
-        let wire = match self.shared.get(&key) {
-            Some(&wire) => wire,
-            None => {
-                let operation = Operation::Add {
-                    left: left_operand,
-                    right: right_operand,
-                    subtract,
-                };
-                let wire = self.push(operation, &form, shift);
-                self.shared.insert(key, wire);
-                wire
-            }
-        };
+        let wire = self.shared.get(&key).copied().unwrap_or_else(|| {
+            let operation = Operation::Add {
+                left: left_operand,
+                right: right_operand,
+                subtract,
+            };
+            let wire = self.push(operation, &form, shift);
+            self.shared.insert(key, wire);
+            wire
+        });
         Term {
             operand: Operand { wire, shift },
             negative: left.negative,

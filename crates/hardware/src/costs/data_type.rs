@@ -113,6 +113,7 @@ impl DataType {
     }
 
     /// The fixed-point type that holds every value: powers of two spread over their exponents.
+    #[must_use]
     pub fn expanded(self) -> Self {
         match self.exponents {
             Some((below, above)) => Self::fixed(

@@ -48,10 +48,10 @@ mod tests {
             ports.iter().map(|p| p.width).collect::<Vec<_>>(),
             [3, 1, 10]
         );
-        // -1 = 111, 1, -2 = 1111111110.
+        // Ten bits of -2, one of 1, three of -1: 1111111110 1 111.
         assert_eq!(
             pack_hex(&ports, &[-1, 1, -2]),
-            format!("{:08x}", 0b11_1111_1110_1_111)
+            format!("{:08x}", 0b11_1111_1110_1111)
         );
     }
 }

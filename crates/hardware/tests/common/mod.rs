@@ -6,7 +6,7 @@ use bitfront_network::{
     ActivationRule, Candidate, IntegerLayer, IntegerProgram, Interval, Layer, TensorFormat,
 };
 
-/// SplitMix64: small, seeded, good enough for vectors.
+/// `SplitMix64`: small, seeded, good enough for vectors.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
