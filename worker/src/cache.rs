@@ -1,0 +1,200 @@
+//! Data sets: files by digest in a folder that the workers of a machine share, and prepared splits
+//! in memory.
+//!
+//! The rule this module keeps: a file under its digest is whole and has that digest. It is fetched
+//! under a lock into a temporary file, checked, flushed and renamed; what is found is checked again
+//! before it is first used.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bitfront_dataset::{Dataset, Prepared, SplitSpec};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use tracing::info;
+
+use crate::WorkerError;
+use crate::error::Failure;
+use crate::executor::on_thread;
+use crate::link::{Link, download, hex, retry};
+
+/// Prepared data sets kept in memory.
+const KEPT: usize = 2;
+
+type Slot = Arc<OnceCell<Arc<Prepared>>>;
+
+/// The machine's data sets.
+pub(crate) struct DatasetCache {
+    folder: PathBuf,
+    /// Most recently used last.
+    prepared: Mutex<Vec<(String, Slot)>>,
+}
+
+impl DatasetCache {
+    /// Makes the folder.
+    pub(crate) fn new(folder: &Path) -> Result<Self, WorkerError> {
+        fs::create_dir_all(folder).map_err(|source| WorkerError::Io {
+            path: folder.display().to_string(),
+            source,
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            prepared: Mutex::default(),
+        })
+    }
+
+    /// Folder for temporary folders of jobs.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The data set's splits, fetched and prepared if nobody did so before.
+    pub(crate) async fn prepared(
+        &self,
+        link: &Link,
+        digest: &str,
+        file_name: &str,
+        split: &SplitSpec,
+    ) -> Result<Arc<Prepared>, Failure> {
+        let name = file_for(digest, file_name)?;
+        let key = format!("{name} {split:?}");
+        let slot = self.slot(key);
+        slot.get_or_try_init(|| async {
+            let path = self.fetch(link, digest, &name).await?;
+            let split = split.clone();
+            on_thread("dataset", move || {
+                let invalid = |e: bitfront_dataset::DatasetError| {
+                    Failure::lasting("dataset-invalid", e.to_string())
+                };
+                let dataset = Dataset::open(&path).map_err(invalid)?;
+                dataset.prepare(&split).map(Arc::new).map_err(invalid)
+            })
+            .await?
+        })
+        .await
+        .cloned()
+    }
+
+    fn slot(&self, key: String) -> Slot {
+        let mut slots = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = match slots.iter().position(|(known, _)| *known == key) {
+            Some(at) => slots.remove(at).1,
+            None => Slot::default(),
+        };
+        slots.push((key, Arc::clone(&slot)));
+        let surplus = slots.len().saturating_sub(KEPT);
+        slots.drain(..surplus);
+        slot
+    }
+
+    /// Path of the checked file.
+    async fn fetch(&self, link: &Link, digest: &str, name: &str) -> Result<PathBuf, Failure> {
+        let target = self.folder.join(name);
+        let lock_path = self.folder.join(format!("{digest}.lock"));
+        let broken = |e: io::Error| Failure::internal(format!("data set cache: {e}"));
+        let (lock, found) = on_thread("dataset-check", {
+            let (target, digest) = (target.clone(), digest.to_owned());
+            move || -> io::Result<(File, bool)> {
+                let lock = File::create(lock_path)?;
+                lock.lock()?;
+                let found = match digest_of_file(&target) {
+                    Ok(found) => found == digest,
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+                    Err(e) => return Err(e),
+                };
+                Ok((lock, found))
+            }
+        })
+        .await?
+        .map_err(broken)?;
+        if !found {
+            info!(digest, "fetching the data set");
+            let partial = tempfile::Builder::new()
+                .prefix(".partial-")
+                .tempfile_in(&self.folder)
+                .map_err(broken)?
+                .into_temp_path();
+            retry("get_artifact", || download(link, digest, &partial))
+                .await
+                .map_err(|status| {
+                    Failure::internal(format!("fetch data set {digest}: {}", status.message()))
+                })?;
+            partial.persist(&target).map_err(|e| broken(e.error))?;
+            // The rename itself must survive a power cut as well.
+            File::open(&self.folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(broken)?;
+        }
+        drop(lock);
+        Ok(target)
+    }
+}
+
+/// File name in the cache: the digest, and the extension that names the format.
+fn file_for(digest: &str, file_name: &str) -> Result<String, Failure> {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digest.len() != 64 || !digest.bytes().all(hex) {
+        return Err(Failure::lasting(
+            "dataset-invalid",
+            format!("digest {digest:?} is not 64 lowercase hex digits"),
+        ));
+    }
+    let extension = Path::new(file_name)
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .filter(|text| text.len() <= 8 && text.bytes().all(|b| b.is_ascii_alphanumeric()));
+    match extension {
+        Some(extension) => Ok(format!("{digest}.{}", extension.to_ascii_lowercase())),
+        None => Err(Failure::lasting(
+            "dataset-invalid",
+            format!("data set file {file_name:?} has no extension that names its format"),
+        )),
+    }
+}
+
+fn digest_of_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_cache_cannot_leave_it() {
+        let digest = "0123456789abcdef".repeat(4);
+        assert_eq!(
+            file_for(&digest, "Jets.NPZ").unwrap(),
+            format!("{digest}.npz")
+        );
+        assert!(file_for("../../etc/passwd", "a.npz").is_err());
+        assert!(file_for(&digest.to_uppercase(), "a.npz").is_err());
+        assert!(file_for(&digest, "a.n/../z").is_err());
+        assert!(file_for(&digest, "noextension").is_err());
+    }
+
+    #[test]
+    fn few_prepared_sets_stay_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = DatasetCache::new(folder.path()).unwrap();
+        let first = cache.slot("a".into());
+        cache.slot("b".into());
+        assert!(Arc::ptr_eq(&first, &cache.slot("a".into())));
+        cache.slot("c".into());
+        assert!(Arc::ptr_eq(&first, &cache.slot("a".into())));
+        cache.slot("d".into());
+        cache.slot("e".into());
+        assert!(!Arc::ptr_eq(&first, &cache.slot("a".into())));
+    }
+}

@@ -1,0 +1,274 @@
+//! One synthesis job: circuit, proof, RTL, simulation, synthesis.
+//!
+//! The rule this module keeps: a job fails closed. Each step has a check that names itself in the
+//! failure's code, and no figure is stored unless every check before it passed.
+//!
+//! | step | check | code |
+//! |---|---|---|
+//! | freeze the trained weights | every part has an exact integer form | `not-exact` |
+//! | build the circuit | its adders are the kernels, by coefficients | `kernel-mismatch` |
+//! | evaluate the graph | equal to integer inference on every vector | `circuit-mismatch` |
+//! | simulate the RTL | every output bit equal on every vector | `mismatch` |
+//! | synthesise | only cells that were asked for | `cell-not-allowed` |
+//! | any tool | runs to its end within its limits | `tool-failed`, `time-limit`, `out-of-memory` |
+
+mod folder;
+mod process;
+mod result;
+mod simulate;
+mod vectors;
+mod yosys;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::program_costs;
+use bitfront_hardware::verilog::{emit, test_bench};
+use bitfront_network::{Candidate, IntegerProgram, Weights};
+use bitfront_proto::v1::SynthesisWork;
+
+pub use result::SynthesisResult;
+
+use crate::attempt::Attempt;
+use crate::config::Limits;
+use crate::context::Context;
+use crate::error::{Ended, Failure};
+use crate::executor::{Produced, on_thread};
+use crate::link::{Artifact, digest_of, download, retry};
+use crate::tools::Tools;
+use crate::trial;
+
+use folder::JobFolder;
+use process::Run;
+use simulate::{BENCH, MODULE, RTL};
+use vectors::Vectors;
+
+/// Runs a synthesis job to its measured circuit.
+pub(crate) async fn run(
+    context: &Arc<Context>,
+    attempt: &Arc<Attempt>,
+    work: SynthesisWork,
+) -> Produced {
+    match prepare(context, attempt, &work).await {
+        Ok(job) => {
+            let on_cpu = on_thread("synthesis", {
+                let (context, attempt) = (Arc::clone(context), Arc::clone(attempt));
+                move || job.produce(&context, &attempt)
+            });
+            match on_cpu.await {
+                Ok(produced) => produced,
+                Err(failure) => Produced::ended(failure),
+            }
+        }
+        Err(ended) => Produced::ended(ended),
+    }
+}
+
+/// Fetches what the job needs.
+async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> Result<Job, Ended> {
+    if work.tool != "yosys" {
+        return Err(Failure::lasting(
+            "tool-failed",
+            format!("tool {:?}: accepted is \"yosys\"", work.tool),
+        )
+        .into());
+    }
+    let (search, candidate) = trial::parse(&work.search_json, &work.candidate_json)?;
+    let (digest, file) = (&work.dataset_digest, &work.dataset_file);
+    let data = trial::data(context, attempt, &search, digest, file).await?;
+    let folder = JobFolder::new(context.cache.folder())
+        .map_err(|e| Failure::internal(format!("make a folder for the job: {e}")))?;
+    let path = folder.path().join("weights");
+    tokio::select! {
+        () = attempt.stopped() => return Err(Ended::Stopped),
+        fetched = retry("get_artifact", || download(&context.link, &work.weights_digest, &path)) => {
+            fetched.map_err(|status| {
+                let digest = &work.weights_digest;
+                Failure::internal(format!("fetch weights {digest}: {}", status.message()))
+            })?;
+        }
+    }
+    let bytes =
+        std::fs::read(&path).map_err(|e| Failure::internal(format!("read the weights: {e}")))?;
+    let weights = Weights::from_bytes(&candidate, &bytes)
+        .map_err(|e| Failure::lasting("internal", format!("the trial's weights: {e}")))?;
+    Ok(Job {
+        folder,
+        candidate,
+        weights,
+        test_rows: data.test.x.clone(),
+        vectors: work.vectors as usize,
+    })
+}
+
+/// A job with everything on this machine.
+struct Job {
+    folder: JobFolder,
+    candidate: Candidate,
+    weights: Weights,
+    test_rows: Vec<f32>,
+    vectors: usize,
+}
+
+impl Job {
+    fn produce(self, context: &Context, attempt: &Attempt) -> Produced {
+        let mut artifacts = Vec::new();
+        let result = self
+            .measure(context, attempt, &mut artifacts)
+            .and_then(|result| {
+                serde_json::to_string(&result)
+                    .map_err(|e| Failure::internal(format!("write the result: {e}")).into())
+            });
+        Produced { result, artifacts }
+    }
+
+    fn measure(
+        &self,
+        context: &Context,
+        attempt: &Attempt,
+        artifacts: &mut Vec<Artifact>,
+    ) -> Result<SynthesisResult, Ended> {
+        let program = trial::freeze(&self.candidate, &self.weights)?;
+        let vectors = Vectors::for_program(&program, &self.test_rows, self.vectors);
+        let stopped = || attempt.is_stopped();
+        measure(
+            &Workbench {
+                tools: &context.tools,
+                limits: context.config.limits,
+                folder: self.folder.path(),
+                cache: context.cache.folder(),
+                stopped: &stopped,
+                log: &|line| attempt.log(line),
+            },
+            &program,
+            &vectors,
+            artifacts,
+        )
+    }
+}
+
+/// Where and how a circuit is measured.
+struct Workbench<'a> {
+    tools: &'a Tools,
+    limits: Limits,
+    folder: &'a Path,
+    cache: &'a Path,
+    stopped: &'a dyn Fn() -> bool,
+    log: &'a dyn Fn(&str),
+}
+
+/// From an integer program to its measured circuit. What was made before a failure is in
+/// `artifacts` all the same: it is the evidence.
+fn measure(
+    bench: &Workbench<'_>,
+    program: &IntegerProgram,
+    vectors: &Vectors,
+    artifacts: &mut Vec<Artifact>,
+) -> Result<SynthesisResult, Ended> {
+    let start = Instant::now();
+    let step =
+        |done: &str| (bench.log)(&format!("{:7.2} s  {done}", start.elapsed().as_secs_f64()));
+    let run = Run {
+        tools: bench.tools,
+        limits: bench.limits,
+        folder: bench.folder,
+        stopped: bench.stopped,
+    };
+    let circuit = Circuit::build(program);
+    check_circuit(&circuit, program, vectors, bench.stopped)?;
+    step(&format!(
+        "circuit of {} nodes and {} cycles: kernels proved, {} vectors equal to integer inference",
+        circuit.nodes().len(),
+        circuit.cycles(),
+        vectors.rows
+    ));
+    let rtl = emit(&circuit, MODULE);
+    let test_bench = test_bench(&circuit, MODULE);
+    for (kind, name, text) in [("rtl", RTL, rtl), ("testbench", BENCH, test_bench)] {
+        std::fs::write(bench.folder.join(name), &text)
+            .map_err(|e| Failure::internal(format!("write {name}: {e}")))?;
+        artifacts.push(Artifact {
+            kind,
+            bytes: text.into_bytes(),
+        });
+    }
+    let compared = simulate::simulate(&run, &circuit, vectors, bench.cache)?;
+    step(&format!(
+        "RTL simulated: every output bit of {compared} vectors equal"
+    ));
+    let synthesised = yosys::synthesise(&run)?;
+    let totals = synthesised.totals;
+    step(&format!(
+        "synthesised: {} LUT, {} FF, {} carry cells, {} levels",
+        totals.lut, totals.ff, totals.carry, totals.levels
+    ));
+    let result = SynthesisResult {
+        tool: "yosys".to_owned(),
+        tool_version: version(bench.tools, "yosys"),
+        simulator: "verilator".to_owned(),
+        simulator_version: version(bench.tools, "verilator"),
+        command: synthesised.command,
+        stage: "synthesis".to_owned(),
+        rtl_digest: digest_of(&artifacts[0].bytes),
+        report_digest: digest_of(&synthesised.report),
+        netlist_digest: digest_of(&synthesised.netlist),
+        lut_measured: totals.lut,
+        ff_measured: totals.ff,
+        carry_measured: totals.carry,
+        dsp_measured: totals.dsp,
+        levels: totals.levels,
+        cells: totals.cells,
+        cycles: circuit.cycles(),
+        lut_estimate: program_costs(program).lut_estimate,
+        vectors_checked: compared,
+        cpu_s: synthesised.cpu_s,
+        peak_rss_kib: synthesised.peak_rss_kib,
+        wall_s: start.elapsed().as_secs_f64(),
+    };
+    for (kind, bytes) in [
+        ("report", synthesised.report),
+        ("netlist", synthesised.netlist),
+    ] {
+        artifacts.push(Artifact { kind, bytes });
+    }
+    Ok(result)
+}
+
+/// The proofs on the graph, before any text is written.
+fn check_circuit(
+    circuit: &Circuit,
+    program: &IntegerProgram,
+    vectors: &Vectors,
+    stopped: &dyn Fn() -> bool,
+) -> Result<(), Ended> {
+    circuit
+        .check_against(program)
+        .map_err(|e| Failure::lasting("kernel-mismatch", e.to_string()))?;
+    let inputs = vectors.inputs.chunks_exact(program.candidate.inputs);
+    let expected = vectors.expected.chunks_exact(program.candidate.outputs());
+    for (row, (codes, logits)) in inputs.zip(expected).enumerate() {
+        if row % 64 == 0 && stopped() {
+            return Err(Ended::Stopped);
+        }
+        let found = circuit.evaluate(codes);
+        if found != logits {
+            return Err(Failure::lasting(
+                "circuit-mismatch",
+                format!("vector {row}: the circuit gives {found:?}, integer inference {logits:?}"),
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn version(tools: &Tools, name: &str) -> String {
+    tools
+        .get(name)
+        .map_or_else(String::new, |tool| tool.version.clone())
+}

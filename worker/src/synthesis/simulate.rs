@@ -1,0 +1,184 @@
+//! Simulates a circuit's RTL with Verilator and compares every output bit.
+//!
+//! The model and its test bench are compiled as one file against Verilator's run-time library, which
+//! is compiled once for each machine and kept in the cache folder: it takes five times as long to
+//! compile as a small network.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::verilog::{parse_bench_report, vectors_file};
+
+use super::process::Run;
+use super::vectors::Vectors;
+use crate::error::{Ended, Failure};
+use crate::tools::Tool;
+
+/// Name of the generated module.
+pub(super) const MODULE: &str = "network";
+/// File of the RTL in a job's folder.
+pub(super) const RTL: &str = "network.v";
+/// File of the test bench in a job's folder.
+pub(super) const BENCH: &str = "bench.cpp";
+
+/// Parts of Verilator's run-time library that a model links with.
+const RUNTIME: [&str; 2] = ["verilated", "verilated_threads"];
+
+/// Simulates [`RTL`] with [`BENCH`] on the vectors; both files are in the run's folder. Returns the
+/// number of vectors that were compared, all of them equal.
+pub(super) fn simulate(
+    run: &Run<'_>,
+    circuit: &Circuit,
+    vectors: &Vectors,
+    cache: &Path,
+) -> Result<u64, Ended> {
+    let (verilator, compiler) = match (run.tools.get("verilator"), run.tools.get("g++")) {
+        (Some(verilator), Some(compiler)) => (verilator, compiler),
+        _ => return Err(Failure::internal("verilator or g++ is not on PATH").into()),
+    };
+    let root = verilator_root(run, verilator)?;
+    let runtime = runtime(run, verilator, compiler, &root, cache)?;
+    run.tool(
+        "verilator",
+        &verilator.path,
+        &args(&["--cc", RTL, "--top-module", MODULE, "--Mdir", "model"]),
+    )?;
+    write(run, "simulation.cpp", &one_file(run.folder)?)?;
+    let mut compile = flags(&root);
+    compile.extend(args(&["-Imodel", "-o", "simulation", "simulation.cpp"]));
+    compile.extend(runtime.into_iter().map(OsString::from));
+    compile.push("-pthread".into());
+    run.tool("compile", &compiler.path, &compile)?;
+    write(
+        run,
+        "vectors.txt",
+        &vectors_file(circuit, &vectors.inputs, &vectors.expected),
+    )?;
+    // Exit code 1 is the bench's word for a mismatch.
+    let output = run.tool_with_codes(
+        "simulation",
+        &run.folder.join("simulation"),
+        &args(&["vectors.txt"]),
+        &[0, 1],
+    )?;
+    let output = fs::read_to_string(output)
+        .map_err(|e| Failure::internal(format!("read the simulation's output: {e}")))?;
+    let report = parse_bench_report(&output)
+        .map_err(|e| Failure::lasting("tool-failed", format!("simulation: {e}")))?;
+    if report.mismatches > 0 || report.first.is_some() {
+        let row = report.first.map_or("?".into(), |row| row.to_string());
+        return Err(Failure::lasting(
+            "mismatch",
+            format!(
+                "the simulated circuit differs from integer inference on {} of {} vectors, first on vector {row}",
+                report.mismatches, report.vectors
+            ),
+        )
+        .into());
+    }
+    if report.vectors != vectors.rows as u64 {
+        return Err(Failure::lasting(
+            "tool-failed",
+            format!(
+                "the simulation compared {} of {} vectors",
+                report.vectors, vectors.rows
+            ),
+        )
+        .into());
+    }
+    Ok(report.vectors)
+}
+
+fn args(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn write(run: &Run<'_>, name: &str, text: &str) -> Result<(), Failure> {
+    fs::write(run.folder.join(name), text)
+        .map_err(|e| Failure::internal(format!("write {name}: {e}")))
+}
+
+/// Where Verilator keeps its headers.
+fn verilator_root(run: &Run<'_>, verilator: &Tool) -> Result<PathBuf, Ended> {
+    let log = run.tool(
+        "verilator-root",
+        &verilator.path,
+        &args(&["--getenv", "VERILATOR_ROOT"]),
+    )?;
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let root = PathBuf::from(text.trim());
+    if root.join("include/verilated.h").is_file() {
+        Ok(root)
+    } else {
+        Err(Failure::lasting(
+            "tool-failed",
+            format!("verilator names {root:?} as its root, which has no include/verilated.h"),
+        )
+        .into())
+    }
+}
+
+/// Compiler flags that model and library share. Two thousand vectors run in milliseconds, so the
+/// time is in the compiler: no optimisation.
+fn flags(root: &Path) -> Vec<OsString> {
+    let include = root.join("include");
+    let mut flags = args(&["-O0", "-w"]);
+    for folder in [include.clone(), include.join("vltstd")] {
+        let mut flag = OsString::from("-I");
+        flag.push(folder);
+        flags.push(flag);
+    }
+    flags
+}
+
+/// The library's object files, compiled under a lock if nobody did so before.
+fn runtime(
+    run: &Run<'_>,
+    verilator: &Tool,
+    compiler: &Tool,
+    root: &Path,
+    cache: &Path,
+) -> Result<Vec<PathBuf>, Ended> {
+    let broken = |e: std::io::Error| Failure::internal(format!("simulator cache: {e}"));
+    let folder = cache.join(format!(
+        "verilator-{}-gcc-{}",
+        verilator.version, compiler.version
+    ));
+    fs::create_dir_all(&folder).map_err(broken)?;
+    let lock = File::create(folder.join("lock")).map_err(broken)?;
+    lock.lock().map_err(broken)?;
+    let mut objects = Vec::new();
+    for part in RUNTIME {
+        let source = root.join(format!("include/{part}.cpp"));
+        let object = folder.join(format!("{part}.o"));
+        if !object.is_file() {
+            let partial = format!("{part}.o");
+            let mut compile = flags(root);
+            compile.extend(args(&["-c", "-o", &partial]));
+            compile.push(source.into());
+            run.tool("runtime", &compiler.path, &compile)?;
+            // The job's folder lies in the cache folder, so this is a rename within a file system.
+            fs::rename(run.folder.join(partial), &object).map_err(broken)?;
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+/// One C++ file of the whole model and its bench: the headers are read once.
+fn one_file(folder: &Path) -> Result<String, Failure> {
+    let broken = |e: std::io::Error| Failure::internal(format!("read the model: {e}"));
+    let mut sources: Vec<String> = Vec::new();
+    for entry in fs::read_dir(folder.join("model")).map_err(broken)? {
+        let name = entry.map_err(broken)?.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".cpp") {
+            sources.push(format!("#include \"model/{name}\"\n"));
+        }
+    }
+    sources.sort_unstable();
+    sources.push(format!("#include \"{BENCH}\"\n"));
+    Ok(sources.concat())
+}

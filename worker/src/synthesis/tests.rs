@@ -1,0 +1,163 @@
+//! The checks of a job, each seen to fail. Without the tools on PATH the tests that need them say so
+//! and pass.
+
+use super::*;
+use crate::trial::freeze;
+use bitfront_network::{Activation, Layer, LayerWeights};
+
+/// A network with reproducible weights.
+fn program(units: &[usize]) -> IntegerProgram {
+    let q = |text: &str| text.parse().unwrap();
+    let mut state = 11_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut layers = Vec::new();
+    let mut weights = Vec::new();
+    for (n, pair) in units.windows(2).enumerate() {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        let last = n + 2 == units.len();
+        layers.push(Layer {
+            name: format!("fc{}", n + 1),
+            units: outputs,
+            kernel: q("quantized_bits(4,0,alpha=1.0)"),
+            bias: q("quantized_bits(4,0,alpha=1.0)"),
+            activation: (!last).then(|| Activation {
+                name: format!("relu{}", n + 1),
+                quantizer: q("quantized_relu(4,1)"),
+            }),
+        });
+        weights.push(LayerWeights {
+            kernel: (0..inputs * outputs).map(|_| noise()).collect(),
+            bias: (0..outputs).map(|_| noise()).collect(),
+        });
+    }
+    let candidate = Candidate {
+        inputs: units[0],
+        input_quantizer: q("quantized_bits(6,2,alpha=1.0)"),
+        layers,
+    };
+    freeze(&candidate, &Weights { layers: weights }).unwrap()
+}
+
+fn found_tools() -> Option<Tools> {
+    let tools = Tools::find();
+    if !tools.can_synthesise() {
+        eprintln!("skipped: {} not on PATH", tools.missing().join(", "));
+        return None;
+    }
+    Some(tools)
+}
+
+fn code(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Failed(failure) => failure.code,
+        Ended::Stopped => "stopped",
+    }
+}
+
+fn rows(program: &IntegerProgram) -> Vec<f32> {
+    (0..50 * program.candidate.inputs)
+        .map(|n| (n % 37) as f32 / 9.0 - 2.0)
+        .collect()
+}
+
+#[test]
+fn vectors_are_corners_test_rows_and_random_rows() {
+    let program = program(&[3, 4, 2]);
+    let vectors = Vectors::for_program(&program, &rows(&program), 10);
+    assert_eq!(vectors.rows, vectors::FEWEST);
+    assert_eq!(vectors.inputs.len(), vectors.rows * 3);
+    assert_eq!(vectors.expected.len(), vectors.rows * 2);
+    let codes: Vec<i64> = program
+        .input_codes(&rows(&program)[..3])
+        .into_iter()
+        .map(i64::from)
+        .collect();
+    assert!(vectors.inputs.chunks(3).any(|row| row == codes));
+    let more = Vectors::for_program(&program, &[], 3000);
+    assert_eq!(more.rows, 3000);
+    assert_eq!(more, Vectors::for_program(&program, &[], 3000));
+}
+
+#[test]
+fn a_graph_that_differs_from_integer_inference_is_named() {
+    let program = program(&[3, 4, 2]);
+    let mut vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let circuit = Circuit::build(&program);
+    check_circuit(&circuit, &program, &vectors, &|| false).unwrap();
+    vectors.expected[1777] += 1;
+    let failed = check_circuit(&circuit, &program, &vectors, &|| false).unwrap_err();
+    assert_eq!(code(failed), "circuit-mismatch");
+    // Another program's circuit is refused by its coefficients alone.
+    let mut other = program.clone();
+    other.layers[0].kernel[1] += 1;
+    let failed = check_circuit(&circuit, &other, &vectors, &|| false).unwrap_err();
+    assert_eq!(code(failed), "kernel-mismatch");
+    let stopped = check_circuit(&circuit, &program, &vectors, &|| true).unwrap_err();
+    assert_eq!(stopped, Ended::Stopped);
+}
+
+#[test]
+fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let run = Run {
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        stopped: &|| false,
+    };
+    let program = program(&[3, 4, 2]);
+    let circuit = Circuit::build(&program);
+    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let rtl = emit(&circuit, MODULE);
+    std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
+    let simulate = |rtl: &str, vectors: &Vectors| {
+        let _ = std::fs::remove_dir_all(folder.path().join("model"));
+        std::fs::write(folder.path().join(RTL), rtl).unwrap();
+        simulate::simulate(&run, &circuit, vectors, cache.path())
+    };
+    assert_eq!(simulate(&rtl, &vectors), Ok(2000));
+
+    let mut wrong = vectors.clone();
+    wrong.expected[3999] ^= 1;
+    let Err(Ended::Failed(failure)) = simulate(&rtl, &wrong) else {
+        panic!("a wrong bit passed")
+    };
+    assert_eq!((failure.code, failure.retryable), ("mismatch", false));
+    assert!(
+        failure
+            .message
+            .contains("1 of 2000 vectors, first on vector 1999"),
+        "{failure}"
+    );
+
+    // A circuit with one adder turned into a subtraction.
+    let mutant = rtl.replacen(" + ", " - ", 1);
+    assert_ne!(mutant, rtl);
+    assert_eq!(code(simulate(&mutant, &vectors).unwrap_err()), "mismatch");
+}
+
+#[test]
+fn evidence_is_kept_when_a_job_fails() {
+    let tools = Tools::default();
+    let folder = tempfile::tempdir().unwrap();
+    let program = program(&[3, 4, 2]);
+    let vectors = Vectors::for_program(&program, &[], 2000);
+    let mut artifacts = Vec::new();
+    let bench = Workbench {
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        cache: folder.path(),
+        stopped: &|| false,
+        log: &|_| {},
+    };
+    let failed = measure(&bench, &program, &vectors, &mut artifacts).unwrap_err();
+    assert_eq!(code(failed), "internal");
+    let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
+    assert_eq!(kinds, ["rtl", "testbench"]);
+}

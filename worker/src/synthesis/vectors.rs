@@ -1,0 +1,104 @@
+//! Test vectors of a circuit: rows of the test split, corners of the input box, random rows.
+
+use bitfront_network::{IntegerProgram, Interval};
+
+/// Fewest vectors of any job.
+pub(super) const FEWEST: usize = 2000;
+
+/// Input codes and what integer inference says of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Vectors {
+    /// Row-major `rows x inputs`.
+    pub(super) inputs: Vec<i64>,
+    /// Row-major `rows x outputs`.
+    pub(super) expected: Vec<i64>,
+    /// Number of rows.
+    pub(super) rows: usize,
+}
+
+impl Vectors {
+    /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, up to half of the rest
+    /// from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
+    pub(super) fn for_program(program: &IntegerProgram, test_rows: &[f32], wanted: usize) -> Self {
+        let columns = program.candidate.inputs;
+        let wanted = wanted.max(FEWEST);
+        let mut codes = corners(program.input.range, columns);
+        let rest = wanted.saturating_sub(codes.len() / columns);
+        let rows: Vec<&[f32]> = test_rows.chunks_exact(columns).collect();
+        let taken = rows.len().min(rest.div_ceil(2));
+        for n in 0..taken {
+            let row = rows[n * rows.len() / taken];
+            codes.extend(program.input_codes(row));
+        }
+        let mut noise = Noise(0x6269_7466_726f_6e74);
+        while codes.len() / columns < wanted {
+            codes.extend((0..columns).map(|_| noise.within(program.input.range)));
+        }
+        Self {
+            rows: codes.len() / columns,
+            expected: program.logits(&codes),
+            inputs: codes.into_iter().map(i64::from).collect(),
+        }
+    }
+}
+
+/// All smallest, all largest, all nearest to zero, and each feature alone at either end.
+fn corners(range: Interval, columns: usize) -> Vec<i32> {
+    let (lo, hi) = (range.lo as i32, range.hi as i32);
+    let rest = 0.clamp(lo, hi);
+    let mut codes = Vec::with_capacity((3 + 2 * columns) * columns);
+    for all in [lo, hi, rest] {
+        codes.extend(std::iter::repeat_n(all, columns));
+    }
+    for end in [lo, hi] {
+        for hot in 0..columns {
+            codes.extend((0..columns).map(|at| if at == hot { end } else { rest }));
+        }
+    }
+    codes
+}
+
+/// `SplitMix64`: the same vectors for every run of a job.
+struct Noise(u64);
+
+impl Noise {
+    fn within(&mut self, range: Interval) -> i32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        let span = (range.hi - range.lo) as u64 + 1;
+        (range.lo + (z % span) as i64) as i32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_hold_both_ends_of_every_feature() {
+        let range = Interval { lo: -4, hi: 3 };
+        let codes = corners(range, 2);
+        let rows: Vec<&[i32]> = codes.chunks(2).collect();
+        assert_eq!(
+            rows,
+            [[-4, -4], [3, 3], [0, 0], [-4, 0], [0, -4], [3, 0], [0, 3]]
+        );
+        // Zero may lie outside the codes.
+        let positive = corners(Interval { lo: 1, hi: 2 }, 1);
+        assert_eq!(positive, [1, 2, 1, 1, 2]);
+    }
+
+    #[test]
+    fn noise_covers_the_range_and_stays_inside() {
+        let mut noise = Noise(1);
+        let range = Interval { lo: -2, hi: 1 };
+        let mut seen = [0; 4];
+        for _ in 0..400 {
+            seen[(noise.within(range) + 2) as usize] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Outside tools: which are on PATH, and in which version.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The tools without which there are no synthesis jobs, in the order they are used.
+pub const SYNTHESIS_TOOLS: [&str; 3] = ["verilator", "g++", "yosys"];
+
+/// A program found on PATH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The file.
+    pub path: PathBuf,
+    /// Its version, `5.006`.
+    pub version: String,
+}
+
+/// What this machine has for synthesis jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Tools {
+    found: HashMap<&'static str, Tool>,
+    /// `prlimit` of util-linux; the shell's `ulimit` stands in for it.
+    pub(crate) prlimit: Option<PathBuf>,
+    /// `setpriv` of util-linux: ends a tool with this process, even when this process is killed.
+    pub(crate) setpriv: Option<PathBuf>,
+}
+
+/// The tools found on this machine, for `bitfront doctor`; runs each for its version.
+pub fn tools() -> Tools {
+    Tools::find()
+}
+
+impl Tools {
+    /// Looks on PATH and asks each tool for its version. Blocks for some tens of milliseconds.
+    pub(crate) fn find() -> Self {
+        let ask = [
+            ("verilator", "--version"),
+            ("g++", "-dumpfullversion"),
+            ("yosys", "-V"),
+        ];
+        let found = ask.into_iter().filter_map(|(name, flag)| {
+            let path = on_path(name)?;
+            let version = version(&path, flag)?;
+            Some((name, Tool { path, version }))
+        });
+        Self {
+            found: found.collect(),
+            prlimit: on_path("prlimit"),
+            setpriv: on_path("setpriv"),
+        }
+    }
+
+    /// A tool by its name.
+    pub fn get(&self, name: &str) -> Option<&Tool> {
+        self.found.get(name)
+    }
+
+    /// Those of [`SYNTHESIS_TOOLS`] that are not here.
+    pub fn missing(&self) -> Vec<&'static str> {
+        SYNTHESIS_TOOLS
+            .into_iter()
+            .filter(|name| !self.found.contains_key(name))
+            .collect()
+    }
+
+    /// Whether synthesis jobs can run here.
+    pub fn can_synthesise(&self) -> bool {
+        self.missing().is_empty()
+    }
+
+    /// Name to version, as it is reported to the coordinator.
+    pub fn versions(&self) -> HashMap<String, String> {
+        self.found
+            .iter()
+            .map(|(name, tool)| ((*name).to_owned(), tool.version.clone()))
+            .collect()
+    }
+}
+
+/// The first executable file of that name on PATH.
+fn on_path(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let runs = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|candidate| runs(candidate))
+}
+
+fn version(path: &Path, flag: &str) -> Option<String> {
+    let output = Command::new(path)
+        .arg(flag)
+        .stdin(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    version_in(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The first word that starts with a digit: "Yosys 0.23 (git sha1 ...)" has "0.23".
+fn version_in(text: &str) -> Option<String> {
+    text.split_whitespace()
+        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_what_the_tools_print() {
+        let read = |text| version_in(text).unwrap();
+        assert_eq!(read("Yosys 0.23 (git sha1 7ce5011c24b)"), "0.23");
+        assert_eq!(read("Verilator 5.006 2023-01-22 rev (Debian)"), "5.006");
+        assert_eq!(read("12.2.0\n"), "12.2.0");
+        assert_eq!(version_in("no version"), None);
+    }
+
+    #[test]
+    fn without_tools_synthesis_is_not_offered() {
+        let none = Tools::default();
+        assert_eq!(none.missing(), SYNTHESIS_TOOLS);
+        assert!(!none.can_synthesise() && none.versions().is_empty());
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(on_path("sh").unwrap().ends_with("sh"));
+        assert_eq!(on_path("no-such-program-here"), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! One trial: fetch the data, train the candidate, score it, keep its weights.
+
+mod auc;
+mod score;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bitfront_dataset::{Prepared, SplitSpec, Table};
+use bitfront_network::Candidate;
+use bitfront_proto::v1::{EpochMeasurement, TrialWork};
+use bitfront_search::Search;
+use bitfront_search::search::{OptimizerName, Schedule, Training};
+use bitfront_training::{Control, Recipe, Samples, TrainError, train};
+
+pub(crate) use score::freeze;
+pub use score::score;
+
+use crate::attempt::Attempt;
+use crate::context::Context;
+use crate::error::{Ended, Failure};
+use crate::executor::{Produced, on_thread};
+use crate::link::Artifact;
+
+/// Runs a trial to its scores.
+pub(crate) async fn run(context: &Context, attempt: &Arc<Attempt>, work: TrialWork) -> Produced {
+    let (search, candidate) = match parse(&work.search_json, &work.candidate_json) {
+        Ok(parsed) => parsed,
+        Err(failure) => return Produced::ended(failure),
+    };
+    let data = match data(
+        context,
+        attempt,
+        &search,
+        &work.dataset_digest,
+        &work.dataset_file,
+    )
+    .await
+    {
+        Ok(data) => data,
+        Err(ended) => return Produced::ended(ended),
+    };
+    let on_cpu = on_thread("trial", {
+        let attempt = Arc::clone(attempt);
+        move || train_and_score(&attempt, &search.training, &candidate, &data, &work)
+    });
+    match on_cpu.await {
+        Ok(produced) => produced,
+        Err(failure) => Produced::ended(failure),
+    }
+}
+
+/// Reads what a lease says; the coordinator wrote it, so a fault is a difference of versions.
+pub(crate) fn parse(search: &str, candidate: &str) -> Result<(Search, Candidate), Failure> {
+    let odd = |field: &str, e: &serde_json::Error| {
+        Failure::lasting("internal", format!("lease field {field}: {e}"))
+    };
+    let search = serde_json::from_str(search).map_err(|e| odd("search_json", &e))?;
+    let candidate = serde_json::from_str(candidate).map_err(|e| odd("candidate_json", &e))?;
+    Ok((search, candidate))
+}
+
+/// The search's splits of its data set.
+pub(crate) async fn data(
+    context: &Context,
+    attempt: &Attempt,
+    search: &Search,
+    digest: &str,
+    file: &str,
+) -> Result<Arc<Prepared>, Ended> {
+    let split = &search.dataset.split;
+    let split = SplitSpec {
+        train: split.train,
+        validation: split.validation,
+        test: split.test,
+        seed: split.seed,
+    };
+    tokio::select! {
+        () = attempt.stopped() => Err(Ended::Stopped),
+        data = context.cache.prepared(&context.link, digest, file, &split) => Ok(data?),
+    }
+}
+
+/// The CPU part of a trial.
+fn train_and_score(
+    attempt: &Attempt,
+    training: &Training,
+    candidate: &Candidate,
+    data: &Prepared,
+    work: &TrialWork,
+) -> Produced {
+    match attempt_scores(attempt, training, candidate, data, work) {
+        Ok((result, weights)) => Produced {
+            result: Ok(result),
+            artifacts: vec![Artifact {
+                kind: "weights",
+                bytes: weights,
+            }],
+        },
+        Err(ended) => Produced::ended(ended),
+    }
+}
+
+fn attempt_scores(
+    attempt: &Attempt,
+    training: &Training,
+    candidate: &Candidate,
+    data: &Prepared,
+    work: &TrialWork,
+) -> Result<(String, Vec<u8>), Ended> {
+    fits(candidate, data)?;
+    attempt.log(&format!(
+        "trial {} of search {}, seed {}, data set {}",
+        work.number, work.search_id, work.seed, work.dataset_digest
+    ));
+    attempt.log(&format!(
+        "engine {}, cpu level {}, rows: {} train, {} validation, {} test",
+        env!("CARGO_PKG_VERSION"),
+        bitfront_kernel::level(),
+        data.train.rows,
+        data.validation.rows,
+        data.test.rows
+    ));
+    let start = Instant::now();
+    let recipe = recipe(training);
+    let trained = train(
+        candidate,
+        &samples(&data.train),
+        &samples(&data.validation),
+        &recipe,
+        work.seed,
+        &mut |report| {
+            attempt.epoch(EpochMeasurement {
+                epoch: report.epoch,
+                train_loss: report.train_loss.into(),
+                validation_loss: report.validation_loss.into(),
+                validation_accuracy: report.validation_accuracy,
+                learning_rate: report.learning_rate.into(),
+            });
+            attempt.log(&format!(
+                "epoch {:>3}: train loss {:.5}, validation loss {:.5}, validation accuracy {:.5}",
+                report.epoch, report.train_loss, report.validation_loss, report.validation_accuracy
+            ));
+            Control::Continue
+        },
+        &|| attempt.is_stopped(),
+    );
+    let trained = match trained {
+        Ok(trained) if trained.stopped || attempt.is_stopped() => return Err(Ended::Stopped),
+        Ok(trained) => trained,
+        Err(e) => return Err(training_failure(&e)),
+    };
+    attempt.log(&format!(
+        "trained in {:.2} s",
+        start.elapsed().as_secs_f64()
+    ));
+    let scores = score(candidate, &trained.weights, data).map_err(|e| score::not_exact(&e))?;
+    attempt.log(&format!(
+        "scored in {:.2} s: accuracy {:.5} (validation)",
+        start.elapsed().as_secs_f64(),
+        scores.accuracy_validation
+    ));
+    if candidate.is_float() {
+        attempt.log("float reference: accuracy from the float network, no AUC and no costs");
+    }
+    let result = serde_json::to_string(&scores)
+        .map_err(|e| Failure::internal(format!("write the scores: {e}")))?;
+    Ok((result, trained.weights.to_bytes(candidate)))
+}
+
+/// Whether the candidate takes this data set's rows and tells its classes apart.
+fn fits(candidate: &Candidate, data: &Prepared) -> Result<(), Failure> {
+    let (columns, classes) = (data.train.columns, data.classes.len());
+    if (candidate.inputs, candidate.outputs()) == (columns, classes) {
+        return Ok(());
+    }
+    Err(Failure::lasting(
+        "dataset-invalid",
+        format!(
+            "the candidate has {} inputs and {} outputs, the data set {columns} features and {classes} classes",
+            candidate.inputs,
+            candidate.outputs()
+        ),
+    ))
+}
+
+fn samples(table: &Table) -> Samples<'_> {
+    Samples {
+        x: &table.x,
+        y: &table.y,
+        rows: table.rows,
+        columns: table.columns,
+    }
+}
+
+/// The search's recipe in the engine's words.
+fn recipe(training: &Training) -> Recipe {
+    let OptimizerName::Adam = training.optimizer.name;
+    Recipe {
+        epochs: training.epochs,
+        batch_size: training.batch_size as usize,
+        learning_rate: training.optimizer.learning_rate as f32,
+        schedule: match training.optimizer.schedule {
+            Schedule::Constant => bitfront_training::Schedule::Constant,
+            Schedule::Cosine => bitfront_training::Schedule::Cosine,
+        },
+    }
+}
+
+fn training_failure(error: &TrainError) -> Ended {
+    let message = error.to_string();
+    match error {
+        TrainError::Cancelled { .. } => Ended::Stopped,
+        TrainError::Diverged { .. } => Failure::lasting("diverged", message).into(),
+        TrainError::Samples { .. } => Failure::lasting("dataset-invalid", message).into(),
+        TrainError::Candidate { .. } => Failure::lasting("not-exact", message).into(),
+        TrainError::Recipe(_) => Failure::lasting("internal", message).into(),
+    }
+}

@@ -1,0 +1,11 @@
+//! The worker against a coordinator in the same process: the whole way of a unit of work, and what
+//! happens when leases, coordinators or workers go away.
+
+mod fake;
+mod fixture;
+
+mod drain;
+mod leases;
+mod outage;
+mod synthesis;
+mod trial;

@@ -1,0 +1,146 @@
+//! A trial from its lease to its scores.
+
+use bitfront_network::{IntegerProgram, Weights};
+use bitfront_proto::v1::{EpochMeasurement, UnitRef};
+use bitfront_search::TrialScores;
+
+use crate::fake::{Call, Fake};
+use crate::fixture::{Running, SIX_BITS, candidate, queue_candidate, queue_trial};
+
+#[tokio::test]
+async fn a_leased_trial_is_trained_scored_and_completed() {
+    let fake = Fake::start().await;
+    let worker = Running::start(&fake, |config| config.name = "first".into());
+    let unit = queue_trial(&fake, 40);
+    let done = fake.completed(&unit).await;
+
+    let scores: TrialScores = serde_json::from_str(&done.result_json).unwrap();
+    assert!(scores.accuracy_validation > 0.9, "{scores:?}");
+    assert!(scores.accuracy_test.unwrap() > 0.9);
+    assert!(scores.auc_validation.unwrap().iter().all(|auc| *auc > 0.9));
+    assert!(scores.costs.unwrap().lut_estimate > 0);
+
+    // The weights that were uploaded give the program that was scored.
+    let reference = |kind: &str| done.artifacts.iter().find(|a| a.kind == kind).unwrap();
+    let weights = fake.with(|s| s.artifacts[&reference("weights").digest].clone());
+    let candidate = candidate(SIX_BITS);
+    let weights = Weights::from_bytes(&candidate, &weights).unwrap();
+    IntegerProgram::freeze(&candidate, &weights).unwrap();
+    let log = fake.with(|s| s.artifacts[&reference("log").digest].clone());
+    let log = String::from_utf8(log).unwrap();
+    assert!(
+        log.contains("epoch  40:") && log.contains("cpu level"),
+        "{log}"
+    );
+
+    // Every curve point arrived, by heartbeat or with the result.
+    let mut epochs: Vec<u32> = points(&fake, &unit).iter().map(|e| e.epoch).collect();
+    epochs.sort_unstable();
+    epochs.dedup();
+    assert_eq!(epochs, (1..=40).collect::<Vec<u32>>());
+    assert_eq!(fake.reports(&unit), 1);
+    fake.with(|state| match &state.calls[0] {
+        Call::Register(request) => {
+            assert_eq!((request.name.as_str(), request.slots), ("first", 1));
+            assert!(!request.cpu_level.is_empty() && !request.host.is_empty());
+        }
+        other => panic!("first call {other:?}"),
+    });
+    worker.drained().await;
+}
+
+/// All curve points of a unit, as they came in.
+fn points(fake: &Fake, unit: &UnitRef) -> Vec<EpochMeasurement> {
+    fake.with(|state| {
+        let mut points = Vec::new();
+        for call in &state.calls {
+            match call {
+                Call::Heartbeat(beat) => {
+                    for progress in &beat.units {
+                        if progress.unit.as_ref() == Some(unit) {
+                            points.extend(&progress.epochs);
+                        }
+                    }
+                }
+                Call::Complete(done) if done.unit.as_ref() == Some(unit) => {
+                    points.extend(&done.epochs);
+                }
+                _ => {}
+            }
+        }
+        points
+    })
+}
+
+#[tokio::test]
+async fn the_same_trial_gives_the_same_bits_on_another_worker() {
+    let fake = Fake::start().await;
+    let mut results = Vec::new();
+    for slots in [1, 2] {
+        let worker = Running::start(&fake, |config| config.slots = slots);
+        let unit = queue_trial(&fake, 5);
+        let done = fake.completed(&unit).await;
+        let weights = done.artifacts.iter().find(|a| a.kind == "weights").unwrap();
+        results.push((done.result_json.clone(), weights.digest.clone()));
+        worker.drained().await;
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[tokio::test]
+async fn a_float_reference_has_accuracy_and_nothing_else() {
+    let fake = Fake::start().await;
+    let worker = Running::start(&fake, |_| {});
+    let mut float = candidate("float");
+    float.input_quantizer = "float".parse().unwrap();
+    for layer in &mut float.layers {
+        layer.bias = "float".parse().unwrap();
+        if let Some(activation) = &mut layer.activation {
+            activation.quantizer = "relu".parse().unwrap();
+        }
+    }
+    let unit = queue_candidate(&fake, &float, 20, 0.02);
+    let done = fake.completed(&unit).await;
+    let scores: TrialScores = serde_json::from_str(&done.result_json).unwrap();
+    assert!(scores.accuracy_validation > 0.9, "{scores:?}");
+    assert!(scores.costs.is_none() && scores.auc_validation.is_none());
+    worker.drained().await;
+}
+
+#[tokio::test]
+async fn faults_have_codes_and_the_log_is_kept() {
+    let fake = Fake::start().await;
+    let worker = Running::start(&fake, |_| {});
+    // Four features where the data set has three.
+    let mut wide = candidate(SIX_BITS);
+    wide.inputs = 4;
+    let unit = queue_candidate(&fake, &wide, 3, 0.01);
+    let failed = fake.failed(&unit).await;
+    assert_eq!(
+        (failed.code.as_str(), failed.retryable),
+        ("dataset-invalid", false)
+    );
+    assert!(failed.message.contains("4 inputs"), "{}", failed.message);
+    let log = failed.artifacts.iter().find(|a| a.kind == "log").unwrap();
+    let log = fake.with(|state| state.artifacts[&log.digest].clone());
+    assert!(
+        String::from_utf8(log)
+            .unwrap()
+            .contains("failed: dataset-invalid")
+    );
+    assert_eq!(fake.reports(&unit), 1);
+    worker.drained().await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_in_the_cache_is_fetched_again() {
+    let fake = Fake::start().await;
+    let worker = Running::start(&fake, |_| {});
+    let digest = fake.store(crate::fixture::dataset());
+    let cached = worker.cache.path().join(format!("{digest}.csv"));
+    std::fs::write(&cached, "a,b\n1,0\n").unwrap();
+    let unit = queue_trial(&fake, 2);
+    fake.completed(&unit).await;
+    assert_eq!(std::fs::read(&cached).unwrap(), crate::fixture::dataset());
+    worker.drained().await;
+}
