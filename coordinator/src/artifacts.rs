@@ -8,6 +8,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -75,7 +76,7 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Opens the folder, creating it where missing.
+    /// Opens the folder, creating it where missing. Uploads that a killed process left behind a day ago are removed.
     ///
     /// # Errors
     /// It cannot be created.
@@ -87,9 +88,10 @@ impl Artifacts {
                 format!("the data folder {} cannot be used: {error}", root.display()),
             )
         };
-        fs::create_dir_all(root.join("incoming"))
-            .await
-            .map_err(failed)?;
+        let incoming = root.join("incoming");
+        fs::create_dir_all(&incoming).await.map_err(failed)?;
+        // Another coordinator may be writing there: only what no upload can still be writing goes.
+        tokio::task::spawn_blocking(move || remove_abandoned(&incoming)).await?;
         Ok(Self { root: root.into() })
     }
 
@@ -159,6 +161,28 @@ impl Artifacts {
         let mut upload = self.upload(bytes.len() as u64).await?;
         upload.write(&bytes).await?;
         Ok(upload.finish(None).await?.0)
+    }
+}
+
+/// How long an upload may take at most.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// Removes temporary files whose last byte came long ago.
+fn remove_abandoned(incoming: &Path) {
+    let Ok(entries) = std::fs::read_dir(incoming) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "failed to remove an abandoned upload");
+        }
     }
 }
 
@@ -303,6 +327,24 @@ mod tests {
         assert_eq!(left_behind(&artifacts), 1);
         drop(upload);
         assert_eq!(left_behind(&artifacts), 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_a_killed_process_left_is_removed_a_day_later() {
+        let (folder, artifacts) = folder().await;
+        let (old, new) = (
+            artifacts.root.join("incoming/old"),
+            artifacts.root.join("incoming/new"),
+        );
+        for path in [&old, &new] {
+            std::fs::write(path, b"part").unwrap();
+        }
+        let yesterday = std::time::SystemTime::now() - ABANDONED - Duration::from_secs(1);
+        let file = std::fs::File::options().write(true).open(&old).unwrap();
+        file.set_modified(yesterday).unwrap();
+        Artifacts::open(folder.path().join("data")).await.unwrap();
+        assert!(!old.exists());
+        assert!(new.exists());
     }
 
     #[test]
