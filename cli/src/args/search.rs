@@ -1,0 +1,172 @@
+//! Commands about searches, trials and data sets.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::service::duration;
+use crate::document::Override;
+
+/// A search, by id or by name.
+#[derive(Debug, Args)]
+pub(crate) struct SearchName {
+    /// Id, or name (the newest of that name).
+    pub(crate) search: String,
+}
+
+/// A search file.
+#[derive(Debug, Args)]
+pub(crate) struct SearchFileArgs {
+    /// YAML or JSON file, `-` for standard input.
+    pub(crate) file: PathBuf,
+    /// Change one value of the file: `--set budget.trials=200`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<Override>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) source: SearchFileArgs,
+    /// Let the coordinator check the file and show the resolved search; store nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Follow the search until it ends.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// YAML or JSON file, `-` for standard input.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) file: Option<PathBuf>,
+    /// Change one value of the file: `--set budget.trials=200`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) overrides: Vec<Override>,
+    /// Print the resolved search, every default written out, as JSON.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Print the JSON schema of search files and read none.
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) schema: bool,
+    /// Take inputs and classes from this data set instead of from the file's own network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Only searches in this state.
+    #[arg(long, value_parser = ["running", "paused", "finished", "cancelled", "archived"])]
+    pub(crate) state: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) search: SearchName,
+    /// Give up after this long (`30s`, `10m`, `2h`); the search goes on.
+    #[arg(long, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trials {
+    #[command(flatten)]
+    pub(crate) search: SearchName,
+    /// Only trials in this state.
+    #[arg(long, value_parser = ["queued", "leased", "paused", "completed", "failed", "pruned", "cancelled"])]
+    pub(crate) state: Option<String>,
+    /// Sort by `number` or a score; `-accuracy` puts the largest first.
+    #[arg(long, default_value = "number", allow_hyphen_values = true)]
+    pub(crate) sort: String,
+    /// Trials at most.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trial {
+    #[command(subcommand)]
+    pub(crate) action: TrialAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrialAction {
+    /// Its layers, scores and attempts.
+    Show(TrialName),
+    /// What its attempts wrote.
+    Logs(TrialLogs),
+}
+
+/// A trial.
+#[derive(Debug, Args)]
+pub(crate) struct TrialName {
+    /// Id, or search and number: `jets#17`.
+    pub(crate) trial: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrialLogs {
+    #[command(flatten)]
+    pub(crate) trial: TrialName,
+    /// This attempt; the last by default.
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dataset {
+    #[command(subcommand)]
+    pub(crate) action: DatasetAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetAction {
+    /// Register a file (npz or csv); harmless when it is already there.
+    Add {
+        /// The file.
+        file: PathBuf,
+        /// Name to register it by, the file's own by default.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List what is registered.
+    Ls,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Synth {
+    #[command(flatten)]
+    pub(crate) trial: TrialName,
+    /// Wait until the job has ended.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Give up waiting after this long; the job goes on.
+    #[arg(long, value_parser = duration, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["candidate", "uniform", "float"])))]
+pub(crate) struct Train {
+    /// Candidate, JSON.
+    pub(crate) candidate: Option<PathBuf>,
+    /// The 16-16-16 network with this many bits everywhere.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) uniform: Option<u32>,
+    /// The same network in float.
+    #[arg(long)]
+    pub(crate) float: bool,
+    /// Data set, npz or csv; the bundled generated jets by default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Passes over the training split.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) epochs: u32,
+    /// Seed of the weights and the shuffling.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

@@ -1,0 +1,59 @@
+//! `bitfront dataset add` and `ls`.
+
+use std::path::Path;
+
+use bitfront_dataset::Dataset;
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::view;
+
+/// Checks a file here, where its errors are quickest told, then sends it.
+pub(super) async fn add(global: &Global, file: &Path, name: Option<&str>) -> Outcome {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
+    let own = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name = match (name, file.extension()) {
+        // The extension names the format.
+        (Some(name), Some(extension)) if Path::new(name).extension().is_none() => {
+            format!("{name}.{}", extension.to_string_lossy())
+        }
+        (Some(name), _) => name.to_owned(),
+        (None, _) => own,
+    };
+    let dataset = Dataset::parse(&bytes, &name)
+        .map_err(|error| Failure::usage(format!("failed to open {}: {error}", file.display())))?;
+    let value = Client::new(global)?
+        .upload(&name, &dataset.digest, bytes)
+        .await?;
+    if global.json {
+        view::json(&value);
+    } else {
+        view::line(&format!(
+            "{name}: {} rows, {} features, {} classes, sha256 {}",
+            dataset.train.rows + dataset.test.as_ref().map_or(0, |table| table.rows),
+            dataset.features.len(),
+            dataset.classes.len(),
+            dataset.digest
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
+/// Lists data sets.
+pub(super) async fn list(global: &Global) -> Outcome {
+    let items = Client::new(global)?
+        .pages("/api/v1/datasets", &[], 10_000)
+        .await?;
+    if global.json {
+        view::json(&Value::Array(items));
+    } else {
+        view::print(&view::datasets(&items));
+    }
+    Ok(Exit::Ok)
+}

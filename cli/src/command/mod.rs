@@ -1,0 +1,77 @@
+//! What each command does, one file a command.
+
+mod coordinator;
+mod dataset;
+mod doctor;
+mod read;
+mod steer;
+mod submit;
+mod synth;
+mod token;
+mod train;
+mod up;
+mod validate;
+mod watch;
+mod worker;
+
+use crate::args::{Arguments, Command, DatasetAction, TrialAction};
+use crate::exit::{Exit, Outcome};
+use crate::view;
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Up(options) => up::run(&global, &options).await,
+        Command::Submit(options) => submit::run(&global, &options).await,
+        Command::Validate(options) => validate::run(&global, &options),
+        Command::Ls(options) => read::searches(&global, options.state.as_deref()).await,
+        Command::Show(options) => read::search(&global, &options.search).await,
+        Command::Watch(options) => watch::run(&global, &options).await,
+        Command::Front(options) => read::front(&global, &options.search).await,
+        Command::Trials(options) => read::trials(&global, &options).await,
+        Command::Trial(options) => match options.action {
+            TrialAction::Show(name) => read::trial(&global, &name.trial).await,
+            TrialAction::Logs(logs) => read::logs(&global, &logs).await,
+        },
+        Command::Dataset(options) => match options.action {
+            DatasetAction::Add { file, name } => {
+                dataset::add(&global, &file, name.as_deref()).await
+            }
+            DatasetAction::Ls => dataset::list(&global).await,
+        },
+        Command::Synth(options) => synth::run(&global, &options).await,
+        Command::Pause(options) => steer::run(&global, &options.search, "pause").await,
+        Command::Resume(options) => steer::run(&global, &options.search, "resume").await,
+        Command::Cancel(options) => steer::run(&global, &options.search, "cancel").await,
+        Command::Workers => read::workers(&global).await,
+        Command::Worker(options) => worker::run(&global, options).await,
+        Command::Coordinator(options) => coordinator::run(&global, &options).await,
+        Command::Token(options) => token::run(&global, &options).await,
+        Command::Doctor(options) => doctor::run(&global, &options).await,
+        Command::Train(options) => train::run(&options),
+        Command::Version => {
+            let version = env!("CARGO_PKG_VERSION");
+            if global.json {
+                view::json(&serde_json::json!({ "version": version }));
+            } else {
+                view::line(&format!("bitfront {version}"));
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn signal() -> Outcome<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed =
+        |error| crate::exit::Failure::general(format!("failed to listen to signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

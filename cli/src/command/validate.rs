@@ -1,0 +1,157 @@
+//! `bitfront validate`: every fault of a search file and the size of its space, without a coordinator.
+
+use bitfront_dataset::Dataset;
+use bitfront_search::Search;
+use bitfront_search::file::{DatasetInfo, Fault, SearchFile, read};
+use serde_json::{Value, json};
+
+use crate::args::{Global, Validate};
+use crate::document::Document;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::view;
+
+pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
+    let Some(file) = options.file.as_ref().filter(|_| !options.schema) else {
+        view::print(&bitfront_search::file::json_schema_text());
+        return Ok(Exit::Ok);
+    };
+    let document = Document::open(file, &options.overrides)?;
+    let data = options.data.as_deref().map(|path| {
+        let dataset = Dataset::open(path).map_err(|error| {
+            Failure::usage(format!("failed to open --data {}: {error}", path.display()))
+        })?;
+        Ok(DatasetInfo {
+            inputs: dataset.features.len(),
+            classes: dataset.classes.len(),
+            digest: dataset.digest,
+        })
+    });
+    match resolve(&document.value, data.transpose()?.as_ref()) {
+        Ok(search) => {
+            print(global, options, &document.value, &search);
+            Ok(Exit::Ok)
+        }
+        Err(faults) if global.json => {
+            view::json(&json!({ "valid": false, "faults": faults }));
+            Ok(Exit::Usage)
+        }
+        Err(faults) => Err(document.faults(&faults)),
+    }
+}
+
+/// Resolves a file for a data set, or for the one its own network describes.
+pub(crate) fn resolve(value: &Value, data: Option<&DatasetInfo>) -> Result<Search, Vec<Fault>> {
+    if let Some(info) = data {
+        return read(value, Some(info));
+    }
+    match SearchFile::from_value(value) {
+        Ok(file) => read(value, Some(&DatasetInfo::of_model(&file))),
+        // The faults of meaning that can be found besides; that no data set is registered is not one here.
+        Err(_) => Err(read(value, None)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|fault| {
+                !(fault.pointer == "/dataset" && fault.detail.ends_with("is not registered"))
+            })
+            .collect()),
+    }
+}
+
+fn print(global: &Global, options: &Validate, file: &Value, search: &Search) {
+    let size = search.space.size();
+    // Without a data set the number of inputs may be open, and with it the first layer's weights.
+    let inputs_known = options.data.is_some()
+        || file.pointer("/model/mlp").is_some()
+        || file.pointer("/model/inputs/features").is_some();
+    let (weights, biases) = parameters(search);
+    let parameters = inputs_known.then_some(weights + biases);
+    let network = if inputs_known {
+        format!(
+            "{} inputs, {weights} weights, {biases} biases",
+            search.network.inputs
+        )
+    } else {
+        let units: Vec<String> = search
+            .network
+            .layers
+            .iter()
+            .map(|layer| layer.units.to_string())
+            .collect();
+        format!(
+            "{} units; the inputs are the data set's (--data FILE counts the weights)",
+            units.join("-")
+        )
+    };
+    if global.json || options.full {
+        view::json(&json!({
+            "valid": true,
+            "name": search.name,
+            "space_size": size.to_string(),
+            "free_choices": search.space.free_variables(),
+            "parameters": parameters,
+            "digest": search.digest(),
+            "resolved": search,
+        }));
+        return;
+    }
+    view::line(&format!("{} has no faults", search.name));
+    let labels: Vec<&str> = search
+        .seed_trials
+        .iter()
+        .map(|seed| seed.label.as_str())
+        .collect();
+    let objectives: Vec<&str> = search
+        .objectives
+        .iter()
+        .map(|objective| objective.metric.name())
+        .collect();
+    for (name, value) in [
+        (
+            "space",
+            format!(
+                "{size} candidates in {} free choices",
+                search.space.free_variables()
+            ),
+        ),
+        ("network", network),
+        ("objectives", objectives.join(", ")),
+        (
+            "seed trials",
+            if labels.is_empty() {
+                "none".to_owned()
+            } else {
+                labels.join(", ")
+            },
+        ),
+        (
+            "budget",
+            format!(
+                "{} trials, window of {}",
+                search.budget.trials, search.budget.parallel
+            ),
+        ),
+        (
+            "reproducible",
+            if search.is_reproducible() {
+                "yes"
+            } else {
+                "no"
+            }
+            .to_owned(),
+        ),
+    ] {
+        view::line(&format!("  {name:<13}{value}"));
+    }
+}
+
+fn parameters(search: &Search) -> (usize, usize) {
+    let mut inputs = search.network.inputs;
+    let (mut weights, mut biases) = (0, 0);
+    for layer in &search.network.layers {
+        weights += inputs * layer.units;
+        biases += layer.units;
+        inputs = layer.units;
+    }
+    (weights, biases)
+}

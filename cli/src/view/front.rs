@@ -1,0 +1,162 @@
+//! The table of a front: estimates beside what synthesis measured, baselines below.
+
+use std::fmt::Write as _;
+
+use super::{grouped, percent, short, table, text};
+use crate::client::{Front, Trial};
+
+const HEADINGS: [&str; 15] = [
+    "trial",
+    ">val %",
+    ">test %",
+    ">bits",
+    ">energy pJ",
+    ">EBOPs",
+    ">LUT est.",
+    ">LUT",
+    ">FF",
+    ">carry",
+    ">DSP",
+    ">levels",
+    ">LUT/est.",
+    ">vectors",
+    "synthesis",
+];
+
+/// The whole table with its legend.
+pub(crate) fn front(front: &Front) -> String {
+    let mut shown = String::new();
+    let _ = writeln!(shown, "front ({} members)", front.members.len());
+    shown.push_str(&rows(&front.members));
+    if !front.baselines.is_empty() {
+        shown.push_str("\nbaselines\n");
+        shown.push_str(&rows(&front.baselines));
+    }
+    shown.push_str(
+        "\nval and test: accuracy on the validation and the test split; only validation chooses.\n\
+         energy: 45 nm model, corrected mode. LUT est.: from the trained weights' adder graphs.\n\
+         LUT to levels: measured by synthesis (not placed); vectors: simulated bit for bit, all equal.\n",
+    );
+    shown
+}
+
+fn rows(trials: &[Trial]) -> String {
+    let mut table = table(&HEADINGS);
+    for trial in trials {
+        table.add_row(row(trial));
+    }
+    text(&table)
+}
+
+fn row(trial: &Trial) -> Vec<String> {
+    let none = || "-".to_owned();
+    let name = match &trial.label {
+        Some(label) => format!("#{} {label}", trial.number),
+        None => format!("#{}", trial.number),
+    };
+    let Some(scores) = &trial.scores else {
+        let mut row = vec![name, trial.state.clone()];
+        row.resize_with(HEADINGS.len(), none);
+        return row;
+    };
+    let mut row = vec![
+        name,
+        percent(scores.accuracy_validation),
+        scores.accuracy_test.map_or_else(none, percent),
+    ];
+    match &scores.costs {
+        Some(costs) => row.extend([
+            grouped(costs.bits),
+            short(costs.energy_pj),
+            grouped(costs.ebops.round() as u64),
+            grouped(costs.lut_estimate),
+        ]),
+        None => row.extend(std::iter::repeat_n(none(), 4)),
+    }
+    match trial.measured() {
+        Some(measured) => {
+            let estimate = scores.costs.as_ref().map_or(0, |costs| costs.lut_estimate);
+            let ratio = measured.lut_measured as f64 / estimate as f64;
+            row.extend([
+                grouped(measured.lut_measured),
+                grouped(measured.ff_measured),
+                grouped(measured.carry_measured),
+                grouped(measured.dsp_measured),
+                grouped(measured.levels),
+                if estimate == 0 {
+                    none()
+                } else {
+                    format!("{ratio:.2}")
+                },
+                grouped(measured.vectors_checked),
+            ]);
+        }
+        None => row.extend(std::iter::repeat_n(none(), 7)),
+    }
+    row.push(
+        trial
+            .synthesis
+            .as_ref()
+            .map_or_else(none, |job| job.state.clone()),
+    );
+    row
+}
+
+/// A front in one line: `7 members, best 74.3 %, smallest 312 LUT`.
+pub(crate) fn front_summary(size: u64, best: Option<f64>, smallest: Option<f64>) -> String {
+    let mut text = format!("front {size}");
+    if let Some(best) = best {
+        let _ = write!(text, ", best {} %", percent(best));
+    }
+    if let Some(smallest) = smallest {
+        let _ = write!(
+            text,
+            ", smallest {} LUT est.",
+            grouped(smallest.round() as u64)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn trial(
+        number: u64,
+        scores: &serde_json::Value,
+        synthesis: &serde_json::Value,
+    ) -> serde_json::Value {
+        json!({"id": "x", "number": number, "label": null, "state": "completed", "on_front": true, "attempt": 1,
+            "worker": "w", "scores": scores, "synthesis": synthesis, "error_message": null})
+    }
+
+    #[test]
+    fn the_front_table_shows_estimate_and_measurement_apart() {
+        let costs = |bits, lut| json!({"bits": bits, "energy_pj": 123.4, "ebops": 4567.2, "lut_estimate": lut, "x": 1});
+        let measured = json!({"state": "completed", "result": {"lut_measured": 1234, "ff_measured": 300,
+            "carry_measured": 210, "dsp_measured": 0, "levels": 9, "vectors_checked": 2400}});
+        let mut float = trial(
+            0,
+            &json!({"accuracy_validation": 0.76, "accuracy_test": 0.755}),
+            &json!(null),
+        );
+        float["label"] = json!("float");
+        let mut running = trial(4, &json!(null), &json!(null));
+        running["label"] = json!("uniform-2");
+        running["state"] = json!("leased");
+        let shown = front(
+            &serde_json::from_value(json!({
+                "objectives": [],
+                "members": [
+                    trial(12, &json!({"accuracy_validation": 0.71, "accuracy_test": 0.705, "costs": costs(900, 1100)}), &measured),
+                    trial(7, &json!({"accuracy_validation": 0.75, "costs": costs(12900, 4100)}), &json!({"state": "queued", "result": null})),
+                ],
+                "baselines": [float, running],
+            }))
+            .unwrap(),
+        );
+        insta::assert_snapshot!(shown);
+    }
+}

@@ -1,0 +1,273 @@
+//! Lists and single objects, other than fronts.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::{front_summary, grouped, percent, short, table, text};
+use crate::client::{Search, Trial};
+
+fn or_dash(text: Option<impl ToString>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| text.to_string())
+}
+
+/// A JSON value as a cell: text without quotes, a dash for null.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| format!("{key} {}", cell(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Searches, newest first.
+pub(crate) fn searches(searches: &[Search]) -> String {
+    let headings = [
+        "name",
+        "state",
+        ">trials",
+        ">running",
+        ">failed",
+        ">front",
+        ">best %",
+        ">LUT est.",
+        ">synthesised",
+        "created",
+        "id",
+    ];
+    let mut table = table(&headings);
+    for search in searches {
+        table.add_row([
+            search.name.clone(),
+            search.state.clone(),
+            format!("{}/{}", search.trials_ended(), search.budget),
+            search.trials.leased.to_string(),
+            search.trials.failed.to_string(),
+            search.front_size.to_string(),
+            or_dash(search.best_accuracy_validation.map(percent)),
+            or_dash(
+                search
+                    .smallest_lut_estimate
+                    .map(|luts| grouped(luts as u64)),
+            ),
+            search.synthesis.completed.to_string(),
+            search.created_at.chars().take(19).collect(),
+            search.id.clone(),
+        ]);
+    }
+    text(&table)
+}
+
+/// One search in a few lines.
+pub(crate) fn search(search: &Search) -> String {
+    let trials = &search.trials;
+    let jobs = &search.synthesis;
+    format!(
+        "{} ({})\n  id            {}\n  created       {}\n  trials        {} of {} ended: {} completed, {} failed, {} \
+         pruned, {} cancelled; {} running\n  synthesis     {} completed, {} failed, {} open\n  front         {}\n  \
+         reproducible  {}\n",
+        search.name,
+        search.state,
+        search.id,
+        search.created_at,
+        search.trials_ended(),
+        search.budget,
+        trials.completed,
+        trials.failed,
+        trials.pruned,
+        trials.cancelled,
+        trials.leased,
+        jobs.completed,
+        jobs.failed,
+        jobs.open,
+        front_summary(
+            search.front_size,
+            search.best_accuracy_validation,
+            search.smallest_lut_estimate
+        )
+        .trim_start_matches("front "),
+        if search.reproducible {
+            "yes"
+        } else {
+            "no: it takes outcomes in order of arrival"
+        },
+    )
+}
+
+/// Trials as a table.
+pub(crate) fn trials(trials: &[Trial]) -> String {
+    let headings = [
+        ">#",
+        "label",
+        "state",
+        "front",
+        ">val %",
+        ">bits",
+        ">energy pJ",
+        ">LUT est.",
+        ">attempt",
+        "worker",
+        "id",
+        "error",
+    ];
+    let mut table = table(&headings);
+    for trial in trials {
+        let scores = trial.scores.as_ref();
+        let costs = scores.and_then(|scores| scores.costs.as_ref());
+        table.add_row([
+            trial.number.to_string(),
+            or_dash(trial.label.as_ref()),
+            trial.state.clone(),
+            if trial.on_front { "yes" } else { "" }.to_owned(),
+            or_dash(scores.map(|scores| percent(scores.accuracy_validation))),
+            or_dash(costs.map(|costs| grouped(costs.bits))),
+            or_dash(costs.map(|costs| short(costs.energy_pj))),
+            or_dash(costs.map(|costs| grouped(costs.lut_estimate))),
+            trial.attempt.to_string(),
+            or_dash(trial.worker.as_ref()),
+            trial.id.clone(),
+            trial.error_message.clone().unwrap_or_default(),
+        ]);
+    }
+    text(&table)
+}
+
+/// One trial with its layers and attempts.
+pub(crate) fn trial(value: &Value) -> String {
+    let mut shown = String::new();
+    let _ = writeln!(
+        shown,
+        "trial {} of {} ({})\n  id       {}\n  digest   {}",
+        value["number"],
+        cell(&value["search_name"]),
+        cell(&value["state"]),
+        cell(&value["id"]),
+        cell(&value["candidate_digest"])
+    );
+    let _ = writeln!(
+        shown,
+        "  input    {}\n",
+        cell(&value["input_quantizer"]["quantizer"])
+    );
+    let mut layers = table(&[
+        "layer",
+        ">in",
+        ">out",
+        "kernel",
+        "bias",
+        "activation",
+        ">parameter bits",
+    ]);
+    for layer in value["layers"].as_array().into_iter().flatten() {
+        layers.add_row([
+            cell(&layer["name"]),
+            cell(&layer["inputs"]),
+            cell(&layer["outputs"]),
+            cell(&layer["kernel"]["quantizer"]),
+            cell(&layer["bias"]["quantizer"]),
+            cell(&layer["activation"]["quantizer"]),
+            cell(&layer["parameter_bits"]),
+        ]);
+    }
+    shown.push_str(&text(&layers));
+    for (title, scores) in [
+        ("scores", &value["scores"]),
+        ("synthesis", &value["synthesis"]["result"]),
+    ] {
+        let Some(scores) = scores.as_object() else {
+            continue;
+        };
+        let _ = writeln!(shown, "\n{title}");
+        for (name, score) in scores {
+            match score.as_object().filter(|_| name == "costs") {
+                Some(costs) => {
+                    for (name, cost) in costs {
+                        let _ = writeln!(shown, "  {name:<22}{}", cell(cost));
+                    }
+                }
+                None => {
+                    let _ = writeln!(shown, "  {name:<22}{}", cell(score));
+                }
+            }
+        }
+    }
+    shown.push('\n');
+    let mut attempts = table(&[">attempt", "worker", "started", "ended", "end", "error"]);
+    for attempt in value["attempts"].as_array().into_iter().flatten() {
+        attempts.add_row([
+            cell(&attempt["attempt"]),
+            cell(&attempt["worker"]),
+            cell(&attempt["started_at"]),
+            cell(&attempt["ended_at"]),
+            cell(&attempt["end_reason"]),
+            cell(&attempt["error_message"]),
+        ]);
+    }
+    shown.push_str(&text(&attempts));
+    shown
+}
+
+/// Objects as a table of some of their fields.
+fn fields(items: &[Value], columns: &[(&str, &str)]) -> String {
+    let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
+    let mut table = table(&headings);
+    for item in items {
+        table.add_row(
+            columns
+                .iter()
+                .map(|(_, pointer)| cell(item.pointer(pointer).unwrap_or(&Value::Null))),
+        );
+    }
+    text(&table)
+}
+
+/// Workers.
+pub(crate) fn workers(items: &[Value]) -> String {
+    let columns = [
+        ("name", "/name"),
+        ("host", "/host"),
+        (">slots", "/slots"),
+        (">running", "/leased"),
+        (">completed", "/completed"),
+        (">failed", "/failed"),
+        ("kinds", "/kinds"),
+        ("draining", "/draining"),
+        ("lost", "/lost"),
+        ("cpu", "/cpu_level"),
+        ("tools", "/tools"),
+        ("last seen", "/last_seen_at"),
+    ];
+    fields(items, &columns)
+}
+
+/// Data sets.
+pub(crate) fn datasets(items: &[Value]) -> String {
+    let columns = [
+        ("file", "/file"),
+        (">bytes", "/bytes"),
+        ("content", "/info"),
+        ("digest", "/digest"),
+        ("registered", "/created_at"),
+    ];
+    fields(items, &columns)
+}
+
+/// Tokens.
+pub(crate) fn tokens(items: &[Value]) -> String {
+    let columns = [
+        ("id", "/id"),
+        ("name", "/name"),
+        ("scope", "/scope"),
+        ("created", "/created_at"),
+        ("expires", "/expires_at"),
+        ("revoked", "/revoked_at"),
+        ("last used", "/last_used_at"),
+    ];
+    fields(items, &columns)
+}
