@@ -63,7 +63,7 @@ impl DatasetCache {
         let slot = self.slot(key);
         slot.get_or_try_init(|| async {
             let path = self.fetch(link, digest, &name).await?;
-            let split = split.clone();
+            let split = *split;
             on_thread("dataset", move || {
                 let invalid = |e: bitfront_dataset::DatasetError| {
                     Failure::lasting("dataset-invalid", e.to_string())

@@ -63,7 +63,7 @@ impl Default for Limits {
         Self {
             cpu_s: 900,
             address_space: 4 << 30,
-            wall: Duration::from_mins(60),
+            wall: Duration::from_hours(1),
         }
     }
 }

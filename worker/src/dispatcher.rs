@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use crate::attempt::{Attempt, Stop};
 use crate::cache::DatasetCache;
 use crate::context::{Context, Times};
-use crate::link::{Backoff, Link, is_passing};
+use crate::link::{Backoff, Link};
 use crate::tools::Tools;
 use crate::{Config, Kind, WorkerError, executor, heartbeat};
 
@@ -69,7 +69,7 @@ fn kinds(config: &Config, tools: &Tools) -> Result<Vec<Kind>, WorkerError> {
         return Err(WorkerError::Config {
             field: "kinds",
             value: format!("synthesis without {} on PATH", tools.missing().join(", ")),
-            accepted: "trial, or synthesis where yosys, verilator, make and g++ are installed",
+            accepted: "trial, or synthesis where verilator, g++ and yosys are installed",
         });
     }
     Ok(config.kinds.clone())
@@ -152,8 +152,8 @@ async fn lead(context: &Arc<Context>, running: &mut JoinSet<()>) -> Result<(), W
     let mut backoff = Backoff::new();
     let mut idle_since = Instant::now();
     let mut known = true;
-    // A request that nobody answered is repeated under its id: what it leased all the same comes
-    // with the answer and is not left to expire.
+    // A request that failed is repeated under its id: what it leased all the same comes with the
+    // answer and is not left to expire.
     let mut unanswered = None;
     loop {
         while running.try_join_next().is_some() {
@@ -214,9 +214,7 @@ async fn lead(context: &Arc<Context>, running: &mut JoinSet<()>) -> Result<(), W
             Err(status) if is_refusal(&status) => return Err(refused("lease", &status)),
             Err(status) => {
                 known = false;
-                if is_passing(&status) {
-                    unanswered = Some(request);
-                }
+                unanswered = Some(request);
                 debug!(code = ?status.code(), message = status.message(), "no leases");
                 if pause(context, backoff.next()).await {
                     give_back_unseen(context, unanswered).await;

@@ -1,5 +1,7 @@
 //! The log of one attempt: all of it up to a cap, and the part that was not sent yet.
 
+use std::fmt::Write as _;
+
 /// Largest log kept of one attempt, bytes.
 const CAP: usize = 1 << 20;
 /// Unsent text kept for heartbeats, bytes; older text drops out of the live tail, never out of the
@@ -37,7 +39,7 @@ impl AttemptLog {
     pub(crate) fn text(&self) -> String {
         let mut text = self.kept.clone();
         if self.dropped > 0 {
-            text.push_str(&format!("[{} bytes more were not kept]\n", self.dropped));
+            let _ = writeln!(text, "[{} bytes more were not kept]", self.dropped);
         }
         text
     }

@@ -1,7 +1,7 @@
 //! The channel to the coordinator: TLS, bearer token, a deadline on every call, and which failures
 //! are worth a retry.
 //!
-//! The rule this module keeps: only "nobody answered" is retried (Unavailable, DeadlineExceeded,
+//! The rule this module keeps: only "nobody answered" is retried (`Unavailable`, `DeadlineExceeded`,
 //! and connections that broke under a call); an answer, even a bad one, is final.
 
 use std::future::Future;
@@ -21,6 +21,9 @@ use tracing::debug;
 
 use super::Backoff;
 use crate::{Config, WorkerError};
+
+/// Largest message read, bytes: leases carry a search each.
+const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// Deadline of a call that the coordinator answers at once.
 const SHORT: Duration = Duration::from_secs(10);
@@ -107,7 +110,8 @@ impl Link {
                 accepted: "printable ASCII without spaces",
             })?;
         Ok(Self {
-            client: WorkerClient::with_interceptor(endpoint.connect_lazy(), Bearer(bearer)),
+            client: WorkerClient::with_interceptor(endpoint.connect_lazy(), Bearer(bearer))
+                .max_decoding_message_size(LARGEST_MESSAGE),
         })
     }
 

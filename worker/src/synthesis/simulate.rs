@@ -34,9 +34,9 @@ pub(super) fn simulate(
     vectors: &Vectors,
     cache: &Path,
 ) -> Result<u64, Ended> {
-    let (verilator, compiler) = match (run.tools.get("verilator"), run.tools.get("g++")) {
-        (Some(verilator), Some(compiler)) => (verilator, compiler),
-        _ => return Err(Failure::internal("verilator or g++ is not on PATH").into()),
+    let (Some(verilator), Some(compiler)) = (run.tools.get("verilator"), run.tools.get("g++"))
+    else {
+        return Err(Failure::internal("verilator or g++ is not on PATH").into());
     };
     let root = verilator_root(run, verilator)?;
     let runtime = runtime(run, verilator, compiler, &root, cache)?;
@@ -114,7 +114,10 @@ fn verilator_root(run: &Run<'_>, verilator: &Tool) -> Result<PathBuf, Ended> {
     } else {
         Err(Failure::lasting(
             "tool-failed",
-            format!("verilator names {root:?} as its root, which has no include/verilated.h"),
+            format!(
+                "verilator names {} as its root, which has no include/verilated.h",
+                root.display()
+            ),
         )
         .into())
     }

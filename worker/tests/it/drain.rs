@@ -9,7 +9,7 @@ use crate::fixture::{ENDLESS, Running, queue_trial};
 
 #[tokio::test]
 async fn a_drain_lets_short_work_end() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let unit = queue_trial(&fake, 1500);
     fake.training(&unit).await;
@@ -20,7 +20,7 @@ async fn a_drain_lets_short_work_end() {
 
 #[tokio::test]
 async fn a_drain_releases_what_does_not_end_within_the_grace() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |config| config.grace = Duration::from_millis(100));
     let unit = queue_trial(&fake, ENDLESS);
     fake.training(&unit).await;
@@ -41,8 +41,8 @@ async fn a_drain_releases_what_does_not_end_within_the_grace() {
 
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
-    let fake = Fake::start().await;
-    let worker = Running::start(&fake, |config| config.grace = Duration::from_secs(3600));
+    let fake = Fake::start();
+    let worker = Running::start(&fake, |config| config.grace = Duration::from_hours(1));
     let unit = queue_trial(&fake, ENDLESS);
     fake.training(&unit).await;
     worker.drain.cancel();
@@ -62,7 +62,7 @@ async fn a_second_signal_does_not_wait() {
 
 #[tokio::test]
 async fn the_coordinator_can_ask_a_worker_to_stop() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     fake.with(|state| state.stop = true);
     worker.ended().await.unwrap();
@@ -70,7 +70,7 @@ async fn the_coordinator_can_ask_a_worker_to_stop() {
 
 #[tokio::test]
 async fn an_idle_worker_ends_after_its_idle_time() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let unit = queue_trial(&fake, 2);
     let worker = Running::start(&fake, |config| {
         config.max_idle = Some(Duration::from_millis(300));
@@ -81,7 +81,7 @@ async fn an_idle_worker_ends_after_its_idle_time() {
 
 #[tokio::test]
 async fn settings_that_cannot_be_honoured_are_errors() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |config| config.slots = 0);
     let error = worker.ended().await.unwrap_err();
     assert!(matches!(error, WorkerError::Config { field: "slots", .. }));

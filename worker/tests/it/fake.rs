@@ -77,7 +77,7 @@ impl Shared {
 }
 
 impl Fake {
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (changed, changes) = watch::channel(0);
         let shared = Shared {
             state: Arc::new(Mutex::new(State {
@@ -161,13 +161,11 @@ impl Fake {
                 changes.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(Duration::from_secs(120), waiting).await {
-            Ok(value) => value,
-            Err(_) => {
-                let state = self.shared.state.lock().unwrap();
-                panic!("waited too long for {what}; calls: {:#?}", state.calls)
-            }
-        }
+        let Ok(value) = tokio::time::timeout(Duration::from_mins(2), waiting).await else {
+            let state = self.shared.state.lock().unwrap();
+            panic!("waited too long for {what}; calls: {:#?}", state.calls)
+        };
+        value
     }
 
     pub(crate) async fn completed(&self, unit: &UnitRef) -> CompleteRequest {
@@ -243,10 +241,12 @@ impl Fake {
 }
 
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 impl Drop for Fake {

@@ -34,7 +34,7 @@ impl Running {
     pub(crate) fn start(fake: &Fake, change: impl FnOnce(&mut Config)) -> Self {
         let cache = tempfile::tempdir().unwrap();
         let mut config = Config::new(fake.url(), cache.path());
-        config.grace = Duration::from_secs(60);
+        config.grace = Duration::from_mins(1);
         change(&mut config);
         let drain = CancellationToken::new();
         let immediate = config.immediate.clone();
@@ -49,7 +49,7 @@ impl Running {
 
     /// Waits for the worker to end by itself.
     pub(crate) async fn ended(self) -> Result<(), WorkerError> {
-        tokio::time::timeout(Duration::from_secs(60), self.task)
+        tokio::time::timeout(Duration::from_mins(1), self.task)
             .await
             .expect("the worker ends")
             .expect("the worker does not panic")

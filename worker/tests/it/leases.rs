@@ -9,7 +9,7 @@ use crate::fixture::{ENDLESS, Running, queue_trial};
 
 #[tokio::test]
 async fn a_lost_lease_publishes_nothing() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let lost = queue_trial(&fake, ENDLESS);
     fake.training(&lost).await;
@@ -24,7 +24,7 @@ async fn a_lost_lease_publishes_nothing() {
 
 #[tokio::test]
 async fn a_cancelled_unit_is_stopped_and_handed_back() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let unit = queue_trial(&fake, ENDLESS);
     fake.training(&unit).await;
@@ -36,14 +36,14 @@ async fn a_cancelled_unit_is_stopped_and_handed_back() {
 
 #[tokio::test]
 async fn a_lease_that_could_not_be_renewed_is_dropped_in_silence() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     fake.with(|state| state.lease_ttl = Duration::from_millis(1500));
     let worker = Running::start(&fake, |_| {});
     let stale = queue_trial(&fake, ENDLESS);
     fake.training(&stale).await;
     // Nobody answers for longer than the lease; only heartbeats are tried meanwhile.
     fake.with(|state| state.unavailable = true);
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(Duration::from_mins(1), async {
         let start = tokio::time::Instant::now();
         while start.elapsed() < Duration::from_millis(1600) {
             let before = fake.with(|state| state.refused);

@@ -6,7 +6,7 @@ use bitfront_proto::v1::LeaseAnswer;
 
 #[tokio::test]
 async fn work_goes_on_while_nobody_answers() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     fake.with(|state| state.unavailable = true);
     let worker = Running::start(&fake, |_| {});
     fake.wait("tries to register", |state| {
@@ -47,7 +47,7 @@ async fn work_goes_on_while_nobody_answers() {
 
 #[tokio::test]
 async fn a_restarted_coordinator_finds_its_workers_again() {
-    let mut fake = Fake::start().await;
+    let mut fake = Fake::start();
     let worker = Running::start(&fake, |config| config.slots = 2);
     let unit = queue_trial(&fake, ENDLESS);
     fake.training(&unit).await;

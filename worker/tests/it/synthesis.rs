@@ -19,7 +19,7 @@ async fn a_trained_candidate_becomes_a_measured_circuit() {
     if skipped() {
         return;
     }
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let trial = queue_trial(&fake, 10);
     let trained = fake.completed(&trial).await;
@@ -77,7 +77,7 @@ async fn a_cancelled_job_ends_its_tools() {
     if skipped() {
         return;
     }
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let trial = queue_trial(&fake, 1);
     let trained = fake.completed(&trial).await;
@@ -109,7 +109,7 @@ async fn another_tool_is_refused_by_name() {
     if skipped() {
         return;
     }
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let unit = queue_synthesis(&fake, &"0".repeat(64), "vivado");
     let failed = fake.failed(&unit).await;

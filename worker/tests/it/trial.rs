@@ -9,7 +9,7 @@ use crate::fixture::{Running, SIX_BITS, candidate, queue_candidate, queue_trial}
 
 #[tokio::test]
 async fn a_leased_trial_is_trained_scored_and_completed() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |config| config.name = "first".into());
     let unit = queue_trial(&fake, 40);
     let done = fake.completed(&unit).await;
@@ -74,7 +74,7 @@ fn points(fake: &Fake, unit: &UnitRef) -> Vec<EpochMeasurement> {
 
 #[tokio::test]
 async fn the_same_trial_gives_the_same_bits_on_another_worker() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let mut results = Vec::new();
     for slots in [1, 2] {
         let worker = Running::start(&fake, |config| config.slots = slots);
@@ -89,7 +89,7 @@ async fn the_same_trial_gives_the_same_bits_on_another_worker() {
 
 #[tokio::test]
 async fn a_float_reference_has_accuracy_and_nothing_else() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let mut float = candidate("float");
     float.input_quantizer = "float".parse().unwrap();
@@ -109,7 +109,7 @@ async fn a_float_reference_has_accuracy_and_nothing_else() {
 
 #[tokio::test]
 async fn faults_have_codes_and_the_log_is_kept() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     // Four features where the data set has three.
     let mut wide = candidate(SIX_BITS);
@@ -134,7 +134,7 @@ async fn faults_have_codes_and_the_log_is_kept() {
 
 #[tokio::test]
 async fn a_damaged_file_in_the_cache_is_fetched_again() {
-    let fake = Fake::start().await;
+    let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
     let digest = fake.store(crate::fixture::dataset());
     let cached = worker.cache.path().join(format!("{digest}.csv"));
