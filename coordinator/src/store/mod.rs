@@ -9,6 +9,7 @@
 
 pub mod leases;
 pub mod outcomes;
+pub mod read;
 pub mod searches;
 mod settle;
 pub mod synthesis;

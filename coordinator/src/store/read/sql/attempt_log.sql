@@ -6,6 +6,7 @@ select
         select f.digest
         from unit_artifacts f
         where f.unit_id = a.unit_id and f.attempt = a.attempt and f.kind = 'log'
+        limit 1
     ) as digest
 from attempts a
 where a.unit_id = $1 and a.attempt = $2

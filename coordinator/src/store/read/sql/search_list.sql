@@ -1,4 +1,4 @@
--- Searches, newest first, with the counts a list shows. Serves one search ($4) too.
+-- Searches, newest first, with the counts a list shows; archived ones only when asked for. Serves one search ($4) too.
 -- Keyset on the id, which grows with time: pages stay whole while searches are submitted.
 select
     s.id,
@@ -56,8 +56,8 @@ cross join lateral (
     from scores c
     where c.search_id = s.id and c.on_front
 ) front
-where ($1::text is null or s.state = $1)
+where (s.state = $1::text or ($1 is null and (s.state <> 'archived' or $4::uuid is not null)))
   and ($2::uuid is null or s.id < $2)
-  and ($4::uuid is null or s.id = $4)
+  and ($4 is null or s.id = $4)
 order by s.id desc
 limit $3

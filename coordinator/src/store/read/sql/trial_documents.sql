@@ -2,7 +2,7 @@
 select
     t.candidate as "candidate!",
     t.candidate_digest,
-    t.point_digest,
+    t.origin,
     t.repeat,
     t.seed,
     t.tier0 as "tier0?",

@@ -8,7 +8,7 @@ with keyed as (
         t.id,
         t.search_id,
         t.number,
-        s.resolved -> 'seed_trials' -> t.number ->> 'label' as label,
+        t.origin ->> 'label' as label,
         u.state,
         u.attempt,
         u.error_code,
@@ -38,7 +38,6 @@ with keyed as (
         end, 'Infinity') as sort_key
     from trials t
     join units u on u.id = t.id
-    join searches s on s.id = t.search_id
     left join scores c on c.trial_id = t.id
     left join attempts a on a.unit_id = t.id and a.attempt = u.attempt
     left join workers w on w.id = a.worker_id
@@ -54,7 +53,7 @@ with keyed as (
       and ($2::text[] is null or u.state = any ($2))
       and ($8::uuid is null or t.id = $8)
       and (not $9::boolean or c.on_front)
-      and (not $10::boolean or s.resolved -> 'seed_trials' -> t.number is not null)
+      and (not $10::boolean or t.origin ->> 'label' is not null)
 )
 select
     id as "id!",
