@@ -1,0 +1,3 @@
+//! Artifacts: download by digest.
+
+pub mod download;

@@ -1,0 +1,6 @@
+//! Data sets: upload, list, show.
+
+pub mod list;
+pub mod show;
+pub mod upload;
+pub mod view;

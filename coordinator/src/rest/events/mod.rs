@@ -1,0 +1,3 @@
+//! Events: streams with replay, and lists.
+
+pub mod stream;

@@ -1,0 +1,14 @@
+//! REST under `/api/v1`: one handler file a resource and verb; `router.rs` is the table of contents.
+
+pub mod extract;
+pub mod health;
+pub mod paging;
+pub mod router;
+
+pub mod artifacts;
+pub mod datasets;
+pub mod events;
+pub mod searches;
+pub mod synthesis;
+pub mod trials;
+pub mod workers;

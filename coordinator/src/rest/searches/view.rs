@@ -1,0 +1,132 @@
+//! A search as the API shows it.
+
+use crate::store::read::SearchRow;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A search with its counts.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Search)]
+pub struct SearchView {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name; several searches may have the same.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Free labels.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub labels: Value,
+    /// `running`, `paused`, `finished`, `cancelled` or `archived`.
+    #[schema(example = "running")]
+    pub state: String,
+    /// Whether the same file gives the same trials again (promise P2).
+    pub reproducible: bool,
+    /// Axes of the front: metric and goal, in order.
+    #[schema(value_type = Vec<ObjectiveView>)]
+    pub objectives: Value,
+    /// The data set.
+    pub dataset: DatasetRef,
+    /// Trials allowed at most.
+    pub budget: i32,
+    /// Trials by state.
+    pub trials: TrialCounts,
+    /// Synthesis jobs by state.
+    pub synthesis: SynthesisCounts,
+    /// Members of the front.
+    pub front_size: i64,
+    /// Best validation accuracy on the front.
+    pub best_accuracy_validation: Option<f64>,
+    /// Smallest LUT estimate on the front.
+    pub smallest_lut_estimate: Option<f64>,
+    /// When it was submitted.
+    pub created_at: DateTime<Utc>,
+    /// When it finished or was cancelled.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// One axis of the front.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Objective)]
+pub struct ObjectiveView {
+    /// What is measured.
+    #[schema(example = "accuracy")]
+    pub metric: String,
+    /// `maximize` or `minimize`.
+    #[schema(example = "maximize")]
+    pub goal: String,
+}
+
+/// Names a data set.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DatasetRef {
+    /// File name.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub digest: String,
+}
+
+/// Trials by state.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "states are explained in docs/architecture.md")]
+pub struct TrialCounts {
+    pub queued: i64,
+    pub leased: i64,
+    pub paused: i64,
+    pub completed: i64,
+    pub failed: i64,
+    pub pruned: i64,
+    pub cancelled: i64,
+}
+
+/// Synthesis jobs by state.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SynthesisCounts {
+    /// Queued or leased.
+    pub open: i64,
+    /// Completed.
+    pub completed: i64,
+    /// Failed.
+    pub failed: i64,
+}
+
+impl From<SearchRow> for SearchView {
+    fn from(row: SearchRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            description: row.description,
+            labels: row.labels,
+            state: row.state,
+            reproducible: row.reproducible,
+            objectives: row.objectives,
+            dataset: DatasetRef {
+                file: row.dataset_file,
+                digest: row.dataset_digest,
+            },
+            budget: row.budget,
+            trials: TrialCounts {
+                queued: row.trials_queued,
+                leased: row.trials_leased,
+                paused: row.trials_paused,
+                completed: row.trials_completed,
+                failed: row.trials_failed,
+                pruned: row.trials_pruned,
+                cancelled: row.trials_cancelled,
+            },
+            synthesis: SynthesisCounts {
+                open: row.synthesis_open,
+                completed: row.synthesis_completed,
+                failed: row.synthesis_failed,
+            },
+            front_size: row.front_size,
+            best_accuracy_validation: row.best_accuracy,
+            smallest_lut_estimate: row.smallest_lut_estimate,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A synthesis job as the API shows it: what was estimated next to what was measured.
+
+use crate::store::read::{SynthesisRow, UnitArtifact};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A synthesis job.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SynthesisJob)]
+pub struct SynthesisView {
+    /// Its id.
+    pub id: Uuid,
+    /// The search of its trial.
+    pub search_id: Uuid,
+    /// Its trial.
+    pub trial_id: Uuid,
+    /// The trial's number.
+    pub trial_number: i32,
+    /// `policy` or `user`.
+    pub requested_by: String,
+    /// `yosys`.
+    pub tool: String,
+    /// Test vectors at least.
+    pub vectors: i32,
+    /// `queued`, `leased`, `completed`, `failed` or `cancelled`.
+    pub state: String,
+    /// The last attempt, 0 before the first.
+    pub attempt: i32,
+    /// Name of the worker that has or had the last attempt.
+    pub worker: Option<String>,
+    /// Stable code of the error, if it failed: it names the gate.
+    pub error_code: Option<String>,
+    /// What went wrong, if it failed.
+    pub error_message: Option<String>,
+    /// The trial's costs as estimated from its weights.
+    #[schema(value_type = Option<Object>)]
+    pub estimate: Option<Value>,
+    /// What synthesis measured: cells, levels, vectors checked, tool, version, command, digests.
+    #[schema(value_type = Option<Object>)]
+    pub result: Option<Value>,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+    /// When its first lease was given.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<SynthesisRow> for SynthesisView {
+    fn from(row: SynthesisRow) -> Self {
+        Self {
+            id: row.id,
+            search_id: row.search_id,
+            trial_id: row.trial_id,
+            trial_number: row.trial_number,
+            requested_by: row.requested_by,
+            tool: row.tool,
+            vectors: row.vectors,
+            state: row.state,
+            attempt: row.attempt,
+            worker: row.worker,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            estimate: row.estimate,
+            result: row.result,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+        }
+    }
+}
+
+/// A synthesis job with what its attempts produced.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SynthesisJobDetail)]
+pub struct SynthesisDetailView {
+    /// The job.
+    #[serde(flatten)]
+    pub job: SynthesisView,
+    /// What its attempts produced.
+    pub artifacts: Vec<UnitArtifact>,
+}

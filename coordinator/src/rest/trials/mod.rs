@@ -1,0 +1,7 @@
+//! Trials: list, show, front, logs.
+
+pub mod front;
+pub mod list;
+pub mod log;
+pub mod show;
+pub mod view;

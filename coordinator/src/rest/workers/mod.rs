@@ -1,0 +1,3 @@
+//! Workers: list.
+
+pub mod list;

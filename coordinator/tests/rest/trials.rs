@@ -1,0 +1,136 @@
+//! One trial, the front, logs, and synthesis of a trial.
+
+use crate::support::{JOB, SEARCH, Server, problem, trial};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_trial_shows_its_layers_curve_attempts_and_synthesis() {
+    let server = Server::with_rows().await;
+    let it = server.read(&format!("/trials/{}", trial(2))).await;
+    assert_eq!(it["layers"][0]["name"], "fc1");
+    assert_eq!(it["layers"][0]["inputs"], 16);
+    assert_eq!(it["layers"][0]["kernel"]["bits"], 6);
+    assert_eq!(it["layers"][0]["parameter_bits"], 16 * 8 * 6 + 8 * 8);
+    assert_eq!(it["layers"][1]["activation"], Value::Null);
+    assert_eq!(it["layers"][1]["kernel"]["bits"], 2);
+    assert_eq!(it["curve"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        it["curve"][1]["train_loss"],
+        Value::Null,
+        "a loss that is not finite is absent"
+    );
+    assert_eq!(it["attempts"][0]["end_reason"], "completed");
+    assert_eq!(it["synthesis_jobs"][0]["result"]["lut_measured"], 180);
+    assert_eq!(it["seed"], u64::MAX.to_string(), "all 64 bits, unsigned");
+    assert_eq!(
+        it["front_neighbours"],
+        json!({ "previous": trial(1), "next": trial(3) })
+    );
+    assert_eq!(
+        server.read(&format!("/trials/{}", trial(0))).await["layers"][0]["kernel"]["quantizer"],
+        "float"
+    );
+}
+
+#[tokio::test]
+async fn the_front_lists_members_by_cost_with_its_baselines() {
+    let server = Server::with_rows().await;
+    let front = server.read(&format!("/searches/{SEARCH}/front")).await;
+    let numbers = |key: &str| -> Vec<i64> {
+        let rows = front[key].as_array().expect("rows");
+        rows.iter()
+            .map(|row| row["number"].as_i64().expect("a number"))
+            .collect()
+    };
+    assert_eq!(numbers("members"), [1, 2, 3, 4, 5, 7, 8]);
+    assert_eq!(numbers("baselines"), [0, 1]);
+    assert_eq!(front["baselines"][0]["label"], "float");
+    assert_eq!(
+        front["members"][1]["synthesis"]["result"]["lut_measured"],
+        180
+    );
+}
+
+#[tokio::test]
+async fn a_log_is_text_whatever_it_says() {
+    let server = Server::with_rows().await;
+    let answer = server
+        .get(&format!("/api/v1/trials/{}/attempts/1/log", trial(2)))
+        .await;
+    assert_eq!(
+        answer.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers()["x-log"], "tail");
+    assert_eq!(
+        answer.text().await.expect("text"),
+        "epoch 1 <i>loss</i> 0.9\n"
+    );
+    let none = problem(
+        server
+            .get(&format!("/api/v1/trials/{}/attempts/9/log", trial(2)))
+            .await,
+    )
+    .await;
+    assert_eq!(none["code"], "not-found");
+    let log = server
+        .get(&format!("/api/v1/synthesis-jobs/{JOB}/attempts/1/log"))
+        .await;
+    assert_eq!(log.text().await.expect("text"), "yosys done");
+}
+
+#[tokio::test]
+async fn only_a_trial_with_weights_is_synthesised_and_once() {
+    let server = Server::with_rows().await;
+    let ask = async |number: u32| {
+        let path = format!("/trials/{}/synthesis-jobs", trial(number));
+        server.post(&path, &json!({})).await
+    };
+    // It has one: the same again.
+    let known = ask(2).await;
+    assert_eq!(known.status(), 200);
+    assert_eq!(known.json::<Value>().await.expect("JSON")["id"], JOB);
+    // Not completed, and completed without weights.
+    assert_eq!(problem(ask(11).await).await["code"], "conflict");
+    assert_eq!(problem(ask(3).await).await["code"], "conflict");
+    sqlx::query(
+        "with kept as (insert into artifacts (digest, bytes) values (repeat('b', 64), 5) returning digest)
+         insert into unit_artifacts (unit_id, attempt, kind, digest)
+         select '01900000-0000-7000-8000-000000000103', 1, 'weights', digest from kept",
+    )
+    .execute(&server.pool)
+    .await
+    .expect("weights");
+    let queued = ask(3).await;
+    assert_eq!(queued.status(), 202);
+    let job: Value = queued.json().await.expect("JSON");
+    assert_eq!(
+        (&job["state"], &job["requested_by"]),
+        (&json!("queued"), &json!("user"))
+    );
+    assert_eq!(ask(3).await.status(), 200);
+    // Cancelled at once, because it waits; again: the same. That looks at the whole search: it must be a real one.
+    let file = crate::submit::file();
+    let dry: Value = server
+        .post("/searches?dry_run=true", &file)
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    sqlx::query("update searches set resolved = $1")
+        .bind(&dry["resolved"])
+        .execute(&server.pool)
+        .await
+        .expect("a real search");
+    let id = job["id"].as_str().expect("an id");
+    for _ in 0..2 {
+        let cancelled: Value = server
+            .post(&format!("/synthesis-jobs/{id}/cancel"), &json!({}))
+            .await
+            .json()
+            .await
+            .expect("JSON");
+        assert_eq!(cancelled["state"], "cancelled");
+    }
+}
