@@ -1,0 +1,142 @@
+// One trial: what it scored, its layers with their quantizers, its curve, its circuit, its logs.
+
+import { download, get, post, text } from './api.js';
+import { ago, between, chip, h, link, number, show, span, table } from './dom.js';
+import { lines, onWidth } from './plot.js';
+import { trialName } from './search.js';
+
+const COSTS = [
+  ['bits', 'Stored bits', number.whole], ['bits_parameters', '· parameters', number.whole], ['bits_activations', '· activations', number.whole],
+  ['energy_pj', 'Energy, corrected (pJ)', number.short], ['energy_qtools_0_8_pj', 'Energy, qtools-0.8 (pJ)', number.short], ['energy_qtools_0_9_pj', 'Energy, qtools-0.9 (pJ)', number.short],
+  ['ebops', 'EBOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['latency_ns', 'Latency (ns)', number.short],
+];
+
+const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', null, 'carry_measured'], ['Logic levels', null, 'levels'], ['Cycles', 'cycles', 'cycles']];
+
+/** A quantizer with its bits as a bar of cells: width is what this project is about. */
+function quantizer(placed) {
+  if (!placed) return h('span', { class: 'faint' }, 'logits');
+  return h('span', { class: 'quantizer' }, h('span', { class: 'cells', 'aria-hidden': 'true' }, Array.from({ length: Math.min(placed.bits, 16) }, () => h('i', {}))), h('span', { class: 'faint' }, `${placed.bits} bit${placed.bits === 1 ? '' : 's'}`), h('code', {}, placed.quantizer));
+}
+
+const LAYERS = [
+  { title: 'Layer', cell: (l) => h('span', { class: 'name' }, l.name) },
+  { title: 'Shape', cell: (l) => `${l.inputs} → ${l.outputs}` },
+  { title: 'Kernel', cell: (l) => quantizer(l.kernel) },
+  { title: 'Bias', cell: (l) => quantizer(l.bias) },
+  { title: 'Activation', cell: (l) => quantizer(l.activation) },
+  { title: 'Parameters', number: true, cell: (l) => number.whole(l.parameters) },
+  { title: 'Bits', number: true, hint: 'to store kernel and bias', cell: (l) => number.whole(l.parameter_bits) },
+  { title: 'Products', number: true, hint: 'multiplications of one inference', cell: (l) => number.whole(l.multiplications) },
+];
+
+const facts = (rows) => h('dl', { class: 'facts' }, rows.filter(Boolean).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
+const card = (title, ...content) => h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, title)), ...content);
+
+export function trial(root, id, signal) {
+  let it = null;
+  let opened = null;
+  const parts = Object.fromEntries(['head', 'tiles', 'error', 'layers', 'pair', 'synthesis', 'attempts', 'origin'].map((name) => [name, h('div', { class: name })]));
+  const log = h('pre', { class: 'log', tabindex: 0, hidden: true, 'data-testid': 'log', 'aria-label': 'Log' });
+  const charts = { loss: h('div', { class: 'chart' }), accuracy: h('div', { class: 'chart' }) };
+  root.append(parts.head, parts.tiles, parts.error, card('Layers', parts.layers), card('Learning curve', h('div', { class: 'charts' }, charts.loss, charts.accuracy)), parts.pair, parts.synthesis,
+    card('Attempts and logs', parts.attempts, log), parts.origin);
+  onWidth(charts.loss, () => it && curve());
+
+  function curve() {
+    const column = (name) => it.curve.map((p) => [p.epoch, p[name] ?? NaN]);
+    lines(charts.loss, { xTitle: 'epoch', yTitle: 'loss', summary: `Loss over ${it.curve.length} epochs`, lines: [{ name: 'training', kind: 'first', values: column('train_loss') }, { name: 'validation', kind: 'second', values: column('validation_loss') }] });
+    lines(charts.accuracy, { xTitle: 'epoch', yTitle: 'accuracy', share: true, summary: `Validation accuracy over ${it.curve.length} epochs`, lines: [{ name: 'validation accuracy', kind: 'second', values: column('validation_accuracy') }] });
+  }
+
+  async function openLog(path) {
+    opened = path;
+    log.hidden = false;
+    let said;
+    try { said = await text(path); } catch (cause) { said = cause.message; }
+    if (opened !== path || signal.aborted) return;
+    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+    log.textContent = said || '(empty so far)';
+    if (atEnd) log.scrollTop = log.scrollHeight;
+  }
+
+  function synthesis() {
+    const jobs = it.synthesis_jobs;
+    const ask = it.state === 'completed' && it.scores?.costs && jobs.length === 0
+      && h('button', { type: 'button', 'data-testid': 'synthesise', onclick: async () => { try { await post(`/trials/${id}/synthesis-jobs`); } catch (cause) { window.alert(cause.message); } page.load(); } }, 'Synthesise this trial');
+    const views = jobs.map((job) => {
+      const { result, estimate } = job;
+      const rows = ROOMS.map(([name, from, to]) => ({ name, estimate: from ? estimate?.[from] : undefined, measured: result?.[to] }));
+      const columns = [
+        { title: 'Resource', cell: (r) => r.name }, { title: 'Estimate', number: true, cell: (r) => number.whole(r.estimate) }, { title: 'Measured', number: true, cell: (r) => number.whole(r.measured) },
+        { title: 'Measured / estimate', number: true, cell: (r) => (r.estimate && r.measured !== undefined ? number.ratio(r.measured / r.estimate) : '–') }];
+      return [h('p', {}, chip(job.state), ' ', job.state === 'failed' && h('strong', {}, job.error_code, ': ', job.error_message, ' '),
+        h('span', { class: 'faint' }, `${job.tool}${result?.tool_version ? ` ${result.tool_version}` : ''}, asked for by ${job.requested_by}${result ? `, ${number.whole(result.vectors_checked)} vectors equal to integer inference` : ''}${job.worker ? `, on ${job.worker}` : ''}`)),
+      result && table({ id: 'synthesis', caption: `Estimate and measurement, ${result.stage ?? 'synthesis'} out of context`, columns, rows }),
+      result && h('details', {}, h('summary', {}, 'Cells, command, digests'), h('p', { class: 'mono' }, Object.entries(result.cells ?? {}).map(([cell, count]) => h('span', { class: 'tag' }, `${cell} ${number.whole(count)}`))),
+        h('pre', { tabindex: 0 }, result.command ?? ''), facts(['rtl_digest', 'netlist_digest', 'report_digest'].filter((key) => result[key]).map((key) => [key.replace('_digest', ''), h('button', { type: 'button', class: 'plain mono', onclick: () => download(result[key], `${key.replace('_digest', '')}-${result[key].slice(0, 12)}`) }, result[key])]))),
+      job.attempt > 0 && h('p', {}, h('button', { type: 'button', onclick: () => { openLog(`/synthesis-jobs/${job.id}/attempts/${job.attempt}/log`); log.scrollIntoView({ block: 'nearest' }); } }, 'Show its log'))];
+    });
+    show(parts.synthesis, card('Circuit', jobs.length === 0 && h('p', { class: 'faint' }, it.scores?.costs ? 'Not synthesised: every figure here is an estimate.' : 'A float network has no circuit.'), views, ask));
+  }
+
+  function attempts() {
+    const columns = [
+      { title: 'Attempt', number: true, cell: (a) => a.attempt }, { title: 'Worker', cell: (a) => a.worker }, { title: 'Ended', cell: (a) => chip(a.end_reason ?? 'running') },
+      { title: 'Started', cell: (a) => ago(a.started_at) }, { title: 'Took', number: true, cell: (a) => span(between(a.started_at, a.ended_at)) },
+      { title: 'Error', cell: (a) => (a.error_code ? [h('code', {}, a.error_code), ' ', a.error_message] : '–') },
+      { title: 'Log', cell: (a) => h('button', { type: 'button', class: 'plain', 'data-testid': 'show-log', onclick: () => openLog(`/trials/${id}/attempts/${a.attempt}/log`) }, 'show') }];
+    show(parts.attempts, table({ id: 'attempts', caption: 'Attempts, first to last', columns, rows: it.attempts, empty: 'no worker has taken it yet' }));
+    if (opened && it.state === 'leased') openLog(opened);
+  }
+
+  function head() {
+    const { previous, next } = it.front_neighbours;
+    const step = (to, rel, words) => (to ? link(`/trials/${to}`, { rel, class: 'button', title: `key ${rel === 'next' ? 'j' : 'k'}` }, words) : null);
+    show(parts.head,
+      h('div', {}, h('p', { class: 'crumb' }, link('/', {}, 'Searches'), ' / ', link(`/searches/${it.search_id}`, {}, it.search_name)),
+        h('h1', {}, 'Trial ', h('span', { 'data-testid': 'trial-name' }, trialName(it)), ' ', chip(it.state), it.on_front && h('span', { class: 'tag front' }, 'on the front'))),
+      h('div', { class: 'actions' }, step(previous, 'prev', '← smaller'), step(next, 'next', 'larger →')));
+    const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
+    const costs = it.scores?.costs ?? {};
+    const done = it.synthesis_jobs.find((job) => job.result)?.result;
+    show(parts.tiles,
+      tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose'),
+      tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'),
+      tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles` : null));
+    show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
+  }
+
+  function pair() {
+    const costs = it.scores?.costs;
+    const auc = it.scores?.auc_validation ?? [];
+    show(parts.pair,
+      card('Costs', costs ? h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))) : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
+      card('AUC by class', auc.length ? table({ id: 'auc', caption: 'Area under the one-against-rest ROC curve', columns: [{ title: 'Class', cell: ([i]) => i }, { title: 'Validation', number: true, cell: ([, v]) => (v ?? NaN).toFixed(4) }, { title: 'Test', number: true, cell: ([, , t]) => (Number.isFinite(t) ? t.toFixed(4) : '–') }], rows: auc.map((v, i) => [i, v, it.scores.auc_test?.[i]]) }) : h('p', { class: 'faint' }, 'Not measured.')));
+  }
+
+  function origin() {
+    const from = it.origin?.origin === 'evolved' ? `child of trial ${it.origin.parents.join(' and ')}` : it.origin?.origin === 'seed' ? `seed trial ${it.origin.label}` : it.origin?.origin ?? '–';
+    show(parts.origin, card('Where it comes from', facts([['Proposed as', from], ['Seed', h('code', {}, it.seed)], ['Candidate', h('code', {}, it.candidate_digest)], it.repeat > 0 && ['Repetition', it.repeat], ['Input', quantizer(it.input_quantizer)], it.device && ['Device', `${it.device.part}, ${it.device.clock_mhz} MHz`],
+      it.artifacts.length > 0 && ['Artifacts', h('ul', { class: 'plain' }, it.artifacts.map((a) => h('li', {}, h('button', { type: 'button', class: 'plain', onclick: () => download(a.digest, `${it.search_name}-${it.number}-${a.kind}`) }, a.kind), h('span', { class: 'faint' }, ` ${number.bytes(a.bytes)}, attempt ${a.attempt}, `), h('code', {}, a.digest.slice(0, 16)))))]]),
+    h('details', {}, h('summary', {}, 'Candidate'), h('pre', { tabindex: 0 }, JSON.stringify(it.candidate, null, 2)))));
+  }
+
+  const page = {
+    title: () => (it ? `Trial ${it.number} · ${it.search_name}` : 'Trial'),
+    get events() { return `/searches/${it.search_id}/events`; },
+    wants: (kind) => kind !== 'search.progress' || it.state === 'leased',
+    async load() {
+      it = await get(`/trials/${id}`);
+      if (signal.aborted) return;
+      head();
+      show(parts.layers, table({ id: 'layers', caption: 'Dense layers, first to last', columns: LAYERS, rows: it.layers }));
+      curve();
+      pair();
+      synthesis();
+      attempts();
+      if (!parts.origin.querySelector('details')?.open) origin();
+    },
+  };
+  return page;
+}
