@@ -119,9 +119,9 @@ fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
         DatasetSpec::Full(full) => full.split,
     };
     let split = given.unwrap_or(Split {
-        train: 0.8,
-        validation: 0.1,
-        test: 0.1,
+        train: 0.64,
+        validation: 0.16,
+        test: 0.2,
         seed: 0,
     });
     let at = Pointer::root().at("dataset").at("split");
@@ -130,7 +130,11 @@ fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
         let detail = format!("train, validation and test sum to {sum}, not to 1");
         faults.push(Fault::new(&at, detail));
     }
-    for (key, share) in [("train", split.train), ("validation", split.validation)] {
+    for (key, share) in [
+        ("train", split.train),
+        ("validation", split.validation),
+        ("test", split.test),
+    ] {
         if share <= 0.0 {
             faults.push(Fault::new(
                 at.at(key),

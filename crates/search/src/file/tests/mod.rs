@@ -57,9 +57,9 @@ fn set(pointers: &[&str]) -> BTreeSet<String> {
 #[test]
 fn the_shortest_file_has_everything_written_out() {
     let search = search_with(&json!({}));
-    assert_eq!(search.dataset.split.train, 0.8);
+    assert_eq!(search.dataset.split.train, 0.64);
     assert_eq!(search.budget.parallel, 8);
-    assert_eq!(search.training.batch_size, 1024);
+    assert_eq!(search.training.batch_size, 256);
     assert_eq!(search.device.clock_mhz, 200.0);
     assert_eq!(search.synthesis, SynthesisPolicy::None);
     assert!(matches!(
@@ -98,7 +98,7 @@ fn the_shortest_file_has_everything_written_out() {
 #[test]
 fn short_forms_mean_their_long_forms() {
     let long = json!({
-        "dataset": {"name": "little", "split": {"train": 0.8, "validation": 0.1, "test": 0.1}},
+        "dataset": {"name": "little", "split": {"train": 0.64, "validation": 0.16, "test": 0.2}},
         "model": {"layers": [
             {"name": "fc1", "dense": 3}, {"name": "relu1", "activation": "relu"},
             {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},

@@ -113,7 +113,7 @@ pub enum DatasetSpec {
 pub struct DatasetFull {
     /// Registered name.
     pub name: String,
-    /// Shares of train, validation and test; they sum to 1. Default 0.8, 0.1, 0.1.
+    /// Shares of train, validation and test; they sum to 1. Default 0.64, 0.16, 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
 }

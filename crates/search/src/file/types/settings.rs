@@ -26,7 +26,7 @@ impl Default for TrainingSpec {
     fn default() -> Self {
         Self {
             epochs: 10,
-            batch_size: 1024,
+            batch_size: 256,
             optimizer: OptimizerSpec::default(),
             repeats: 1,
         }
@@ -40,7 +40,7 @@ pub struct OptimizerSpec {
     /// Which one.
     pub name: OptimizerName,
     /// Initial learning rate.
-    #[schemars(range(min = 1e-8, max = 10.0))]
+    #[schemars(range(min = 1e-8, max = 1.0))]
     pub learning_rate: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
@@ -50,7 +50,7 @@ impl Default for OptimizerSpec {
     fn default() -> Self {
         Self {
             name: OptimizerName::Adam,
-            learning_rate: 0.003,
+            learning_rate: 0.01,
             schedule: Schedule::Cosine,
         }
     }
