@@ -2,6 +2,7 @@
 
 use super::digits::signed_digits;
 use super::node::{LayerMark, Node, Operand, Operation, Port, Value, Wire};
+use super::sharing::{Literal, Pair, share};
 use super::sum_tree::{LinearForm, Shared, SumBuilder, Term};
 use super::{Circuit, DelayModel, pipeline};
 use bitfront_network::{ActivationRule, IntegerLayer, IntegerProgram, Interval};
@@ -111,41 +112,88 @@ fn accumulators(
             Value::Wire(operand) => nodes[operand.wire.0 as usize].range,
         })
         .collect();
-    let mut shared = Shared::new();
-    (0..layer.outputs)
-        .map(|j| {
-            let mut constant = layer.bias[j] << layer.bias_shift[j];
-            let mut terms = Vec::new();
-            for (i, value) in values.iter().enumerate() {
-                let weight = layer.kernel[i * layer.outputs + j];
-                match *value {
-                    Value::Constant(code) => constant += (code * weight) << layer.product_shift[j],
-                    Value::Wire(operand) => {
-                        for digit in signed_digits(weight) {
-                            let shift = operand.shift + digit.shift + layer.product_shift[j];
-                            terms.push(Term {
-                                operand: Operand { shift, ..operand },
-                                negative: digit.negative,
-                                depth: 0,
-                                form: LinearForm {
-                                    coefficients: [(i, 1)].into(),
-                                    constant: 0,
-                                },
-                            });
-                        }
-                    }
-                }
-            }
-            SumBuilder {
-                nodes,
-                inputs: &ranges,
-                layer: number,
-                shared: &mut shared,
-                fraction: layer.accumulator_fraction[j],
-            }
-            .sum(terms, constant)
+    let mut rows: Vec<Vec<Literal>> = (0..layer.outputs)
+        .map(|j| literals(layer, values, j))
+        .collect();
+    let pairs = share(&mut rows, &ranges);
+    let mut builder = SumBuilder {
+        nodes,
+        inputs: &ranges,
+        layer: number,
+        shared: Shared::new(),
+        fraction: layer.input.fraction,
+    };
+    let mut symbols: Vec<Option<Term>> = values.iter().enumerate().map(input_term).collect();
+    for Pair { first, second } in pairs {
+        let pair = match (term(&symbols, first), term(&symbols, second)) {
+            (Some(first), Some(second)) => Some(builder.add(&first, &second)),
+            _ => None,
+        };
+        symbols.push(pair);
+    }
+    rows.iter()
+        .enumerate()
+        .map(|(j, row)| {
+            let terms = row.iter().filter_map(|&literal| term(&symbols, literal));
+            builder.fraction = layer.accumulator_fraction[j];
+            builder.sum(terms.collect(), known_part(layer, values, j))
         })
         .collect()
+}
+
+/// The signed digits of output `j`'s weights, in units of its accumulator.
+fn literals(layer: &IntegerLayer, values: &[Value], j: usize) -> Vec<Literal> {
+    let mut row = Vec::new();
+    for (symbol, value) in values.iter().enumerate() {
+        if let Value::Wire(operand) = value {
+            for digit in signed_digits(layer.kernel[symbol * layer.outputs + j]) {
+                row.push(Literal {
+                    symbol,
+                    shift: operand.shift + digit.shift + layer.product_shift[j],
+                    negative: digit.negative,
+                });
+            }
+        }
+    }
+    row
+}
+
+/// Bias and products of known inputs of output `j`, in units of its accumulator.
+fn known_part(layer: &IntegerLayer, values: &[Value], j: usize) -> i64 {
+    let products = values.iter().enumerate().map(|(i, value)| match value {
+        Value::Constant(code) => {
+            (code * layer.kernel[i * layer.outputs + j]) << layer.product_shift[j]
+        }
+        Value::Wire(_) => 0,
+    });
+    (layer.bias[j] << layer.bias_shift[j]) + products.sum::<i64>()
+}
+
+/// An input's wire as a term; its own shift is part of each literal.
+fn input_term((input, value): (usize, &Value)) -> Option<Term> {
+    let Value::Wire(operand) = *value else {
+        return None;
+    };
+    Some(Term {
+        operand: Operand {
+            shift: 0,
+            ..operand
+        },
+        negative: false,
+        depth: 0,
+        form: LinearForm {
+            coefficients: [(input, 1)].into(),
+            constant: 0,
+        },
+    })
+}
+
+/// A literal as a term.
+fn term(symbols: &[Option<Term>], literal: Literal) -> Option<Term> {
+    let mut term = symbols[literal.symbol].clone()?;
+    term.operand.shift += literal.shift;
+    term.negative ^= literal.negative;
+    Some(term)
 }
 
 /// The activation behind accumulator `j`, or its left shift where there is none.

@@ -24,7 +24,7 @@ impl Default for DelayModel {
     fn default() -> Self {
         Self {
             lut_ps: 150,
-            carry_ps: 15,
+            carry_ps: 8,
             route_ps: 350,
             register_ps: 300,
             period_ps: 5_000,

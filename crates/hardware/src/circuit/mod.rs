@@ -16,6 +16,7 @@ mod node;
 mod pipeline;
 mod recover;
 mod registers;
+mod sharing;
 mod sum_tree;
 
 pub use build::BuildOptions;

@@ -70,7 +70,8 @@ pub struct Node {
     pub operation: Operation,
     /// Exact interval of its integers.
     pub range: Interval,
-    /// Bits right of the binary point: value = integer * 2^-fraction.
+    /// Bits right of the binary point: value = integer * 2^-fraction. An adder that several sums share
+    /// has the fraction of the first.
     pub fraction: i32,
     /// Number of registers between the input bus and this node.
     pub stage: u32,

@@ -67,7 +67,7 @@ pub(crate) struct SumBuilder<'a> {
     /// Intervals of the wires that carry the layer's inputs.
     pub(crate) inputs: &'a [Interval],
     pub(crate) layer: u32,
-    pub(crate) shared: &'a mut Shared,
+    pub(crate) shared: Shared,
     /// Fraction bits of the sum.
     pub(crate) fraction: i32,
 }
@@ -141,7 +141,7 @@ impl SumBuilder<'_> {
 
     /// One adder. Two negative terms stay negative; of two different ones the negative is
     /// subtracted. The smaller shift moves behind the adder, where it is free.
-    fn add(&mut self, first: &Term, second: &Term) -> Term {
+    pub(crate) fn add(&mut self, first: &Term, second: &Term) -> Term {
         let subtract = first.negative != second.negative;
         let place = |term: &Term| (term.operand.wire, term.operand.shift);
         // The positive term stands first; of two alike, the earlier wire, so that equal sums are seen.
