@@ -83,6 +83,22 @@ async fn an_earlier_attempt_of_the_same_worker_is_refused_too() {
     worker.complete(second).await.unwrap();
 }
 
+/// The heartbeat of an earlier attempt must not keep the present one alive, whose worker may be dead.
+#[tokio::test]
+async fn a_late_heartbeat_extends_nothing() {
+    let test = TestStore::new().await;
+    test.submit(Wanted::default()).await;
+    let worker = test.worker().await;
+    let first = worker.lease_one().await;
+    test.store().release(worker.id, &[first]).await.unwrap();
+    let second = worker.lease_one().await;
+    assert_eq!((second.unit, second.attempt), (first.unit, 2));
+    test.run_out(second.unit).await;
+    let answers = test.store().renew(worker.id, &[first], TTL).await;
+    assert_eq!(answers.unwrap(), [Renewal::Lost]);
+    assert_eq!(test.store().reap(10).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn another_workers_lease_cannot_be_touched() {
     let test = TestStore::new().await;
