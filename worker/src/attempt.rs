@@ -120,6 +120,15 @@ impl Attempt {
         self.stop(Stop::Expired);
     }
 
+    /// Whether the lease still holds on this clock; ends the attempt where it does not. Asked before
+    /// anything is published: a process that was suspended may get here before its watchdog does.
+    pub(crate) fn may_publish(&self) -> bool {
+        if self.state().deadline <= Instant::now() {
+            self.stop(Stop::Expired);
+        }
+        !self.is_stopped()
+    }
+
     /// From here on the result is on its way: news travels with it, and an answer that the lease is
     /// gone may only mean that the result has arrived.
     pub(crate) fn begin_report(&self) {
@@ -221,7 +230,18 @@ mod tests {
         attempt.watch().await;
         assert_eq!(start.elapsed(), Duration::from_secs(19));
         assert_eq!(attempt.reason(), Some(Stop::Expired));
+        assert!(!attempt.may_publish());
         assert!(attempt.is_stopped() && !Stop::Expired.owes_release());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_slept_through_its_lease_publishes_nothing() {
+        let attempt = attempt();
+        assert!(attempt.may_publish());
+        tokio::time::advance(TTL).await;
+        // No watchdog ran meanwhile.
+        assert!(!attempt.may_publish());
+        assert_eq!(attempt.reason(), Some(Stop::Expired));
     }
 
     #[tokio::test(start_paused = true)]

@@ -159,7 +159,7 @@ async fn lead(context: &Arc<Context>, running: &mut JoinSet<()>) -> Result<(), W
         while running.try_join_next().is_some() {
             idle_since = Instant::now();
         }
-        let free = context.config.slots - running.len();
+        let free = context.config.slots.saturating_sub(running.len());
         if free == 0 {
             tokio::select! {
                 () = context.drain.cancelled() => return Ok(()),

@@ -44,6 +44,10 @@ pub(crate) async fn run(context: Arc<Context>, attempt: Arc<Attempt>, work: Opti
 }
 
 async fn run_in_span(context: Arc<Context>, attempt: Arc<Attempt>, work: Option<Work>) {
+    let held = Held {
+        context: &context,
+        attempt: &attempt,
+    };
     // The lease was counted from before a long poll: renew it at once.
     context.hurry.notify_one();
     let watchdog = tokio::spawn({
@@ -69,7 +73,19 @@ async fn run_in_span(context: Arc<Context>, attempt: Arc<Attempt>, work: Option<
         }
         info!(?reason, "stopped");
     }
-    context.leave(&attempt);
+    drop(held);
+}
+
+/// Renewed as long as this lives: an attempt whose task ends in any way is not renewed any more.
+struct Held<'a> {
+    context: &'a Context,
+    attempt: &'a Attempt,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.context.leave(self.attempt);
+    }
 }
 
 /// Uploads and reports. The caller drops this future when the attempt is stopped.
@@ -82,6 +98,9 @@ async fn report(context: &Context, attempt: &Attempt, produced: Produced) {
     if let Some(failure) = &failure {
         attempt.log(&format!("failed: {failure}"));
         warn!(code = failure.code, message = %failure.message, "failed");
+    }
+    if !attempt.may_publish() {
+        return;
     }
     let mut artifacts = produced.artifacts;
     artifacts.push(Artifact {
@@ -118,6 +137,9 @@ async fn complete(
     result_json: String,
     artifacts: Vec<ArtifactRef>,
 ) {
+    if !attempt.may_publish() {
+        return;
+    }
     attempt.begin_report();
     let (epochs, log_tail) = attempt.last_news();
     let request = CompleteRequest {
@@ -146,6 +168,9 @@ async fn fail(
     failure: &Failure,
     artifacts: Vec<ArtifactRef>,
 ) {
+    if !attempt.may_publish() {
+        return;
+    }
     attempt.begin_report();
     let request = FailRequest {
         worker_id: context.worker_id.clone(),
