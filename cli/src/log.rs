@@ -12,7 +12,8 @@ pub(crate) fn start(arguments: &Arguments) {
     let default = match arguments.command {
         _ if arguments.global.quiet => "error",
         Command::Coordinator(_) | Command::Worker(_) => "info",
-        _ => "warn",
+        // A statement slower than a second on a busy laptop is no news to somebody watching a search.
+        _ => "warn,sqlx::query=error",
     };
     let filter =
         EnvFilter::try_from_env("BITFRONT_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -100,6 +100,10 @@ pub(crate) enum Command {
     Coordinator(Coordinator),
     /// Make, list and revoke tokens, directly in the database.
     Token(Token),
+    /// Make a certificate for coordinators, and the authority that workers and clients are given.
+    Certificate(Certificate),
+    /// Ask a coordinator whether it takes work.
+    Ready,
     /// Check this machine: database binaries, tools, coordinator.
     Doctor(Doctor),
     /// Train and score one candidate here, without any service.

@@ -166,6 +166,16 @@ pub(crate) enum TokenScope {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Certificate {
+    /// Name or address that clients use; may be repeated.
+    #[arg(long = "host", value_name = "HOST", required = true)]
+    pub(crate) hosts: Vec<String>,
+    /// Existing folder for `ca.pem`, `coordinator.pem` and `coordinator.key`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Data folder to check for `bitfront up`.
     #[arg(long, value_name = "DIR", env = "BITFRONT_DATA")]

@@ -1,9 +1,11 @@
 //! What each command does, one file a command.
 
+mod certificate;
 mod coordinator;
 mod dataset;
 mod doctor;
 mod read;
+mod ready;
 mod steer;
 mod submit;
 mod synth;
@@ -48,6 +50,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         Command::Worker(options) => worker::run(&global, options).await,
         Command::Coordinator(options) => coordinator::run(&global, &options).await,
         Command::Token(options) => token::run(&global, &options).await,
+        Command::Certificate(options) => certificate::run(&options),
+        Command::Ready => ready::run(&global).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Train(options) => train::run(&options),
         Command::Version => {

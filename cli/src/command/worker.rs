@@ -45,8 +45,12 @@ pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
             let mut buffer = [0_u8; 64];
             let mut stdin = std::io::stdin().lock();
             while stdin.read(&mut buffer).is_ok_and(|read| read > 0) {}
-            tracing::warn!("standard input closed: whoever started this worker is gone, draining");
-            orphaned.cancel();
+            if !orphaned.is_cancelled() {
+                tracing::warn!(
+                    "standard input closed: whoever started this worker is gone, draining"
+                );
+                orphaned.cancel();
+            }
         });
     }
     bitfront_worker::run(config, drain)
