@@ -40,7 +40,7 @@ impl Reader {
                     line.unwrap_or_default().to_owned()
                 };
                 let event = (field("event"), field("id"), field("data"));
-                self.rest = rest.to_owned();
+                self.rest = rest.to_string();
                 if !event.0.is_empty() {
                     return Some(event);
                 }

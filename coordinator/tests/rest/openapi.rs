@@ -1,4 +1,4 @@
-//! The OpenAPI document: checked in, and the one that is served.
+//! The `OpenAPI` document: checked in, and the one that is served.
 
 use crate::support::Server;
 use bitfront_coordinator::rest::router::document;

@@ -105,7 +105,8 @@ fn the_page_only_makes_text_of_text() {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        if !(name.ends_with(".js") || name.ends_with(".html") || name.ends_with(".css")) {
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if !matches!(kind, Some("js" | "html" | "css")) {
             continue;
         }
         files += 1;
