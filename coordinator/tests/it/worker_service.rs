@@ -4,7 +4,7 @@ use bitfront_coordinator::{grpc, ids::WorkerId};
 use bitfront_proto::v1::{
     ArtifactRef, CompleteRequest, EpochMeasurement, FailRequest, GetArtifactRequest,
     HeartbeatRequest, LeaseAnswer, LeaseRequest, Progress, PutArtifactRequest, RegisterRequest,
-    ReleaseRequest, UnitRef, WorkKind, lease::Work, put_artifact_request::Part,
+    ReleaseRequest, UnitAnswer, UnitRef, WorkKind, lease::Work, put_artifact_request::Part,
     worker_client::WorkerClient,
 };
 use tonic::{Code, Request, transport::Channel};
@@ -253,7 +253,7 @@ async fn heartbeats_tell_what_became_of_each_lease() {
         .await
         .unwrap()
         .into_inner();
-    let answers: Vec<_> = answer.units.iter().map(|unit| unit.answer()).collect();
+    let answers: Vec<_> = answer.units.iter().map(UnitAnswer::answer).collect();
     assert_eq!(
         answers,
         [
