@@ -59,7 +59,7 @@ fn the_shortest_file_has_everything_written_out() {
     let search = search_with(&json!({}));
     assert_eq!(search.dataset.split.train, 0.64);
     assert_eq!(search.budget.parallel, 8);
-    assert_eq!(search.training.batch_size, 256);
+    assert_eq!(search.training.batch_size, 1024);
     assert_eq!(search.device.clock_mhz, 200.0);
     assert_eq!(search.synthesis, SynthesisPolicy::None);
     assert!(matches!(

@@ -26,7 +26,7 @@ impl Default for TrainingSpec {
     fn default() -> Self {
         Self {
             epochs: 10,
-            batch_size: 256,
+            batch_size: 1024,
             optimizer: OptimizerSpec::default(),
             repeats: 1,
         }
