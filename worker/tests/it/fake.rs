@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
 /// One accepted call that matters to the tests.
@@ -48,6 +49,7 @@ pub(crate) struct Fake {
     shared: Shared,
     changes: watch::Receiver<u64>,
     address: SocketAddr,
+    tls: Option<Identity>,
     server: Option<Runtime>,
 }
 
@@ -78,6 +80,11 @@ impl Shared {
 
 impl Fake {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// A coordinator that speaks TLS only.
+    pub(crate) fn start_with(tls: Option<Identity>) -> Self {
         let (changed, changes) = watch::channel(0);
         let shared = Shared {
             state: Arc::new(Mutex::new(State {
@@ -95,17 +102,19 @@ impl Fake {
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Some(serve(&shared, listener));
+        let server = Some(serve(&shared, listener, tls.clone()));
         Self {
             shared,
             changes,
             address,
+            tls,
             server,
         }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Changes or reads the state.
@@ -128,7 +137,7 @@ impl Fake {
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        self.server = Some(serve(&self.shared, listener));
+        self.server = Some(serve(&self.shared, listener, self.tls.clone()));
     }
 
     /// Stores bytes and gives their digest.
@@ -256,7 +265,7 @@ impl Drop for Fake {
 }
 
 /// Serves on a runtime of its own, with which all its connections end.
-fn serve(shared: &Shared, listener: TcpListener) -> Runtime {
+fn serve(shared: &Shared, listener: TcpListener, tls: Option<Identity>) -> Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -266,7 +275,12 @@ fn serve(shared: &Shared, listener: TcpListener) -> Runtime {
     let service = WorkerServer::new(shared.clone());
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        let _ = tonic::transport::Server::builder()
+        let mut server = tonic::transport::Server::builder();
+        if let Some(identity) = tls {
+            let tls = ServerTlsConfig::new().identity(identity);
+            server = server.tls_config(tls).unwrap();
+        }
+        let _ = server
             .add_service(service)
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await;

@@ -8,4 +8,5 @@ mod drain;
 mod leases;
 mod outage;
 mod synthesis;
+mod tls;
 mod trial;
