@@ -10,8 +10,9 @@ use bitfront_network::Candidate;
 use bitfront_quantizer::{HardwareKind, Quantizer, Role};
 use serde::{Deserialize, Serialize};
 
-/// LUTs an adder bit takes when its operands are not known.
-const ADDER_BIT: f64 = 0.75;
+/// LUTs an adder bit takes when its operands are not known and pairs will be shared; from the dense
+/// networks of the calibration.
+const ADDER_BIT: f64 = 0.54;
 
 /// Costs that need no weights. A float reference has 32 bits everywhere here; it has no circuit, and
 /// its LUT estimate means nothing.

@@ -6,7 +6,7 @@ use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel};
 use bitfront_hardware::verilog::{BenchReport, emit, parse_bench_report, test_bench, vectors_file};
 use bitfront_network::Interval;
 use common::{Rule, Spec, program, rows};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VECTORS: usize = 2_500;
@@ -15,35 +15,66 @@ const ANYTHING: Interval = Interval {
     hi: i64::MAX,
 };
 
-fn verilator_is_missing(test: &str) -> bool {
-    let found = Command::new("verilator").arg("--version").output();
-    let missing = !found.is_ok_and(|output| output.status.success());
-    if missing {
-        println!("skipped {test}: verilator is not on PATH");
-    }
-    missing
-}
-
-/// Builds the bench; returns the path of its binary.
-fn build(folder: &Path, circuit: &Circuit, verilog: &str) -> std::path::PathBuf {
-    std::fs::write(folder.join("net.v"), verilog).unwrap();
-    std::fs::write(folder.join("bench.cpp"), test_bench(circuit, "net")).unwrap();
-    let built = Command::new("verilator")
-        .args(["--cc", "--exe", "--build", "-Wno-fatal", "-CFLAGS", "-O0"])
-        .args([
-            "--top-module",
-            "net",
-            "--Mdir",
-            "built",
-            "net.v",
-            "bench.cpp",
-        ])
+fn tool(folder: &Path, program: &str, arguments: &[String]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
         .current_dir(folder)
         .output()
         .unwrap();
-    let log = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "{log}");
-    folder.join("built/Vnet")
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {log}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Compiler arguments for Verilator's output, without optimisation: the benches run for a moment.
+fn compiler_arguments(root: &str) -> Vec<String> {
+    let text = format!(
+        "-O0 -w -faligned-new -Ibuilt -I{root}/include -I{root}/include/vltstd -DVM_COVERAGE=0 \
+         -DVM_SC=0 -DVM_TRACE=0 -DVM_TRACE_FST=0 -DVM_TRACE_VCD=0"
+    );
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// Compiles Verilator's run-time library, which takes longer than a bench, once; returns its root.
+fn build_runtime(folder: &Path) -> String {
+    let root = tool(
+        folder,
+        "verilator",
+        &["--getenv".into(), "VERILATOR_ROOT".into()],
+    );
+    for part in ["verilated", "verilated_threads"] {
+        let mut arguments = compiler_arguments(&root);
+        arguments.extend(["-c".into(), format!("{root}/include/{part}.cpp")]);
+        tool(folder, "g++", &arguments);
+    }
+    root
+}
+
+/// Builds the bench; returns the path of its binary.
+fn build(folder: &Path, root: &str, circuit: &Circuit, name: &str) -> PathBuf {
+    let (rtl, bench) = (format!("{name}.v"), format!("{name}_bench.cpp"));
+    std::fs::write(folder.join(&rtl), emit(circuit, name)).unwrap();
+    std::fs::write(folder.join(&bench), test_bench(circuit, name)).unwrap();
+    let arguments = format!("--cc -Wno-fatal --top-module {name} --Mdir built {rtl}");
+    let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+    tool(folder, "verilator", &arguments);
+    let mut arguments = compiler_arguments(root);
+    arguments.extend([bench, "verilated.o".into(), "verilated_threads.o".into()]);
+    for entry in std::fs::read_dir(folder.join("built")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        if file.starts_with(&format!("V{name}")) && path.extension().is_some_and(|e| e == "cpp") {
+            arguments.push(format!("built/{file}"));
+        }
+    }
+    arguments.extend([
+        "-pthread".into(),
+        "-latomic".into(),
+        "-o".into(),
+        name.into(),
+    ]);
+    tool(folder, "g++", &arguments);
+    folder.join(name)
 }
 
 fn run(folder: &Path, binary: &Path, vectors: &str) -> (BenchReport, bool) {
@@ -56,12 +87,9 @@ fn run(folder: &Path, binary: &Path, vectors: &str) -> (BenchReport, bool) {
     (report, output.status.success())
 }
 
-/// Simulates the program's circuit on rows that saturate, on corners and on random rows; then
-/// checks that one wrong expected bit and one flipped weight bit in the RTL are both found.
-fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
-    if verilator_is_missing(test) {
-        return;
-    }
+/// Simulates the program's circuit on corners and on random rows; then checks that one wrong expected
+/// bit and one flipped weight bit are both found.
+fn simulate(folder: &Path, root: &str, name: &str, spec: &Spec, options: &BuildOptions) {
     let program = program(spec);
     let circuit = Circuit::build_with(&program, options);
     circuit.check_against(&program).unwrap();
@@ -71,8 +99,7 @@ fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
         rows.flat_map(|row| circuit.evaluate(row)).collect()
     };
     let expected = evaluate(&circuit);
-    let folder = tempfile::tempdir().unwrap();
-    let binary = build(folder.path(), &circuit, &emit(&circuit, "net"));
+    let binary = build(folder, root, &circuit, name);
     let vectors = vectors_file(&circuit, &inputs, &expected);
     let rows = expected.len() / circuit.outputs().len();
     assert!(rows >= 2_000);
@@ -81,11 +108,7 @@ fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
         mismatches: 0,
         first: None,
     };
-    assert_eq!(
-        run(folder.path(), &binary, &vectors),
-        (equal, true),
-        "{spec:?}"
-    );
+    assert_eq!(run(folder, &binary, &vectors), (equal, true), "{spec:?}");
 
     // One expected bit of the last row wrong.
     let mut wrong = expected.clone();
@@ -96,11 +119,7 @@ fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
         ..equal
     };
     let vectors = vectors_file(&circuit, &inputs, &wrong);
-    assert_eq!(
-        run(folder.path(), &binary, &vectors),
-        (found, false),
-        "{spec:?}"
-    );
+    assert_eq!(run(folder, &binary, &vectors), (found, false), "{spec:?}");
 
     // One weight bit flipped in the program that the expectation comes from.
     let changed = (0..program.layers[0].kernel.len())
@@ -114,85 +133,68 @@ fn simulate(test: &str, spec: &Spec, options: &BuildOptions) {
         })
         .expect("a weight of the first layer that matters");
     let vectors = vectors_file(&circuit, &inputs, &changed);
-    let (report, success) = run(folder.path(), &binary, &vectors);
+    let (report, success) = run(folder, &binary, &vectors);
     assert!(report.mismatches > 0 && !success, "{spec:?}");
 }
 
 #[test]
-fn relu_network() {
-    let spec = Spec {
-        widths: vec![8, 6, 5],
-        seed: 11,
-        ..Spec::default()
-    };
-    simulate("relu_network", &spec, &BuildOptions::default());
-}
-
-#[test]
-fn signed_network_with_scales_by_output() {
-    let spec = Spec {
-        widths: vec![5, 4, 4, 3],
-        rule: Rule::Signed,
-        ragged: true,
-        seed: 12,
-        ..Spec::default()
-    };
-    simulate(
-        "signed_network_with_scales_by_output",
-        &spec,
-        &BuildOptions::default(),
-    );
-}
-
-#[test]
-fn symmetric_bounds_at_a_fast_clock() {
-    let delays = DelayModel {
+fn verilog_equals_evaluation_on_every_vector() {
+    let found = Command::new("verilator").arg("--version").output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        println!("skipped verilog_equals_evaluation_on_every_vector: verilator is not on PATH");
+        return;
+    }
+    let slow = DelayModel::default();
+    let fast = DelayModel {
         period_ps: 1_500,
-        ..DelayModel::default()
+        ..slow
     };
-    let spec = Spec {
-        widths: vec![6, 5, 4],
-        rule: Rule::Symmetric,
-        weight_bits: 6,
-        seed: 13,
+    let spec = |widths: &[usize], rule, seed| Spec {
+        widths: widths.to_vec(),
+        rule,
+        seed,
         ..Spec::default()
     };
-    simulate(
-        "symmetric_bounds_at_a_fast_clock",
-        &spec,
-        &BuildOptions { delays },
-    );
-}
-
-#[test]
-fn step_functions_and_sparse_weights() {
-    let spec = Spec {
-        widths: vec![7, 6, 5, 4],
-        rule: Rule::Steps,
-        zeros: 50,
-        ragged: true,
-        seed: 14,
-        ..Spec::default()
-    };
-    simulate(
-        "step_functions_and_sparse_weights",
-        &spec,
-        &BuildOptions::default(),
-    );
-}
-
-#[test]
-fn wide_buses_and_positive_weights() {
-    let spec = Spec {
-        widths: vec![16, 8, 8],
-        positive: true,
-        input_bits: 8,
-        seed: 15,
-        ..Spec::default()
-    };
-    simulate(
-        "wide_buses_and_positive_weights",
-        &spec,
-        &BuildOptions::default(),
-    );
+    let cases = [
+        ("rectified", spec(&[8, 6, 5], Rule::Relu, 11), slow),
+        (
+            "scaled_by_output",
+            Spec {
+                ragged: true,
+                ..spec(&[5, 4, 4, 3], Rule::Signed, 12)
+            },
+            slow,
+        ),
+        (
+            "symmetric_at_a_fast_clock",
+            Spec {
+                weight_bits: 6,
+                ..spec(&[6, 5, 4], Rule::Symmetric, 13)
+            },
+            fast,
+        ),
+        (
+            "sparse_steps",
+            Spec {
+                zeros: 50,
+                ragged: true,
+                ..spec(&[7, 6, 5, 4], Rule::Steps, 14)
+            },
+            slow,
+        ),
+        (
+            "wide_and_positive",
+            Spec {
+                positive: true,
+                input_bits: 8,
+                ..spec(&[16, 8, 8], Rule::Relu, 15)
+            },
+            slow,
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let root = build_runtime(folder.path());
+    for (name, spec, delays) in cases {
+        simulate(folder.path(), &root, name, &spec, &BuildOptions { delays });
+    }
 }

@@ -59,9 +59,8 @@ impl Circuit {
                         }
                     }
                     Operation::Add { .. } => self.added_bit(&mut graph, node, bit, own(bit)),
-                    Operation::Input { .. }
-                    | Operation::Requantize { .. }
-                    | Operation::Steps { .. } => own(bit),
+                    Operation::Steps { codes, .. } => step_bit(codes, bit, own),
+                    Operation::Input { .. } | Operation::Requantize { .. } => own(bit),
                 })
                 .collect();
             graph.bits.push(row);
@@ -107,6 +106,16 @@ impl Circuit {
         }
         graph.bits[operand.wire.0 as usize][bit.min(node.width() - 1) as usize]
     }
+}
+
+/// What bit `bit` of a step function is: constant, or the first of its bits that toggles as it does.
+fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
+    let of = |bit: u32| codes.iter().map(move |code| (code >> bit.min(63)) & 1);
+    if of(bit).all(|value| value == 0) || of(bit).all(|value| value == 1) {
+        return Bit::Known(of(bit).next() == Some(1));
+    }
+    let first = (0..bit).find(|&earlier| of(earlier).eq(of(bit)));
+    own(first.unwrap_or(bit))
 }
 
 /// Low bits of an adder that need no logic: those below the shifted operand, unless they are
