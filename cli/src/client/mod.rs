@@ -104,7 +104,7 @@ impl Client {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Outcome<T> {
-        let body = self.send(request.timeout(Duration::from_secs(60))).await?;
+        let body = self.send(request.timeout(Duration::from_mins(1))).await?;
         let bytes = body
             .bytes()
             .await
@@ -129,7 +129,7 @@ impl Client {
         let answer = self
             .send(
                 self.request(Method::GET, path)
-                    .timeout(Duration::from_secs(60)),
+                    .timeout(Duration::from_mins(1)),
             )
             .await?;
         answer

@@ -92,6 +92,10 @@ pub(crate) struct Synthesis {
 
 /// What synthesis measured.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the API's names: an estimate has the same one otherwise"
+)]
 pub(crate) struct Measured {
     pub(crate) lut_measured: u64,
     pub(crate) ff_measured: u64,

@@ -2,7 +2,7 @@
 
 use bitfront_coordinator::{Config, config::Tls, serve};
 
-use super::signal;
+use super::Signals;
 use crate::args::{Coordinator, Global};
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -15,16 +15,16 @@ pub(super) async fn run(global: &Global, options: &Coordinator) -> Outcome {
         .map(|(certificate, key)| Tls { certificate, key });
     config.tokens_required = options.tokens_required;
     config.lease_ttl = options.lease_ttl;
+    let mut signals = Signals::catch()?;
     let running = serve(config).await.map_err(|error| failure(&error))?;
     if !global.quiet {
         eprintln!("serving at {}", running.url());
     }
     let stop = running.stop_token();
     let waiting = tokio::spawn(async move {
-        if signal().await.is_ok() {
-            tracing::info!("draining");
-            stop.cancel();
-        }
+        signals.next().await;
+        tracing::info!("draining");
+        stop.cancel();
     });
     running.wait().await;
     waiting.abort();

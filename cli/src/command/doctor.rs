@@ -20,7 +20,7 @@ struct Check {
 pub(super) async fn run(global: &Global, options: &Doctor) -> Outcome {
     let mut checks = vec![
         ok("version", env!("CARGO_PKG_VERSION")),
-        ok("cores", cores()),
+        ok("cores", cores().to_string()),
         postgres(),
         data(options),
     ];
@@ -50,11 +50,11 @@ pub(super) async fn run(global: &Global, options: &Doctor) -> Outcome {
     Ok(if failed { Exit::General } else { Exit::Ok })
 }
 
-fn ok(name: &'static str, detail: impl ToString) -> Check {
+fn ok(name: &'static str, detail: impl Into<String>) -> Check {
     Check {
         name,
         state: "ok",
-        detail: detail.to_string(),
+        detail: detail.into(),
     }
 }
 

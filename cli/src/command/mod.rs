@@ -16,8 +16,10 @@ mod validate;
 mod watch;
 mod worker;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::args::{Arguments, Command, DatasetAction, TrialAction};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::view;
 
 /// Runs the command.
@@ -66,16 +68,30 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(crate) async fn signal() -> Outcome<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed =
-        |error| crate::exit::Failure::general(format!("failed to listen to signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, caught from when this is made.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on: they no longer end the process by themselves.
+    pub(crate) fn catch() -> Outcome<Self> {
+        let catch = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::general(format!("failed to listen to signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
     }
-    Ok(())
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

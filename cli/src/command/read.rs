@@ -92,18 +92,17 @@ pub(super) async fn trial(global: &Global, name: &str) -> Outcome {
 pub(super) async fn logs(global: &Global, options: &TrialLogs) -> Outcome {
     let client = Client::new(global)?;
     let id = client.trial_id(&options.trial.trial).await?;
-    let attempt = match options.attempt {
-        Some(attempt) => u64::from(attempt),
-        None => {
-            let trial: Trial = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
-            if trial.attempt == 0 {
-                return Err(Failure::new(
-                    Exit::NotFound,
-                    "the trial has had no attempt yet",
-                ));
-            }
-            trial.attempt
+    let attempt = if let Some(attempt) = options.attempt {
+        u64::from(attempt)
+    } else {
+        let trial: Trial = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
+        if trial.attempt == 0 {
+            return Err(Failure::new(
+                Exit::NotFound,
+                "the trial has had no attempt yet",
+            ));
         }
+        trial.attempt
     };
     let text = client
         .text(&format!("/api/v1/trials/{id}/attempts/{attempt}/log"))

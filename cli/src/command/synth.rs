@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::signal;
+use super::Signals;
 use crate::args::{Global, Synth};
 use crate::client::Client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -28,10 +28,10 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
                 None => std::future::pending().await,
             }
         };
+        let mut signals = Signals::catch()?;
         job = tokio::select! {
             job = until_end(&client, &id) => job?,
-            caught = signal() => {
-                caught?;
+            () = signals.next() => {
                 return Err(Failure::new(Exit::Interrupted, format!("interrupted; job {id} goes on")));
             }
             () = deadline => {

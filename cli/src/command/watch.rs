@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::signal;
+use super::Signals;
 use crate::args::{Global, Watch};
 use crate::client::{Client, Events, Front, Search};
 use crate::exit::{Exit, Failure, Outcome};
@@ -31,10 +31,10 @@ pub(super) async fn follow(
         }
     };
     let mut progress = Progress::new(global.quiet);
+    let mut signals = Signals::catch()?;
     let search = tokio::select! {
         search = until_end(client, id, |search, front| progress.show(search, front)) => search?,
-        caught = signal() => {
-            caught?;
+        () = signals.next() => {
             progress.finish();
             return Err(Failure::new(Exit::Interrupted, "interrupted; the search goes on")
                 .detail(format!("`bitfront watch {id}` follows it again, `bitfront cancel {id}` ends it")));
@@ -75,7 +75,7 @@ pub(super) async fn until_end(
     id: &str,
     mut seen: impl FnMut(&Search, &Front),
 ) -> Outcome<Search> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     let mut events = Events::of_search(client, id);
     let mut reached = Instant::now();
     loop {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bitfront_worker::Config;
 use tokio_util::sync::CancellationToken;
 
-use super::signal;
+use super::Signals;
 use crate::args::{Global, Worker};
 use crate::client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -27,16 +27,14 @@ pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
     let drain = CancellationToken::new();
     let immediate = config.immediate.clone();
     let first = drain.clone();
+    let mut signals = Signals::catch()?;
     tokio::spawn(async move {
         // The first signal drains, the second hands everything back at once.
-        if signal().await.is_err() {
-            return;
-        }
+        signals.next().await;
         tracing::info!("draining: no new work; a second signal ends at once");
         first.cancel();
-        if signal().await.is_ok() {
-            immediate.cancel();
-        }
+        signals.next().await;
+        immediate.cancel();
     });
     if options.until_stdin_closes {
         let orphaned = drain.clone();

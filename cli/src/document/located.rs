@@ -1,7 +1,7 @@
 //! YAML into JSON with the place of every node.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -37,7 +37,7 @@ fn flatten(
         Node::Sequence(items) => {
             let mut array = Vec::with_capacity(items.len());
             for (index, item) in items.into_iter().enumerate() {
-                pointer.push_str(&format!("/{index}"));
+                let _ = write!(pointer, "/{index}");
                 array.push(flatten(item, pointer, places));
                 pointer.truncate(length);
             }

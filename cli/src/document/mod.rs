@@ -103,6 +103,9 @@ impl Document {
         let count = faults.len();
         let noun = if count == 1 { "fault" } else { "faults" };
         let mut failure = Failure::usage(format!("{} has {count} {noun}", self.name));
+        // In the order of the file, which is the order of reading.
+        let mut faults: Vec<&Fault> = faults.iter().collect();
+        faults.sort_by_key(|fault| self.place(&fault.pointer));
         for fault in faults {
             failure = failure.detail(self.locate(fault));
         }

@@ -36,10 +36,9 @@ impl FromStr for Override {
 impl Override {
     /// The place as a JSON pointer.
     pub(super) fn pointer(&self) -> String {
-        self.path
-            .iter()
-            .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-            .collect()
+        self.path.iter().fold(String::new(), |pointer, key| {
+            pointer + "/" + &key.replace('~', "~0").replace('/', "~1")
+        })
     }
 
     /// Puts the value in its place; missing mappings on the way are made.

@@ -23,14 +23,26 @@ const HEADINGS: [&str; 15] = [
     "synthesis",
 ];
 
-/// The whole table with its legend.
+/// The whole table with its legend: one table, so that the baselines stand below their columns.
 pub(crate) fn front(front: &Front) -> String {
-    let mut shown = String::new();
-    let _ = writeln!(shown, "front ({} members)", front.members.len());
-    shown.push_str(&rows(&front.members));
-    if !front.baselines.is_empty() {
+    let mut table = table(&HEADINGS);
+    for trial in front.members.iter().chain(&front.baselines) {
+        table.add_row(row(trial));
+    }
+    let text = text(&table);
+    let lines: Vec<&str> = text.lines().collect();
+    let (heading, rows) = lines.split_at(1);
+    let (members, baselines) = rows.split_at(front.members.len());
+
+    let mut shown = format!("front ({} members)\n", front.members.len());
+    for line in heading.iter().chain(members) {
+        let _ = writeln!(shown, "{line}");
+    }
+    if !baselines.is_empty() {
         shown.push_str("\nbaselines\n");
-        shown.push_str(&rows(&front.baselines));
+        for line in baselines {
+            let _ = writeln!(shown, "{line}");
+        }
     }
     shown.push_str(
         "\nval and test: accuracy on the validation and the test split; only validation chooses.\n\
@@ -38,14 +50,6 @@ pub(crate) fn front(front: &Front) -> String {
          LUT to levels: measured by synthesis (not placed); vectors: simulated bit for bit, all equal.\n",
     );
     shown
-}
-
-fn rows(trials: &[Trial]) -> String {
-    let mut table = table(&HEADINGS);
-    for trial in trials {
-        table.add_row(row(trial));
-    }
-    text(&table)
 }
 
 fn row(trial: &Trial) -> Vec<String> {

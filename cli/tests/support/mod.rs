@@ -20,7 +20,7 @@ pub use data::{search_file, write_data};
 pub use process::{Process, bitfront, run};
 
 /// How long anything may take before a test gives up; generous, because machines are busy.
-pub const DEADLINE: Duration = Duration::from_secs(180);
+pub const DEADLINE: Duration = Duration::from_mins(3);
 
 /// Asks `condition` again and again until it gives something.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

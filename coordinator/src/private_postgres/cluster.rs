@@ -1,7 +1,8 @@
 //! The cluster folder: made once with initdb, checked before every start.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ pub(super) fn write_access(
 ) -> Result<(), PrivatePostgresError> {
     let mut map = String::new();
     for user in [current, server] {
-        map.push_str(&format!("bitfront \"{}\" {NAME}\n", user.name));
+        let _ = writeln!(map, "bitfront \"{}\" {NAME}", user.name);
     }
     for (name, text) in [
         (

@@ -77,7 +77,7 @@ pub enum PrivatePostgresError {
     Version {
         /// The cluster folder.
         folder: PathBuf,
-        /// What its PG_VERSION says.
+        /// What its `PG_VERSION` says.
         cluster: String,
         /// Every version found.
         installed: String,

@@ -11,7 +11,7 @@ use super::PrivatePostgresError;
 pub struct Installation {
     /// The folder, symbolic links resolved.
     pub bin: PathBuf,
-    /// Major version as PG_VERSION has it: `15`, `9.6`.
+    /// Major version as `PG_VERSION` has it: `15`, `9.6`.
     pub major: String,
     /// Full version: `15.13`.
     pub version: String,

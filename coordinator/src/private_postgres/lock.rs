@@ -89,9 +89,8 @@ impl PostmasterFile {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return false;
         };
-        match test_kill_process(pid) {
-            Err(rustix::io::Errno::SRCH) => return false,
-            Ok(()) | Err(_) => {}
+        if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
+            return false;
         }
         if is_zombie(self.pid) {
             return false;
