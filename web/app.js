@@ -100,7 +100,7 @@ function askToken(cause) {
   const input = h('input', { type: 'password', name: 'token', autocomplete: 'off', spellcheck: 'false', placeholder: 'bf_…', 'aria-label': 'Token', required: true });
   show(main, h('section', { class: 'notice', 'data-testid': 'token' },
     h('h1', {}, 'This coordinator asks for a token'), h('p', {}, cause.message),
-    h('p', {}, 'Make one with ', h('code', {}, 'bitfront token create --scope user'), '. It is kept in this tab only.'),
+    h('p', {}, 'Make one with ', h('code', {}, 'bitfront token create --scope user --name me'), '. It is kept in this tab only.'),
     h('form', { onsubmit: (event) => { event.preventDefault(); setToken(input.value.trim()); open(); } }, input, ' ', h('button', { type: 'submit', class: 'primary' }, 'Open'))));
   input.focus();
 }

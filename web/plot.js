@@ -136,7 +136,7 @@ export function scatter(host, { points, levels, xTitle, yTitle, log, focus, summ
     svg.append(s('text', { x: name.x + (left ? -10 : 10), y: at, class: left ? 'note end' : 'note' }, name.label));
     floor = { x: name.x, y: at };
   }
-  if (below.length) svg.append(s('text', { x: edge.left + 6, y: height - edge.bottom - 7, class: 'note' }, `${below.length} trial${below.length > 1 ? 's' : ''} below`));
+  if (below.length) svg.append(s('text', { x: width - edge.right - 4, y: height - edge.bottom - 7, class: 'note end' }, `${below.length} trial${below.length > 1 ? 's' : ''} below`));
   const tip = h('div', { class: 'tip', hidden: true });
   const halo = s('circle', { r: 9, class: 'halo', visibility: 'hidden' });
   svg.append(halo);

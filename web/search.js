@@ -49,12 +49,13 @@ const TRIALS = [
 ];
 
 /** `quantized_bits(6,0,1,alpha=1.0)` as `bits(6,0,1)`: enough to tell them apart in a table. */
-const brief = (quantizer) => quantizer.replace('quantized_', '').replace(/,alpha=[^,)]*/, '').replace(/\(\)$/, '');
+const brief = (quantizer) => quantizer.replace('quantized_', '').replace(/,?alpha=1\.0/, '').replace(/\(\)$/, '');
 
 export function search(root, id, signal) {
   let it = null;
   let front = null;
   let cloud = [];
+  let cloudRead = 0;
   let trials = { items: [] };
   let shown = 100;
   const view = { metric: null, log: null, focus: true, sort: '-accuracy', state: '', front: false };
@@ -162,7 +163,11 @@ export function search(root, id, signal) {
     title: () => it?.name ?? 'Search',
     events: `/searches/${id}/events`,
     async load() {
-      [it, front, { items: cloud }, trials] = await Promise.all([get(`/searches/${id}`), get(`/searches/${id}/front`), get(`/searches/${id}/trials?state=completed&sort=-number&page_size=1000`), loadTrials()]);
+      // A large cloud changes little with each trial: it is read again every few seconds, and when the search has ended.
+      const wanted = cloud.length < 200 || Date.now() - cloudRead > 5000 || it.state !== 'running';
+      const scored = wanted ? get(`/searches/${id}/trials?state=completed&sort=-number&page_size=1000`) : { items: cloud };
+      [it, front, { items: cloud }, trials] = await Promise.all([get(`/searches/${id}`), get(`/searches/${id}/front`), scored, loadTrials()]);
+      if (wanted) cloudRead = Date.now();
       if (signal.aborted) return;
       if (view.metric === null) {
         view.metric = it.objectives.find((o) => o.metric in METRICS)?.metric ?? 'lut_estimate';

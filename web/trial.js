@@ -82,7 +82,7 @@ export function trial(root, id, signal) {
 
   function attempts() {
     const columns = [
-      { title: 'Attempt', number: true, cell: (a) => a.attempt }, { title: 'Worker', cell: (a) => a.worker }, { title: 'Ended', cell: (a) => chip(a.end_reason ?? 'running') },
+      { title: 'Attempt', cell: (a) => a.attempt }, { title: 'Worker', cell: (a) => a.worker }, { title: 'Ended', cell: (a) => chip(a.end_reason ?? 'running') },
       { title: 'Started', cell: (a) => ago(a.started_at) }, { title: 'Took', number: true, cell: (a) => span(between(a.started_at, a.ended_at)) },
       { title: 'Error', cell: (a) => (a.error_code ? [h('code', {}, a.error_code), ' ', a.error_message] : '–') },
       { title: 'Log', cell: (a) => h('button', { type: 'button', class: 'plain', 'data-testid': 'show-log', onclick: () => openLog(`/trials/${id}/attempts/${a.attempt}/log`) }, 'show') }];
@@ -112,7 +112,7 @@ export function trial(root, id, signal) {
     const auc = it.scores?.auc_validation ?? [];
     show(parts.pair,
       card('Costs', costs ? h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))) : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
-      card('AUC by class', auc.length ? table({ id: 'auc', caption: 'Area under the one-against-rest ROC curve', columns: [{ title: 'Class', cell: ([i]) => i }, { title: 'Validation', number: true, cell: ([, v]) => (v ?? NaN).toFixed(4) }, { title: 'Test', number: true, cell: ([, , t]) => (Number.isFinite(t) ? t.toFixed(4) : '–') }], rows: auc.map((v, i) => [i, v, it.scores.auc_test?.[i]]) }) : h('p', { class: 'faint' }, 'Not measured.')));
+      card('AUC by class', auc.length ? table({ id: 'auc', caption: 'Area under the one-against-rest ROC curve', columns: [{ title: 'Class', cell: ([i]) => it.classes[i] ?? i }, { title: 'Validation', number: true, cell: ([, v]) => (v ?? NaN).toFixed(4) }, { title: 'Test', number: true, cell: ([, , t]) => (Number.isFinite(t) ? t.toFixed(4) : '–') }], rows: auc.map((v, i) => [i, v, it.scores.auc_test?.[i]]) }) : h('p', { class: 'faint' }, 'Not measured.')));
   }
 
   function origin() {

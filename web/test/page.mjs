@@ -30,6 +30,7 @@ async function visit(path, check, { scheme = 'light', width = 1280, prepare, all
   await check(page);
   assert.deepEqual(errors, [], 'the console is clean');
   assert.deepEqual(elsewhere, [], 'no request goes to another origin');
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await context.close();
 }
 

@@ -20,6 +20,7 @@ async fn a_trial_shows_its_layers_curve_attempts_and_synthesis() {
         "a loss that is not finite is absent"
     );
     assert_eq!(it["attempts"][0]["end_reason"], "completed");
+    assert_eq!(it["classes"], json!(["g", "q", "W", "Z", "t"]));
     assert_eq!(it["synthesis_jobs"][0]["result"]["lut_measured"], 180);
     assert_eq!(it["seed"], u64::MAX.to_string(), "all 64 bits, unsigned");
     assert_eq!(

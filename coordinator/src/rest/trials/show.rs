@@ -57,6 +57,9 @@ pub struct TrialDetailView {
     /// The device it is for.
     #[schema(value_type = Option<Object>)]
     pub device: Option<Value>,
+    /// Names of the classes, in the order of the outputs.
+    #[schema(value_type = Vec<String>)]
+    pub classes: Value,
     /// Its attempts, first to last.
     pub attempts: Vec<AttemptRow>,
     /// Learning curve of the last attempt.
@@ -128,5 +131,8 @@ pub(crate) async fn show(
         tier0: documents.tier0,
         training: documents.training,
         device: documents.device,
+        classes: documents
+            .classes
+            .unwrap_or_else(|| Value::Array(Vec::new())),
     }))
 }

@@ -81,6 +81,7 @@ pub struct TrialDocuments {
     pub objectives: Option<Value>,
     pub training: Option<Value>,
     pub device: Option<Value>,
+    pub classes: Option<Value>,
 }
 
 /// Front members beside a trial, by LUT estimate.

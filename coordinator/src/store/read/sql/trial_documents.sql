@@ -10,7 +10,9 @@ select
     s.state as search_state,
     s.resolved -> 'objectives' as "objectives?",
     s.resolved -> 'training' as "training?",
-    s.resolved -> 'device' as "device?"
+    s.resolved -> 'device' as "device?",
+    d.info -> 'classes' as "classes?"
 from trials t
 join searches s on s.id = t.search_id
+join datasets d on d.id = s.dataset_id
 where t.id = $1
