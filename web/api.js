@@ -16,6 +16,9 @@ export function setToken(token) {
   else sessionStorage.removeItem(KEY);
 }
 
+/** Whether this tab has a token; it need not be a good one. */
+export const hasToken = () => sessionStorage.getItem(KEY) !== null;
+
 function headers(more) {
   const token = sessionStorage.getItem(KEY);
   return { ...(token ? { authorization: `Bearer ${token}` } : {}), ...more };

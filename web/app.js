@@ -1,6 +1,6 @@
 // The page's frame: which of the pages an address shows, one event stream, and what is said when a call is refused.
 
-import { follow, setToken } from './api.js';
+import { follow, hasToken, setToken } from './api.js';
 import { h, show } from './dom.js';
 import { searches } from './searches.js';
 import { search } from './search.js';
@@ -99,7 +99,7 @@ function askToken(cause) {
   document.title = 'Token · Bitfront';
   const input = h('input', { type: 'password', name: 'token', autocomplete: 'off', spellcheck: 'false', placeholder: 'bf_…', 'aria-label': 'Token', required: true });
   show(main, h('section', { class: 'notice', 'data-testid': 'token' },
-    h('h1', {}, 'This coordinator asks for a token'), h('p', {}, cause.message),
+    h('h1', {}, 'This coordinator asks for a token'), hasToken() && h('p', { role: 'alert' }, cause.message),
     h('p', {}, 'Make one with ', h('code', {}, 'bitfront token create --scope user --name me'), '. It is kept in this tab only.'),
     h('form', { onsubmit: (event) => { event.preventDefault(); setToken(input.value.trim()); open(); } }, input, ' ', h('button', { type: 'submit', class: 'primary' }, 'Open'))));
   input.focus();
