@@ -77,6 +77,10 @@ impl Service {
         service
     }
 
+    pub fn database_url(&self) -> &str {
+        self.postgres.url()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -160,7 +164,7 @@ pub fn served(process: &Process) -> String {
             line.starts_with("serving at ") || line.starts_with("bitfront is up at ")
         })?;
         at.split_whitespace()
-            .find(|word| word.starts_with("http://"))
+            .find(|word| word.starts_with("http"))
             .map(str::to_owned)
     })
 }

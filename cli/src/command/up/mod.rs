@@ -103,7 +103,8 @@ async fn with_workers(
         () = workers.supervise() => {
             Err(Failure::general(format!("the workers do not stay up; their logs are in {}", run.data.display())))
         }
-        () = signals.next() => Ok(Exit::Ok),
+        // An interrupted demo that was to run to its end has not.
+        () = signals.next() => Ok(if run.options.once { Exit::Interrupted } else { Exit::Ok }),
     };
     run.say("draining");
     // A second signal ends the workers at once; the order stays.

@@ -1,0 +1,342 @@
+//! The commands against a real service: what they print, and their exit codes.
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Process, Service, bitfront, run, search_file, served, wait_for};
+
+impl Service {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = bitfront();
+        command.args(arguments).args(["--url", &self.url]);
+        command
+    }
+
+    /// Stdout of a command that must succeed.
+    fn text(&self, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = run(self.command(arguments));
+        assert_eq!(code, 0, "bitfront {}: {stderr}", arguments.join(" "));
+        stdout
+    }
+
+    /// Exit code and stderr of a command that must fail.
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let (code, _, stderr) = run(self.command(arguments));
+        assert_ne!(code, 0, "bitfront {}", arguments.join(" "));
+        (code, stderr)
+    }
+}
+
+#[test]
+fn a_finished_search_is_read_by_every_command() {
+    let service = Service::start();
+    let id = service.submit(&search_file(6, 3, 0));
+    let _worker = service.worker("reader");
+    let (code, front, progress) = run(service.command(&["watch", "points"]));
+    assert_eq!(code, 0, "{progress}");
+    assert!(progress.contains("6/6 trials"), "{progress}");
+    assert!(
+        front.starts_with("front (") && front.contains("\nbaselines\n#0 float"),
+        "{front}"
+    );
+    assert_eq!(service.text(&["front", &id]), front, "by id as by name");
+
+    assert!(service.text(&["ls"]).contains("finished"));
+    assert_eq!(
+        service.json(&["ls", "--state", "running"]),
+        serde_json::json!([])
+    );
+    let shown = service.text(&["show", "points"]);
+    assert!(
+        shown.contains("6 of 6 ended: 6 completed") && shown.contains("reproducible  yes"),
+        "{shown}"
+    );
+
+    let trials = service.json(&["trials", "points", "--sort", "-accuracy", "--limit", "4"]);
+    let accuracies: Vec<f64> = trials
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|trial| {
+            trial["scores"]["accuracy_validation"]
+                .as_f64()
+                .expect("an accuracy")
+        })
+        .collect();
+    assert_eq!(accuracies.len(), 4);
+    assert!(accuracies.is_sorted_by(|a, b| a >= b), "{accuracies:?}");
+
+    let trial = service.text(&["trial", "show", "points#1"]);
+    assert!(trial.contains("trial 1 of points (completed)"), "{trial}");
+    assert!(
+        trial.contains("quantized_bits(6,0") && trial.contains("lut_estimate"),
+        "{trial}"
+    );
+    assert!(!service.text(&["trial", "logs", "points#1"]).is_empty());
+    assert!(service.text(&["workers"]).contains("reader"));
+    assert!(service.text(&["dataset", "ls"]).contains("points.csv"));
+
+    // The same bytes again are the same data set.
+    let path = service.path("points.csv");
+    service.text(&["dataset", "add", path.to_str().expect("a plain path")]);
+    assert_eq!(
+        service.json(&["dataset", "ls"]).as_array().map(Vec::len),
+        Some(1)
+    );
+}
+
+#[test]
+fn every_refusal_has_its_exit_code() {
+    let service = Service::start();
+    let id = service.submit(&search_file(4, 3, 0));
+    assert_eq!(service.refused(&["show", "nothing"]).0, 3);
+    assert_eq!(
+        service
+            .refused(&["show", "01900000-0000-7000-8000-000000000000"])
+            .0,
+        3
+    );
+    assert_eq!(service.refused(&["trial", "show", "points#77"]).0, 3);
+    assert_eq!(service.refused(&["trial", "show", "points"]).0, 2);
+    assert_eq!(
+        service.refused(&["trials", "points", "--sort", "beauty"]).0,
+        2
+    );
+
+    // No worker: nothing moves.
+    let (code, message) = service.refused(&["watch", &id, "--timeout", "300ms"]);
+    assert_eq!(code, 7, "{message}");
+    let watching = Process::start(service.command(&["watch", &id]), &service.path("watch.log"));
+    wait_for("progress", || {
+        watching.log().contains("0/4 trials").then_some(())
+    });
+    watching.ctrl_c();
+    let mut watching = watching;
+    assert_eq!(watching.wait().code(), Some(130));
+    assert!(
+        watching.log().contains("the search goes on"),
+        "{}",
+        watching.log()
+    );
+
+    assert_eq!(service.text(&["pause", &id]), "points is paused\n");
+    assert_eq!(service.text(&["resume", &id]), "points is running\n");
+    assert_eq!(service.text(&["cancel", &id]), "points is cancelled\n");
+    assert_eq!(service.refused(&["resume", &id]).0, 5);
+    assert_eq!(service.refused(&["watch", &id]).0, 8);
+}
+
+#[test]
+fn faults_the_coordinator_finds_are_shown_at_their_lines() {
+    let service = Service::start();
+    let path = service.path("search.yaml");
+    let mut file = search_file(4, 3, 0);
+    file["dataset"] = "elsewhere".into();
+    file["model"] = serde_json::json!({"mlp": [5, 8, 3]});
+    std::fs::write(&path, serde_json::to_string_pretty(&file).expect("JSON")).expect("the file");
+    let (code, message) = service.refused(&["submit", path.to_str().expect("a plain path")]);
+    assert_eq!(code, 2);
+    assert!(
+        message.contains("/dataset: data set `elsewhere` is not registered"),
+        "{message}"
+    );
+    let line = message
+        .lines()
+        .find(|line| line.contains("/dataset:"))
+        .expect("a line");
+    assert!(
+        line.trim_start()
+            .starts_with(path.to_str().expect("a plain path")),
+        "{line}"
+    );
+
+    // A data set of four features cannot feed five inputs, whatever the file says otherwise.
+    let set = [
+        "submit",
+        path.to_str().expect("a plain path"),
+        "--dry-run",
+        "--set",
+        "dataset=points",
+    ];
+    let (code, message) = service.refused(&set);
+    assert_eq!(code, 2);
+    assert!(message.contains("/model"), "{message}");
+    let right = [&set[..], &["--set", "model.mlp=[4, 8, 3]"]].concat();
+    let dry: Value = serde_json::from_str(&service.text(&right)).expect("JSON");
+    assert_eq!(dry["resolved"]["name"], "points");
+    assert_eq!(
+        service.json(&["ls"]),
+        serde_json::json!([]),
+        "a dry run stores nothing"
+    );
+}
+
+#[test]
+fn tokens_open_what_their_scope_says() {
+    let service = Service::start();
+    let database = ["--database-url", service.database_url()];
+    let mut command = bitfront();
+    command
+        .args([
+            "coordinator",
+            "--bind",
+            "127.0.0.1:0",
+            "--tokens-required",
+            "--data",
+        ])
+        .arg(service.path("artifacts"))
+        .args(database);
+    let closed = Process::start(command, &service.path("closed.log"));
+    let url = served(&closed);
+    let file = service.path("user.token");
+    let file = file.to_str().expect("a plain path");
+    let create = |scope: &str, more: &[&str]| {
+        let mut command = bitfront();
+        command
+            .args(["token", "create", "--scope", scope, "--name", scope])
+            .args(database)
+            .args(more);
+        run(command)
+    };
+    let (code, stdout, _) = create("user", &["--output", file]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, ""),
+        "the text goes to the file alone"
+    );
+    let (_, worker_token, _) = create("worker", &[]);
+    assert!(worker_token.starts_with("bf_"));
+
+    let ls = |change: &dyn Fn(&mut Command)| {
+        let mut command = bitfront();
+        command.args(["ls", "--json", "--url", &url]);
+        change(&mut command);
+        run(command).0
+    };
+    assert_eq!(ls(&|_| ()), 4, "no token");
+    assert_eq!(
+        ls(&|command| {
+            command.args(["--token-file", file]);
+        }),
+        0
+    );
+    assert_eq!(
+        ls(&|command| {
+            command.env("BITFRONT_TOKEN", worker_token.trim());
+        }),
+        4,
+        "the wrong scope"
+    );
+
+    let list = || {
+        let mut command = bitfront();
+        command.args(["token", "ls", "--json"]).args(database);
+        let (_, stdout, _) = run(command);
+        assert!(!stdout.contains("bf_"), "texts are not kept");
+        serde_json::from_str::<Value>(&stdout).expect("JSON")
+    };
+    let user = list()
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|token| token["scope"] == "user")
+        .expect("it")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let mut revoke = bitfront();
+    revoke.args(["token", "revoke", &user]).args(database);
+    assert_eq!(run(revoke).0, 0);
+    assert_eq!(
+        ls(&|command| {
+            command.args(["--token-file", file]);
+        }),
+        4,
+        "revoked"
+    );
+}
+
+#[test]
+fn off_loopback_with_tls_and_tokens_a_worker_and_a_user_get_through() {
+    let service = Service::start();
+    let folder = service.path("certificates");
+    std::fs::create_dir(&folder).expect("a folder");
+    let mut make = bitfront();
+    make.args(["certificate", "--host", "127.0.0.1", "--output"])
+        .arg(&folder);
+    assert_eq!(run(make).0, 0);
+    let database = ["--database-url", service.database_url()];
+    let token = |scope: &str| {
+        let file = service.path(&format!("{scope}.token"));
+        let mut create = bitfront();
+        create
+            .args([
+                "token", "create", "--scope", scope, "--name", scope, "--output",
+            ])
+            .arg(&file)
+            .args(database);
+        assert_eq!(run(create).0, 0);
+        file
+    };
+    let (user, worker) = (token("user"), token("worker"));
+
+    let mut command = bitfront();
+    command
+        .args([
+            "coordinator",
+            "--bind",
+            "0.0.0.0:0",
+            "--tokens-required",
+            "--data",
+        ])
+        .arg(service.path("artifacts"))
+        .arg("--tls-certificate")
+        .arg(folder.join("coordinator.pem"))
+        .arg("--tls-key")
+        .arg(folder.join("coordinator.key"))
+        .args(database);
+    let open = Process::start(command, &service.path("open.log"));
+    let url = served(&open).replace("0.0.0.0", "127.0.0.1");
+    assert!(url.starts_with("https://"), "{url}");
+    let as_user = |arguments: &[&str]| {
+        let mut command = bitfront();
+        command
+            .args(arguments)
+            .args(["--url", &url, "--token-file"])
+            .arg(&user)
+            .arg("--ca")
+            .arg(folder.join("ca.pem"));
+        run(command)
+    };
+    let mut without_ca = bitfront();
+    without_ca
+        .args(["ls", "--url", &url, "--token-file"])
+        .arg(&user);
+    assert_eq!(run(without_ca).0, 6, "an unknown authority is refused");
+
+    let mut command = bitfront();
+    command
+        .args([
+            "worker",
+            "--slots",
+            "1",
+            "--name",
+            "remote",
+            "--url",
+            &url,
+            "--token-file",
+        ])
+        .arg(&worker)
+        .arg("--ca")
+        .arg(folder.join("ca.pem"))
+        .arg("--cache")
+        .arg(service.path("remote-cache"));
+    let _worker = Process::start(command, &service.path("remote.log"));
+    let path = service.path("search.json");
+    std::fs::write(&path, search_file(3, 3, 0).to_string()).expect("the file");
+    let (code, front, log) = as_user(&["submit", path.to_str().expect("a plain path"), "--watch"]);
+    assert_eq!(code, 0, "{log}");
+    assert!(front.starts_with("front ("), "{front}");
+}
