@@ -19,11 +19,11 @@ use crate::circuit::{Circuit, Node, Operation, free_low_bits};
 use serde::{Deserialize, Serialize};
 
 /// LUTs a pair of added bits takes.
-const ADDER: f64 = 1.03;
+const ADDER: f64 = 1.033;
 /// LUTs a requantizer bit takes.
-pub(crate) const REQUANTIZER: f64 = 1.02;
+pub(crate) const REQUANTIZER: f64 = 0.961;
 /// LUTs a comparator bit takes.
-pub(crate) const COMPARATOR: f64 = 0.165;
+pub(crate) const COMPARATOR: f64 = 0.176;
 
 /// The logic of a circuit, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Evaluation of a circuit in 64-bit integers.
 
-use super::build::{requantized, step};
+use super::activation::{requantized, step};
 use super::node::{Operand, Operation};
 use super::{Circuit, Wire};
 

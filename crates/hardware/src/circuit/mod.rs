@@ -8,6 +8,7 @@
 //! The rule this module keeps: [`Circuit::evaluate`] equals integer inference on every input in
 //! range, and [`Circuit::recover_kernel`] proves the linear part of it from the graph alone.
 
+mod activation;
 mod build;
 mod delay;
 mod digits;
