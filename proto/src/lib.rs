@@ -11,5 +11,6 @@
     unreachable_pub,
     reason = "generated code"
 )]
+#[rustfmt::skip]
 #[path = "generated/bitfront.worker.v1.rs"]
 pub mod v1;
