@@ -11,7 +11,8 @@ use crate::fixture::{ENDLESS, Running, queue_trial};
 async fn a_drain_lets_short_work_end() {
     let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
-    let unit = queue_trial(&fake, 1500);
+    // Long enough to be running when a heartbeat is due, short enough to end within the grace.
+    let unit = queue_trial(&fake, 30_000);
     fake.training(&unit).await;
     worker.drained().await;
     assert_eq!(fake.reports(&unit), 1);

@@ -125,7 +125,11 @@ impl Fake {
     /// Ends the server as a killed process would, connections and all.
     pub(crate) fn kill(&mut self) {
         if let Some(server) = self.server.take() {
-            server.shutdown_background();
+            // On a thread of its own, since a runtime may not end within another, and joined: a server that is
+            // still ending could answer a last call.
+            let ended =
+                std::thread::spawn(move || server.shutdown_timeout(Duration::from_secs(10)));
+            ended.join().expect("the server ends");
         }
     }
 

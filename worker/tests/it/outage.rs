@@ -4,6 +4,9 @@ use crate::fake::{Call, Fake};
 use crate::fixture::{ENDLESS, Running, queue_trial};
 use bitfront_proto::v1::LeaseAnswer;
 
+/// Enough to go on through several refused heartbeats.
+const EPOCHS: u32 = 40_000;
+
 #[tokio::test]
 async fn work_goes_on_while_nobody_answers() {
     let fake = Fake::start();
@@ -15,7 +18,7 @@ async fn work_goes_on_while_nobody_answers() {
     .await;
     fake.with(|state| state.unavailable = false);
 
-    let unit = queue_trial(&fake, 2000);
+    let unit = queue_trial(&fake, EPOCHS);
     fake.training(&unit).await;
     fake.with(|state| {
         state.unavailable = true;
@@ -29,7 +32,7 @@ async fn work_goes_on_while_nobody_answers() {
     let done = fake.completed(&unit).await;
     assert_eq!(fake.reports(&unit), 1);
     // No curve point was lost in the outage.
-    let mut seen = vec![false; 2000];
+    let mut seen = vec![false; EPOCHS as usize];
     fake.with(|state| {
         for call in &state.calls {
             if let Call::Heartbeat(beat) = call {
