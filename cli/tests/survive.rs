@@ -281,7 +281,7 @@ fn ctrl_c_drains_up_and_the_next_up_goes_on() {
     assert_eq!(processes_of(folder.path()), Vec::<String>::new());
     assert!(!folder.path().join("data/postgres/postmaster.pid").exists());
 
-    let second = up(folder.path(), "up-2.log");
+    let mut second = up(folder.path(), "up-2.log");
     let url = served(&second);
     let finished = wait_for("the search to finish", || {
         let search = json(&url, &["show", &search]);
@@ -289,6 +289,7 @@ fn ctrl_c_drains_up_and_the_next_up_goes_on() {
     });
     assert_eq!(finished["trials"]["completed"], 4);
     second.ctrl_c();
+    assert_eq!(second.wait().code(), Some(0), "{}", second.log());
 }
 
 #[test]

@@ -47,10 +47,12 @@ pub fn scratch() -> tempfile::TempDir {
 }
 
 /// A database, a coordinator process and its workers.
+///
+/// Dropped in the order of its fields: the coordinator before its database, the folder last.
 pub struct Service {
-    pub folder: tempfile::TempDir,
-    postgres: PrivatePostgres,
     pub coordinator: Process,
+    postgres: PrivatePostgres,
+    pub folder: tempfile::TempDir,
     pub url: String,
 }
 
@@ -63,9 +65,9 @@ impl Service {
         let coordinator = coordinator(folder.path(), postgres.url(), "127.0.0.1:0");
         let url = served(&coordinator);
         let service = Self {
-            folder,
-            postgres,
             coordinator,
+            postgres,
+            folder,
             url,
         };
         write_data(&service.folder.path().join("points.csv"));

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -76,7 +77,8 @@ impl Process {
     }
 
     pub fn terminate(&self) {
-        kill_process(self.raw_pid(), Signal::TERM).expect("a signal");
+        // One that has ended needs no signal.
+        let _ = kill_process(self.raw_pid(), Signal::TERM);
     }
 
     /// Waits for its end.
@@ -100,7 +102,16 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.child.is_none() {
+            return;
+        }
+        // In a failed test: asked first, so that `up` takes its Postgres along; killed when it does not end.
+        self.terminate();
+        let deadline = Instant::now() + Duration::from_secs(20);
         if let Some(mut child) = self.child.take() {
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let _ = child.kill();
             let _ = child.wait();
         }
