@@ -177,7 +177,7 @@ export function scatter(host, { points, levels, xTitle, yTitle, log, focus, summ
 export function lines(host, { lines: all, xTitle, yTitle, share, summary }) {
   const width = Math.max(300, host.clientWidth || 480);
   const height = 240;
-  const edge = { left: 56, right: 14, top: 14, bottom: 42 };
+  const edge = { left: 68, right: 14, top: 14, bottom: 42 };
   const points = all.flatMap((line) => line.values).filter(([, v]) => Number.isFinite(v));
   if (points.length === 0) {
     show(host, h('p', { class: 'empty' }, 'No epoch has ended yet.'));
