@@ -270,7 +270,7 @@ fn ctrl_c_drains_up_and_the_next_up_goes_on() {
     let folder = scratch();
     let mut first = up(folder.path(), "up-1.log");
     let url = served(&first);
-    let search = submit_to(&url, folder.path(), &search_file(4, LONG, 0));
+    let search = submit_to(&url, folder.path(), &search_file(4, 3 * LONG, 0));
     wait_for("work under way", || {
         let running = json(&url, &["show", &search])["trials"]["leased"].as_u64()?;
         (running >= 2).then_some(())
@@ -288,6 +288,23 @@ fn ctrl_c_drains_up_and_the_next_up_goes_on() {
         (search["state"] == "finished").then_some(search)
     });
     assert_eq!(finished["trials"]["completed"], 4);
+    // Drained in order: while Postgres still stood, every attempt was ended or handed back by its worker.
+    let mut handed_back = 0;
+    for trial in json(&url, &["trials", &search]).as_array().expect("a list") {
+        let trial = json(
+            &url,
+            &["trial", "show", trial["id"].as_str().expect("an id")],
+        );
+        for (_, end) in attempts(&trial) {
+            assert!(
+                ["completed", "released"].contains(&end.as_str()),
+                "{}",
+                trial["attempts"]
+            );
+            handed_back += usize::from(end == "released");
+        }
+    }
+    assert!(handed_back > 0, "nothing was in the middle");
     second.ctrl_c();
     assert_eq!(second.wait().code(), Some(0), "{}", second.log());
 }
