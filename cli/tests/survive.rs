@@ -270,11 +270,16 @@ fn ctrl_c_drains_up_and_the_next_up_goes_on() {
     let folder = scratch();
     let mut first = up(folder.path(), "up-1.log");
     let url = served(&first);
-    let search = submit_to(&url, folder.path(), &search_file(4, 3 * LONG, 0));
+    let search = submit_to(&url, folder.path(), &search_file(4, 2 * LONG, 0));
     wait_for("work under way", || {
         let running = json(&url, &["show", &search])["trials"]["leased"].as_u64()?;
         (running >= 2).then_some(())
     });
+    first.ctrl_c();
+    wait_for("the drain to begin", || {
+        first.log().contains("draining").then_some(())
+    });
+    // Once more, as impatient people do: what runs is handed back at once instead of being given some seconds.
     first.ctrl_c();
     let status = first.wait();
     assert_eq!(status.code(), Some(0), "{}", first.log());
