@@ -154,7 +154,7 @@ pub(crate) struct Synth {
 pub(crate) struct Train {
     /// Candidate, JSON.
     pub(crate) candidate: Option<PathBuf>,
-    /// The 16-16-16 network with this many bits everywhere.
+    /// The demo's network (16-16-16-5 on the jets) with this many bits everywhere.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) uniform: Option<u32>,
     /// The same network in float.

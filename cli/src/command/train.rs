@@ -64,7 +64,7 @@ fn samples(table: &Table) -> Samples<'_> {
     }
 }
 
-/// The candidate: from its file, or a seed trial of the network `inputs-16-16-16-classes`.
+/// The candidate: from its file, or a seed trial of the network `inputs-16-16-classes`, the demo's.
 fn candidate(options: &Train, dataset: &Dataset) -> Outcome<Candidate> {
     if let Some(path) = &options.candidate {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -84,7 +84,7 @@ fn candidate(options: &Train, dataset: &Dataset) -> Outcome<Candidate> {
         "kind": "Search",
         "name": "train",
         "dataset": "here",
-        "model": { "mlp": [inputs, 16, 16, 16, classes] },
+        "model": { "mlp": [inputs, 16, 16, classes] },
         "search_space": { "seed_trials": [seed] },
         "objectives": ["accuracy", "lut_estimate"],
         "budget": { "trials": 2 },
