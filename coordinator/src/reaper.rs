@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::{error::Result, ids::SearchId, state::State};
+use crate::{error::Result, state::State};
 
 /// Leases reaped in one statement at most.
 const BATCH: u32 = 100;
@@ -38,16 +38,7 @@ pub fn spawn_background(state: &State) -> JoinHandle<()> {
 pub async fn sweep(state: &State) -> Result<()> {
     loop {
         let let_go = state.store.reap(BATCH).await?;
-        let mut ended: Vec<SearchId> = let_go
-            .iter()
-            .filter(|unit| unit.state.is_terminal())
-            .map(|unit| unit.search)
-            .collect();
-        ended.sort_unstable();
-        ended.dedup();
-        for search in ended {
-            state.store.settle(search).await?;
-        }
+        state.store.settle_ended(&let_go).await?;
         if !let_go.is_empty() {
             state.wake.ring();
         }

@@ -262,16 +262,7 @@ pub(super) async fn release(state: &State, message: ReleaseRequest) -> Result<Re
         .map(|unit| holding(Some(unit)))
         .collect::<Result<Vec<Holding>>>()?;
     let let_go = state.store.release(worker, &holdings).await?;
-    let mut ended: Vec<_> = let_go
-        .iter()
-        .filter(|unit| unit.state.is_terminal())
-        .map(|unit| unit.search)
-        .collect();
-    ended.sort_unstable();
-    ended.dedup();
-    for search in ended {
-        state.store.settle(search).await?;
-    }
+    state.store.settle_ended(&let_go).await?;
     state.wake.ring();
     Ok(ReleaseResponse {})
 }

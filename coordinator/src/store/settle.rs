@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 
 use super::{
     Store,
+    leases::LetGo,
     synthesis::{RequestedBy, queue},
 };
 use crate::{
@@ -179,6 +180,24 @@ impl Store {
             Ok(())
         })
         .await?
+    }
+
+    /// Settles the searches of those units that have ended among `let_go`, each once.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn settle_ended(&self, let_go: &[LetGo]) -> Result<()> {
+        let mut searches: Vec<SearchId> = let_go
+            .iter()
+            .filter(|unit| unit.state.is_terminal())
+            .map(|unit| unit.search)
+            .collect();
+        searches.sort_unstable();
+        searches.dedup();
+        for search in searches {
+            self.settle(search).await?;
+        }
+        Ok(())
     }
 
     /// Settles the searches whose work is done and that a killed coordinator left open.
