@@ -25,9 +25,7 @@ impl Quantizer {
     /// or a bias may have a power-of-two scale per column.
     pub fn codes(&self, role: Role, x: &[f32], columns: usize) -> Result<Codes, NotExact> {
         self.check_exact(role)?;
-        if let Some(at) = x.iter().position(|v| !v.is_finite()) {
-            return Err(self.refuse(role, format!("value {at} is {}, not a number", x[at])));
-        }
+        self.check_finite(role, x)?;
         let mut y = vec![0f32; x.len()];
         let scales = self.quantize(x, columns.max(1), &mut y);
         let fraction: Vec<i32> = if Automatic::of(self).is_some() {
@@ -44,6 +42,17 @@ impl Quantizer {
             .map(|(i, v)| (f64::from(*v) * 2f64.powi(fraction[i % fraction.len()])) as i64)
             .collect();
         Ok(Codes { codes, fraction })
+    }
+
+    /// Refuses NaN and infinities.
+    pub(crate) fn check_finite(&self, role: Role, x: &[f32]) -> Result<(), NotExact> {
+        match x.iter().position(|v| !v.is_finite()) {
+            Some(at) => Err(self.refuse(
+                role,
+                format!("value {at} is {}, not a finite number", x[at]),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Fraction bits of a column with a reported automatic scale.

@@ -26,6 +26,7 @@
 mod arguments;
 mod exact;
 mod family;
+mod frozen;
 mod gradient;
 mod grid;
 mod levels;
@@ -43,6 +44,7 @@ pub use family::{
     Alpha, Binary, HardwareKind, QuantizedBits, QuantizedPo2, QuantizedRelu, QuantizedReluPo2,
     Quantizer, Role, Ternary,
 };
+pub use frozen::{FrozenCodes, significant};
 pub use grid::{Grid, NotExact};
 pub use parse::ParseQuantizerError;
 pub use steps::StepFunction;

@@ -68,6 +68,18 @@ impl Quantizer {
         }
     }
 
+    /// The same quantizer with another scale setting, where the family has one.
+    pub(crate) fn with_alpha(&self, alpha: Alpha) -> Self {
+        let mut other = *self;
+        match &mut other {
+            Self::QuantizedBits(q) => q.alpha = alpha,
+            Self::Binary(q) | Self::StochasticBinary(q) => q.alpha = alpha,
+            Self::Ternary(q) => q.alpha = alpha,
+            _ => {}
+        }
+        other
+    }
+
     /// The share of the quantization error applied, where it is not all of it.
     pub(crate) fn noise(&self) -> Option<f32> {
         let factor = match self {

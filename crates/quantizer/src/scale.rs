@@ -61,12 +61,27 @@ impl Automatic {
 
     /// Quantizes into `y` and returns the scale of each column as the original reports it.
     pub(crate) fn quantize(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
-        let limit = match self.family {
-            Family::Bits { limit, .. } => limit,
-            Family::Binary { .. } | Family::Ternary => 1.0,
-        };
+        // Levels are written to `y` first, and become values at the end.
+        let mut scales = self.levels(x, columns, y);
+        let limit = self.limit();
+        for row in y.chunks_exact_mut(columns) {
+            for (code, scale) in row.iter_mut().zip(&scales) {
+                *code = *code * (scale * limit) + 0.0;
+            }
+        }
+        if let Family::Bits { levels, .. } = self.family {
+            for scale in &mut scales {
+                *scale *= levels;
+            }
+        }
+        scales
+    }
+
+    /// Writes integer levels into `y` and returns the real scale of each column: the values are
+    /// `level * scale * limit`.
+    pub(crate) fn levels(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
+        let limit = self.limit();
         let x: Vec<f32> = x.iter().map(|v| v / limit).collect();
-        // Codes are written to `y` first, and become values at the end.
         let mut scales = self.first_guess(&x, columns);
         match self.family {
             Family::Bits { top, .. } if self.po2 => {
@@ -89,17 +104,15 @@ impl Automatic {
                 }
             }
         }
-        for row in y.chunks_exact_mut(columns) {
-            for (code, scale) in row.iter_mut().zip(&scales) {
-                *code = *code * (scale * limit) + 0.0;
-            }
-        }
-        if let Family::Bits { levels, .. } = self.family {
-            for scale in &mut scales {
-                *scale *= levels;
-            }
-        }
         scales
+    }
+
+    /// The power of two that inputs are divided by and values multiplied with.
+    pub(crate) fn limit(&self) -> f32 {
+        match self.family {
+            Family::Bits { limit, .. } => limit,
+            Family::Binary { .. } | Family::Ternary => 1.0,
+        }
     }
 
     /// Scales from the largest magnitude of each column (of the whole, in a vector).
