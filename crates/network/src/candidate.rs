@@ -1,175 +1,266 @@
-//! A candidate: a dense network with a quantizer in every place where a number is stored.
+//! A candidate: a layer graph with a quantizer in every place where a number is stored.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use bitfront_quantizer::{Quantizer, Role};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Most inputs or units of a layer: networks for fully unrolled circuits are far smaller.
-const LARGEST: usize = 4096;
+use crate::head::Head;
+use crate::operation::{Operation, Part};
 
-/// Most classes: a class is stored in a byte.
-const MOST_CLASSES: usize = 256;
-
-/// A dense network with a quantizer on its input and on every layer's kernel, bias and activation.
+/// A network with a quantizer on its input, on every kernel and bias and in every activation layer.
 ///
-/// Layer `n` takes the outputs of layer `n - 1`; the first takes the `inputs` features. The network
-/// ends in logits, whose arg-max (lowest index on a tie) is the class.
+/// Layers stand in an order in which each reads only earlier ones. The last layer's values are the
+/// network's outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
-    /// Number of input features.
-    pub inputs: usize,
+    /// Shape of one input, channels last: `[features]`, `[length, channels]` or
+    /// `[height, width, channels]`.
+    pub input_shape: Vec<usize>,
     /// Quantizer of the standardised input.
     pub input_quantizer: Quantizer,
-    /// Dense layers, first to last.
+    /// Layers, each behind the ones it reads.
     pub layers: Vec<Layer>,
+    /// What the outputs mean.
+    pub head: Head,
+    /// Significant bits of the constants that scales of `alpha='auto'` become at freeze, 1 to 24.
+    #[serde(default = "default_scale_bits")]
+    pub scale_bits: u32,
 }
 
-/// A dense layer: `activation(input * kernel + bias)`.
+/// Significant bits of a frozen `alpha='auto'` scale where a candidate does not say.
+pub const SCALE_BITS: u32 = 12;
+
+fn default_scale_bits() -> u32 {
+    SCALE_BITS
+}
+
+/// A named layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
-    /// Name, unique in the network (`fc1`).
+    /// Name, unique in the network (`fc1`); `input` is the network's input.
     pub name: String,
-    /// Number of outputs.
-    pub units: usize,
-    /// Quantizer of the kernel (`inputs x units`, row-major); scales may differ by column.
-    pub kernel: Quantizer,
-    /// Quantizer of the bias (`units`).
-    pub bias: Quantizer,
-    /// What stands behind the sum; `None` on the last layer: its outputs are the logits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activation: Option<Activation>,
+    /// Names of what it reads; empty: the layer before it (the network's input for the first).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    /// What it computes.
+    pub operation: Operation,
 }
 
-/// A named activation layer. Its quantizer is the whole of it: `quantized_relu` rectifies,
-/// `quantized_bits` does not, `relu` is the float rectifier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Activation {
-    /// Name, unique in the network (`relu1`).
-    pub name: String,
-    /// Quantizer of the values that reach the next layer.
-    pub quantizer: Quantizer,
+/// What a layer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The network's input.
+    Input,
+    /// An earlier layer, by its index.
+    Layer(usize),
 }
 
-/// What is wrong with a candidate.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CandidateError {
-    /// No layers, no inputs or no units.
-    #[error("{place}: {problem}")]
-    Shape {
-        /// The layer's name, or `network`.
-        place: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A quantizer that cannot be scored exactly where it stands.
-    #[error("{place}: {source}")]
-    NotExact {
-        /// Layer and parameter, `fc1.kernel`.
-        place: String,
-        /// Why.
-        source: bitfront_quantizer::NotExact,
-    },
+/// A tensor of weights that a candidate needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Index of its layer.
+    pub layer: usize,
+    /// Which of the layer's tensors.
+    pub part: Part,
+    /// Shape, row-major.
+    pub shape: Vec<usize>,
+}
+
+/// What a layer holds and does, for one input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerSummary {
+    /// Name.
+    pub name: String,
+    /// Kind, as in JSON.
+    pub kind: &'static str,
+    /// Shape of its values.
+    pub output_shape: Vec<usize>,
+    /// Number of weights, running statistics included.
+    pub parameters: u64,
+    /// Multiplications of an input value by a weight.
+    pub multiplications: u64,
+}
+
+impl Layer {
+    /// A layer that reads the one before it.
+    pub fn new(name: impl Into<String>, operation: Operation) -> Self {
+        Self {
+            name: name.into(),
+            inputs: Vec::new(),
+            operation,
+        }
+    }
 }
 
 impl Candidate {
-    /// Inputs and outputs of layer `index`.
-    pub fn layer_shape(&self, index: usize) -> (usize, usize) {
-        let inputs = if index == 0 {
-            self.inputs
-        } else {
-            self.layers[index - 1].units
+    /// What layer `index` reads.
+    ///
+    /// # Errors
+    /// The name that no earlier layer has.
+    pub fn sources(&self, index: usize) -> Result<Vec<Source>, &str> {
+        let layer = &self.layers[index];
+        if layer.inputs.is_empty() {
+            return Ok(vec![
+                index.checked_sub(1).map_or(Source::Input, Source::Layer),
+            ]);
+        }
+        let find = |name: &'_ String| {
+            if name == INPUT {
+                return Some(Source::Input);
+            }
+            let earlier = &self.layers[..index];
+            earlier
+                .iter()
+                .position(|layer| layer.name == *name)
+                .map(Source::Layer)
         };
-        (inputs, self.layers[index].units)
+        layer
+            .inputs
+            .iter()
+            .map(|name| find(name).ok_or(name.as_str()))
+            .collect()
     }
 
-    /// Number of outputs of the last layer.
+    /// Shapes of all layers' values.
+    ///
+    /// # Panics
+    /// If the graph has faults ([`Candidate::check`]).
+    pub fn shapes(&self) -> Vec<Vec<usize>> {
+        let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            let sources = self.sources(index).unwrap_or_else(|name| {
+                panic!("{} reads `{name}`, which is no earlier layer", layer.name)
+            });
+            let inputs: Vec<&[usize]> = sources
+                .iter()
+                .map(|source| shape_of(*source, &self.input_shape, &shapes))
+                .collect();
+            let shape = layer.operation.output_shape(&inputs);
+            shapes.push(shape.unwrap_or_else(|problem| panic!("{} {problem}", layer.name)));
+        }
+        shapes
+    }
+
+    /// Shapes of what each layer reads first.
+    ///
+    /// # Panics
+    /// As [`Candidate::shapes`].
+    pub fn first_input_shapes(&self) -> Vec<Vec<usize>> {
+        let shapes = self.shapes();
+        let first = |index: usize| {
+            let source = self.sources(index).expect("checked by `shapes`")[0];
+            shape_of(source, &self.input_shape, &shapes).to_vec()
+        };
+        (0..self.layers.len()).map(first).collect()
+    }
+
+    /// Number of input values.
+    pub fn inputs(&self) -> usize {
+        self.input_shape.iter().product()
+    }
+
+    /// Number of output values.
+    ///
+    /// # Panics
+    /// As [`Candidate::shapes`].
     pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.units)
+        self.shapes()
+            .last()
+            .map_or(0, |shape| shape.iter().product())
+    }
+
+    /// All tensors of weights, layer by layer.
+    ///
+    /// # Panics
+    /// As [`Candidate::shapes`].
+    pub fn tensors(&self) -> Vec<TensorSpec> {
+        let inputs = self.first_input_shapes();
+        let of = |(index, (layer, shape)): (usize, (&Layer, &Vec<usize>))| {
+            layer
+                .operation
+                .parts(shape)
+                .into_iter()
+                .map(move |(part, shape)| TensorSpec {
+                    layer: index,
+                    part,
+                    shape,
+                })
+        };
+        self.layers
+            .iter()
+            .zip(&inputs)
+            .enumerate()
+            .flat_map(of)
+            .collect()
+    }
+
+    /// Shapes, parameters and multiplications of all layers.
+    ///
+    /// # Panics
+    /// As [`Candidate::shapes`].
+    pub fn summary(&self) -> Vec<LayerSummary> {
+        let (inputs, outputs) = (self.first_input_shapes(), self.shapes());
+        let size = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        let of = |((layer, input), output): ((&Layer, &Vec<usize>), &Vec<usize>)| {
+            let parts = layer.operation.parts(input);
+            let parameters = parts.iter().map(|(_, shape)| size(shape)).sum();
+            let channels = |shape: &[usize]| shape.last().copied().unwrap_or(1).max(1) as u64;
+            // Each output position uses every weight of a kernel once.
+            let positions = size(output) / channels(output);
+            let kernels: u64 = parts
+                .iter()
+                .filter(|(part, _)| {
+                    matches!(
+                        part,
+                        Part::Kernel | Part::DepthwiseKernel | Part::PointwiseKernel
+                    )
+                })
+                .map(|(_, shape)| size(shape))
+                .sum();
+            let multiplications = match layer.operation {
+                Operation::BatchNorm { .. } => size(output),
+                _ => positions * kernels,
+            };
+            LayerSummary {
+                name: layer.name.clone(),
+                kind: layer.operation.kind(),
+                output_shape: output.clone(),
+                parameters,
+                multiplications,
+            }
+        };
+        self.layers
+            .iter()
+            .zip(&inputs)
+            .zip(&outputs)
+            .map(of)
+            .collect()
+    }
+
+    /// All quantizers with their places: `input`, `fc1.kernel`, `fc1.bias`, `relu1`.
+    pub fn quantizers(&self) -> Vec<(String, Role, Quantizer)> {
+        let mut all = vec![(INPUT.to_owned(), Role::Input, self.input_quantizer)];
+        for layer in &self.layers {
+            for (place, quantizer) in layer.operation.quantizers() {
+                let name = match place.part {
+                    Some(part) => format!("{}.{part}", layer.name),
+                    None => layer.name.clone(),
+                };
+                all.push((name, place.role, quantizer));
+            }
+        }
+        all
     }
 
     /// Whether this is a float reference (any quantizer is `float` or `relu`): it can be trained
     /// and its accuracy measured, but it has no integer form and no hardware cost.
     pub fn is_float(&self) -> bool {
         let float = |q: &Quantizer| matches!(q, Quantizer::Float | Quantizer::Relu);
-        float(&self.input_quantizer)
-            || self.layers.iter().any(|layer| {
-                float(&layer.kernel)
-                    || float(&layer.bias)
-                    || layer
-                        .activation
-                        .as_ref()
-                        .is_some_and(|a| float(&a.quantizer))
-            })
-    }
-
-    /// Checks shapes, names and (for a candidate that is not a float reference) that every
-    /// quantizer has an exact integer form in its role.
-    ///
-    /// # Errors
-    /// Every fault found, in layer order.
-    pub fn check(&self) -> Result<(), Vec<CandidateError>> {
-        let mut faults = Faults {
-            found: Vec::new(),
-            exact: !self.is_float(),
-        };
-        faults.size("network", "inputs", self.inputs);
-        faults.quantizer("input".into(), &self.input_quantizer, Role::Input);
-        if self.layers.is_empty() {
-            faults.shape("network", "has no layers; accepted is at least one".into());
-        }
-        let mut names = HashSet::from(["network", "input"]);
-        for (index, layer) in self.layers.iter().enumerate() {
-            let last = index + 1 == self.layers.len();
-            faults.name(&layer.name, &mut names);
-            faults.size(&layer.name, "units", layer.units);
-            faults.quantizer(
-                format!("{}.kernel", layer.name),
-                &layer.kernel,
-                Role::Kernel,
-            );
-            faults.quantizer(format!("{}.bias", layer.name), &layer.bias, Role::Bias);
-            if last && layer.units > MOST_CLASSES {
-                let units = layer.units;
-                faults.shape(
-                    &layer.name,
-                    format!("has {units} outputs; accepted are at most {MOST_CLASSES} classes"),
-                );
-            }
-            match &layer.activation {
-                Some(activation) => {
-                    faults.name(&activation.name, &mut names);
-                    let place = activation.name.clone();
-                    faults.quantizer(place, &activation.quantizer, Role::Activation);
-                    if last {
-                        faults.shape(
-                            &layer.name,
-                            format!(
-                                "is the last layer and has the activation `{}`; accepted is none: \
-                                 its sums are the logits",
-                                activation.name
-                            ),
-                        );
-                    }
-                }
-                None if !last => faults.shape(
-                    &layer.name,
-                    "has no activation; accepted is a quantizer, for every layer but the last"
-                        .into(),
-                ),
-                None => {}
-            }
-        }
-        if faults.found.is_empty() {
-            Ok(())
-        } else {
-            Err(faults.found)
-        }
+        self.quantizers().iter().any(|(_, _, q)| float(q))
     }
 
     /// Lowercase hex sha-256 of the candidate's JSON (fields in declaration order, canonical
@@ -185,55 +276,16 @@ impl Candidate {
     }
 }
 
-/// Collects what is wrong with a candidate.
-struct Faults {
-    found: Vec<CandidateError>,
-    /// Whether quantizers have to be exact (not in a float reference).
-    exact: bool,
-}
+/// The name of the network's input.
+pub(crate) const INPUT: &str = "input";
 
-impl Faults {
-    fn shape(&mut self, place: &str, problem: String) {
-        self.found.push(CandidateError::Shape {
-            place: place.into(),
-            problem,
-        });
-    }
-
-    fn size(&mut self, place: &str, what: &str, size: usize) {
-        if !(1..=LARGEST).contains(&size) {
-            self.shape(
-                place,
-                format!("has {size} {what}; accepted are 1 to {LARGEST}"),
-            );
-        }
-    }
-
-    fn name<'a>(&mut self, name: &'a str, names: &mut HashSet<&'a str>) {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if name.len() > 64 || !starts || !name.chars().all(fits) {
-            self.shape(
-                name,
-                format!(
-                    "the name `{name}` is not accepted; accepted are up to 64 letters, digits and \
-                     `_`, not starting with a digit"
-                ),
-            );
-        }
-        if !names.insert(name) {
-            self.shape(
-                name,
-                format!("the name `{name}` is used twice; names are unique"),
-            );
-        }
-    }
-
-    fn quantizer(&mut self, place: String, quantizer: &Quantizer, role: Role) {
-        if self.exact
-            && let Err(source) = quantizer.check_exact(role)
-        {
-            self.found.push(CandidateError::NotExact { place, source });
-        }
+pub(crate) fn shape_of<'a>(
+    source: Source,
+    input: &'a [usize],
+    layers: &'a [Vec<usize>],
+) -> &'a [usize] {
+    match source {
+        Source::Input => input,
+        Source::Layer(index) => &layers[index],
     }
 }

@@ -1,11 +1,14 @@
 //! The integer program: what a trained candidate computes, in integers with derived widths.
 //!
 //! The rule this module keeps: every interval is derived from the actual weights, so no accumulator
-//! can overflow, and every scale is a power of two held as a fraction count. Accumulators stay
-//! within 2^53, where the f64 fake-quantized pass is exact too, so promise P1 holds for every
-//! program that freezes.
+//! can overflow, and every scale is a power of two held as a fraction count. Sums stay within 2^53,
+//! where the f64 fake-quantized pass is exact too, so promise P1 holds for every program that
+//! freezes.
 
-use crate::Candidate;
+use bitfront_quantizer::Quantizer;
+
+use crate::geometry::Geometry;
+use crate::{Candidate, Source};
 
 /// An inclusive range of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,63 +19,141 @@ pub struct Interval {
     pub hi: i64,
 }
 
-/// How the integers of a tensor are read: value = code * 2^-fraction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the integers of a tensor are read: value = code * 2^-fraction, channel by channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorFormat {
-    /// Bits right of the binary point; negative when the step is above one.
-    pub fraction: i32,
-    /// Range of the codes.
-    pub range: Interval,
+    /// Shape, channels last.
+    pub shape: Vec<usize>,
+    /// Bits right of the binary point of each channel; negative when the step is above one.
+    pub fraction: Vec<i32>,
+    /// Range of the codes of each channel.
+    pub range: Vec<Interval>,
 }
 
 /// How an accumulator becomes an activation code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ActivationRule {
-    /// `clamp(round_half_even(accumulator * 2^(out.fraction - accumulator fraction)), out.range)`.
-    Uniform,
-    /// A step function per output: `codes[number of thresholds <= accumulator]`, thresholds
-    /// ascending in units of that output's accumulator.
+    /// `clamp(round_half_even(accumulator * 2^(fraction - accumulator fraction)), range)` with the
+    /// quantizer's whole grid as the range.
+    Uniform {
+        /// Fraction bits of the codes.
+        fraction: i32,
+        /// The quantizer's grid.
+        range: Interval,
+    },
+    /// A step function a channel: `codes[number of thresholds <= accumulator]`, thresholds
+    /// ascending in units of that channel's accumulator.
     Steps {
-        /// Per output, ascending thresholds.
+        /// A channel, ascending thresholds.
         thresholds: Vec<Vec<i64>>,
-        /// Per output, one code more than there are thresholds.
+        /// A channel, one code more than there are thresholds.
         codes: Vec<Vec<i64>>,
     },
+    /// Any other quantizer, by [`Quantizer::code_of`].
+    Function(Quantizer),
 }
 
-/// One dense layer in integers.
+/// Which inputs meet which weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taps {
+    /// Every output channel reads all input channels of its position.
+    Dense,
+    /// Every output channel reads all input channels under the window.
+    Window(Geometry),
+    /// Output channel `c * multiplier + m` reads input channel `c` under the window.
+    Depthwise(Geometry),
+}
+
+/// Sums of products in integers.
 ///
-/// `accumulator[j] = (sum_i x[i] * kernel[i][j]) << product_shift[j] + (bias[j] << bias_shift[j])`,
-/// in units of `2^-accumulator_fraction[j]`.
+/// `accumulator[j] = ((sum_i (x[i] << input_shift[i]) * kernel[i][j]) * multiplier[j]
+///  << product_shift[j]) + bias[j]`, in units of the output's fraction of channel j. Border elements
+/// are zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// Which inputs meet which weights.
+    pub taps: Taps,
+    /// Number of input channels.
+    pub inputs: usize,
+    /// Number of output channels.
+    pub outputs: usize,
+    /// Left shift of each input channel, to a common fraction.
+    pub input_shift: Vec<u32>,
+    /// Kernel codes in the kernel's own order: `taps x inputs x outputs`, or
+    /// `taps x inputs x (outputs / inputs)` for depthwise.
+    pub kernel: Vec<i64>,
+    /// Frozen scale of each output channel; 1 where it is a power of two.
+    pub multiplier: Vec<i64>,
+    /// Left shift of each output channel's scaled sum of products.
+    pub product_shift: Vec<u32>,
+    /// Bias of each output channel, in units of the accumulator.
+    pub bias: Vec<i64>,
+    /// Exact interval of each output channel's accumulator; it also holds every partial sum in any
+    /// order.
+    pub accumulator_range: Vec<Interval>,
+}
+
+/// What a layer computes in integers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IntegerOperation {
+    /// Dense, convolution, depthwise convolution.
+    Linear(Linear),
+    /// Depthwise, then pointwise.
+    Separable {
+        /// First.
+        depthwise: Linear,
+        /// Values between the two.
+        between: TensorFormat,
+        /// Second.
+        pointwise: Linear,
+    },
+    /// Largest code under the window; border elements do not count.
+    MaxPool(Geometry),
+    /// Sum of the codes under the window times `reciprocal[n]`, n the number of elements that are
+    /// not border.
+    Mean {
+        /// Window.
+        geometry: Geometry,
+        /// By count; the output's fraction holds their common scale.
+        reciprocal: Vec<i64>,
+    },
+    /// The same codes in another shape (flatten), or just the same codes (dropout).
+    Reshape,
+    /// Zeros around the spatial axes.
+    ZeroPadding {
+        /// Elements before and after each spatial axis.
+        border: Vec<[usize; 2]>,
+    },
+    /// `(x * multiplier << product_shift) + offset`, a channel each.
+    Affine {
+        /// Frozen scale.
+        multiplier: Vec<i64>,
+        /// Left shift of the product.
+        product_shift: Vec<u32>,
+        /// Offset, in units of the output.
+        offset: Vec<i64>,
+    },
+    /// Sum of the sources, each shifted left.
+    Add {
+        /// A source, a channel.
+        shift: Vec<Vec<u32>>,
+    },
+    /// Channels side by side.
+    Concatenate,
+    /// A quantizer.
+    Activation(ActivationRule),
+}
+
+/// One layer in integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntegerLayer {
-    /// Name of the dense layer.
+    /// Name.
     pub name: String,
-    /// Number of inputs.
-    pub inputs: usize,
-    /// Number of outputs.
-    pub outputs: usize,
-    /// Format of the inputs.
-    pub input: TensorFormat,
-    /// Kernel codes, `inputs x outputs`, row-major.
-    pub kernel: Vec<i64>,
-    /// Bias codes, one an output.
-    pub bias: Vec<i64>,
-    /// Left shift of each output's sum of products.
-    pub product_shift: Vec<u32>,
-    /// Left shift of each output's bias code.
-    pub bias_shift: Vec<u32>,
-    /// Fraction bits of each output's accumulator.
-    pub accumulator_fraction: Vec<i32>,
-    /// Exact interval of each accumulator over all inputs in range, from the actual weights; it
-    /// also holds every partial sum in any order.
-    pub accumulator_range: Vec<Interval>,
-    /// Exact interval of the finished accumulator (products and bias together).
-    pub result_range: Vec<Interval>,
-    /// What follows; `None`: the accumulators, shifted left to the common fraction of `output`,
-    /// are the logits.
-    pub activation: Option<ActivationRule>,
-    /// Format of the outputs.
+    /// What it reads.
+    pub sources: Vec<Source>,
+    /// What it computes.
+    pub operation: IntegerOperation,
+    /// Format of its values; ranges are exact intervals over all inputs in range.
     pub output: TensorFormat,
 }
 
@@ -83,8 +164,11 @@ pub struct IntegerProgram {
     pub candidate: Candidate,
     /// Format of the input codes.
     pub input: TensorFormat,
-    /// Layers, first to last.
+    /// Layers, index for index those of the candidate.
     pub layers: Vec<IntegerLayer>,
+    /// Common fraction of the logits: the finest among the last layer's channels, to which
+    /// [`IntegerProgram::logits`] shifts all of them.
+    pub output_fraction: i32,
 }
 
 /// Why a candidate has no integer program.
@@ -125,6 +209,14 @@ impl Interval {
         }
     }
 
+    /// The smallest interval that holds both.
+    pub fn hull(self, other: Self) -> Self {
+        Self {
+            lo: self.lo.min(other.lo),
+            hi: self.hi.max(other.hi),
+        }
+    }
+
     /// Bits of the narrowest two's-complement (when `lo < 0`) or unsigned number that holds it.
     pub fn width(self) -> u32 {
         let magnitude = |v: i64| 64 - v.leading_zeros();
@@ -138,38 +230,5 @@ impl Interval {
     /// Whether negative values occur.
     pub fn is_signed(self) -> bool {
         self.lo < 0
-    }
-}
-
-impl ActivationRule {
-    /// The code that output `j` gives for a finished accumulator with `fraction` bits.
-    pub fn apply(&self, j: usize, accumulator: i64, fraction: i32, output: TensorFormat) -> i64 {
-        match self {
-            Self::Uniform => {
-                let Interval { lo, hi } = output.range;
-                let shift = output.fraction - fraction;
-                if shift >= 0 {
-                    let wide = i128::from(accumulator) << shift.min(62);
-                    wide.clamp(i128::from(lo), i128::from(hi)) as i64
-                } else {
-                    shift_right_half_even(accumulator, shift.unsigned_abs()).clamp(lo, hi)
-                }
-            }
-            Self::Steps { thresholds, codes } => {
-                codes[j][thresholds[j].partition_point(|t| *t <= accumulator)]
-            }
-        }
-    }
-}
-
-/// `round(v / 2^down)`, halfway to even, for |v| <= 2^53.
-fn shift_right_half_even(v: i64, down: u32) -> i64 {
-    if down == 0 {
-        v
-    } else if down > 55 {
-        0
-    } else {
-        let odd = (v >> down) & 1;
-        (v + (1 << (down - 1)) - 1 + odd) >> down
     }
 }

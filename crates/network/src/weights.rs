@@ -1,13 +1,13 @@
 //! Float weights of a candidate and their file (safetensors).
 //!
-//! The file holds `<layer>.kernel` (`inputs x units`, f32) and `<layer>.bias` (`units`, f32) of
-//! every layer, and the candidate's JSON under the metadata key `candidate`.
+//! The file holds every tensor that [`Candidate::tensors`] names as `<layer>.<part>` (f32,
+//! row-major), and the candidate's JSON under the metadata key `candidate`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::Candidate;
+use crate::{Candidate, Part, TensorSpec};
 
 /// Metadata key of the candidate's JSON.
 const CANDIDATE: &str = "candidate";
@@ -15,19 +15,17 @@ const CANDIDATE: &str = "candidate";
 /// Bytes a file may have beyond its tensors: the header with names, shapes and the candidate.
 const HEADER_BYTES: usize = 1 << 20;
 
-/// Weights of one dense layer.
-#[derive(Clone, Debug, PartialEq)]
+/// Weights of one layer; empty for layers without any.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerWeights {
-    /// `inputs x units`, row-major.
-    pub kernel: Vec<f32>,
-    /// `units`.
-    pub bias: Vec<f32>,
+    /// Row-major values of each tensor.
+    pub parts: BTreeMap<Part, Vec<f32>>,
 }
 
-/// Weights of a network, first to last layer, as trained (before quantization).
-#[derive(Clone, Debug, PartialEq)]
+/// Weights of a network as trained (before quantization).
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
-    /// One entry a dense layer.
+    /// One entry a layer of the candidate.
     pub layers: Vec<LayerWeights>,
 }
 
@@ -47,35 +45,51 @@ pub enum WeightsError {
     },
 }
 
+impl LayerWeights {
+    /// A kernel and a bias.
+    pub fn dense(kernel: Vec<f32>, bias: Vec<f32>) -> Self {
+        Self {
+            parts: BTreeMap::from([(Part::Kernel, kernel), (Part::Bias, bias)]),
+        }
+    }
+
+    /// A tensor; nothing if the layer has none of the name.
+    pub fn part(&self, part: Part) -> &[f32] {
+        self.parts.get(&part).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl Weights {
+    /// Weights whose tensors are what `values` gives.
+    ///
+    /// # Panics
+    /// If the candidate's graph has faults.
+    pub fn build(candidate: &Candidate, mut values: impl FnMut(&TensorSpec) -> Vec<f32>) -> Self {
+        let mut layers = vec![LayerWeights::default(); candidate.layers.len()];
+        for spec in candidate.tensors() {
+            layers[spec.layer].parts.insert(spec.part, values(&spec));
+        }
+        Self { layers }
+    }
+
+    /// A tensor of layer `layer`; nothing if it has none of the name.
+    pub fn part(&self, layer: usize, part: Part) -> &[f32] {
+        self.layers[layer].part(part)
+    }
+
     /// The file: the same weights and candidate give the same bytes.
     ///
     /// # Panics
     /// If the weights are not of the candidate's shape.
     pub fn to_bytes(&self, candidate: &Candidate) -> Vec<u8> {
-        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = candidate
-            .layers
-            .iter()
-            .zip(&self.layers)
-            .enumerate()
-            .flat_map(|(index, (layer, weights))| {
-                let (inputs, units) = candidate.layer_shape(index);
-                [
-                    (
-                        format!("{}.kernel", layer.name),
-                        vec![inputs, units],
-                        le_bytes(&weights.kernel),
-                    ),
-                    (
-                        format!("{}.bias", layer.name),
-                        vec![units],
-                        le_bytes(&weights.bias),
-                    ),
-                ]
-            })
-            .collect();
+        let specs = candidate.tensors();
+        let tensors = specs.iter().map(|spec| {
+            let values = self.part(spec.layer, spec.part);
+            (name_of(candidate, spec), &spec.shape, le_bytes(values))
+        });
+        let tensors: Vec<(String, &Vec<usize>, Vec<u8>)> = tensors.collect();
         let views = tensors.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes)
+            let view = TensorView::new(Dtype::F32, (*shape).clone(), bytes)
                 .expect("weights have the candidate's shape");
             (name.as_str(), view)
         });
@@ -91,9 +105,10 @@ impl Weights {
     /// and 1 MiB, for a file of another candidate, for tensors that are missing, unknown or of
     /// another shape or type, and for weights that are not finite.
     pub fn from_bytes(candidate: &Candidate, bytes: &[u8]) -> Result<Self, WeightsError> {
-        let parameters: usize = (0..candidate.layers.len())
-            .map(|index| candidate.layer_shape(index))
-            .map(|(inputs, units)| inputs.saturating_mul(units).saturating_add(units))
+        let specs = candidate.tensors();
+        let parameters = specs
+            .iter()
+            .map(|spec| spec.shape.iter().product::<usize>())
             .fold(0, usize::saturating_add);
         let most = parameters.saturating_mul(4).saturating_add(HEADER_BYTES);
         if bytes.len() > most {
@@ -119,30 +134,23 @@ impl Weights {
                 candidate.digest()
             )));
         }
-        let layers = candidate
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(index, layer)| {
-                let (inputs, units) = candidate.layer_shape(index);
-                Ok(LayerWeights {
-                    kernel: tensor(&file, &format!("{}.kernel", layer.name), &[inputs, units])?,
-                    bias: tensor(&file, &format!("{}.bias", layer.name), &[units])?,
-                })
-            })
-            .collect::<Result<Vec<_>, WeightsError>>()?;
-        let expected = 2 * layers.len();
-        if file.len() != expected {
+        let mut layers = vec![LayerWeights::default(); candidate.layers.len()];
+        for spec in &specs {
+            let values = tensor(&file, &name_of(candidate, spec), &spec.shape)?;
+            layers[spec.layer].parts.insert(spec.part, values);
+        }
+        if file.len() != specs.len() {
             return Err(WeightsError::Format(format!(
-                "it has {} tensors; the candidate has {expected}",
-                file.len()
+                "it has {} tensors; the candidate has {}",
+                file.len(),
+                specs.len()
             )));
         }
         Ok(Self { layers })
     }
 
-    /// The first fault of shape against `candidate`: place and problem.
-    pub(crate) fn shape_fault(&self, candidate: &Candidate) -> Option<(String, String)> {
+    /// The first tensor that is not of the candidate's shape: its place and what is wrong.
+    pub fn shape_fault(&self, candidate: &Candidate) -> Option<(String, String)> {
         if self.layers.len() != candidate.layers.len() {
             let (have, need) = (self.layers.len(), candidate.layers.len());
             return Some((
@@ -150,19 +158,35 @@ impl Weights {
                 format!("{have} layers of weights for {need} layers"),
             ));
         }
-        let mut parts = candidate.layers.iter().zip(&self.layers).enumerate();
-        parts.find_map(|(index, (layer, weights))| {
-            let (inputs, units) = candidate.layer_shape(index);
-            let fault = |part: &str, have: usize, need: usize| {
-                let problem = format!("{have} weights; its shape needs {need}");
-                (have != need).then(|| (format!("{}.{part}", layer.name), problem))
-            };
-            fault("kernel", weights.kernel.len(), inputs * units)
-                .or_else(|| fault("bias", weights.bias.len(), units))
-        })
+        let specs = candidate.tensors();
+        let wrong = specs.iter().find_map(|spec| {
+            let have = self.part(spec.layer, spec.part).len();
+            let need: usize = spec.shape.iter().product();
+            let problem = format!("{have} weights; its shape needs {need}");
+            (have != need).then(|| (name_of(candidate, spec), problem))
+        });
+        let unknown = || {
+            let layers = self.layers.iter().enumerate();
+            layers
+                .flat_map(|(layer, weights)| weights.parts.keys().map(move |part| (layer, *part)))
+                .find(|(layer, part)| {
+                    !specs
+                        .iter()
+                        .any(|spec| (spec.layer, spec.part) == (*layer, *part))
+                })
+                .map(|(layer, part)| {
+                    let name = format!("{}.{part}", candidate.layers[layer].name);
+                    (name, "the layer has no such tensor".into())
+                })
+        };
+        wrong.or_else(unknown)
     }
 }
 
+/// Name of a tensor in files and messages: `fc1.kernel`.
+fn name_of(candidate: &Candidate, spec: &TensorSpec) -> String {
+    format!("{}.{}", candidate.layers[spec.layer].name, spec.part)
+}
 fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
     let fault = |problem: String| WeightsError::Tensor {
         name: name.to_owned(),
