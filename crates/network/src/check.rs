@@ -293,6 +293,29 @@ impl Faults {
             | Operation::DepthwiseConv { fold, .. } => fold.map(|f| (f.epsilon, f.momentum)),
             _ => None,
         };
+        if let Operation::Dense {
+            bias: None,
+            fold: Some(_),
+            ..
+        }
+        | Operation::Conv {
+            bias: None,
+            fold: Some(_),
+            ..
+        }
+        | Operation::DepthwiseConv {
+            bias: None,
+            fold: Some(_),
+            ..
+        } = operation
+        {
+            self.add(
+                name,
+                "folds a batch normalisation, which makes a bias, and has no quantizer for it; \
+                 accepted is a bias quantizer"
+                    .into(),
+            );
+        }
         if let Some((epsilon, momentum)) = normalisation {
             if !(epsilon > 0.0 && epsilon <= 1.0) {
                 self.add(

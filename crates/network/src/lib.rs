@@ -11,6 +11,7 @@ mod dense_stack;
 mod geometry;
 mod head;
 mod integer;
+mod normalisation;
 mod operation;
 mod weights;
 
@@ -23,5 +24,6 @@ pub use integer::{
     ActivationRule, FreezeError, IntegerLayer, IntegerOperation, IntegerProgram, Interval, Linear,
     Taps, TensorFormat,
 };
+pub use normalisation::{Constant, FrozenNormalisation, Normalisation, reciprocal};
 pub use operation::{Fold, Operation, Part, Place};
 pub use weights::{LayerWeights, Weights, WeightsError};

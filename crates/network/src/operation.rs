@@ -122,7 +122,8 @@ pub enum Operation {
 }
 
 /// Batch normalisation that is folded into the weights before they are quantized (as the original's
-/// `QDenseBatchnorm`): `kernel * gamma / sqrt(variance + epsilon)`.
+/// `QDenseBatchnorm`): `kernel * gamma / sqrt(variance + epsilon)`. Folding makes a bias, so a folded
+/// layer has a bias quantizer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fold {
