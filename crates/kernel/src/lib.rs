@@ -1,4 +1,5 @@
-//! Small-matrix and elementwise f32 kernels that give the same bits on every CPU level.
+//! Small-matrix and elementwise f32 kernels, and integer inference, that give the same bits on every
+//! CPU level.
 //!
 //! The rule this room keeps: every output element is one sequential chain of fused multiply-adds
 //! over the inner index (no horizontal sums, no contraction that is not written down), and every
@@ -8,6 +9,8 @@
 //!
 //! A matrix is a slice of rows, each padded to [`stride`] values so that rows start on 64-byte lines
 //! of a [`Buffer`]. Padding columns are computed like any other: what is zero stays zero.
+//!
+//! Integer inference ([`IntegerChain`]) is exact, so it needs no rule but the proof that sums fit.
 //!
 //! This is the only room of the workspace with `unsafe`. It has two reasons: vector instructions that
 //! are chosen at run time, and aligned buffers. Slice lengths are asserted at every public entry.
@@ -39,6 +42,11 @@
 
 mod buffer;
 mod elementwise;
+mod integer;
+mod integer_lanes;
+mod integer_pack;
+mod integer_peak;
+mod integer_tile;
 mod lanes;
 mod level;
 mod math;
@@ -47,6 +55,7 @@ mod softmax;
 
 pub use buffer::{Buffer, LANES, stride};
 pub use elementwise::{AdamStep, Uniform};
+pub use integer::{DenseCodes, IntegerChain, IntegerFault, Overflow, Requantize, Rounding};
 pub use level::{Kernels, Level, level};
 pub use math::{cos_pi, exp, ln};
 pub use matrix::Shape;

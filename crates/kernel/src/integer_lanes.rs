@@ -1,0 +1,417 @@
+//! Sixteen i32 lanes as AVX-512 with VNNI, as two AVX2 registers and as an array: the same integers.
+
+use crate::buffer::LANES;
+use crate::{Kernels, Level};
+
+/// Sixteen i32 lanes; sums wrap modulo 2^32.
+///
+/// # Safety
+/// Methods are called only from functions that have the level's target features; pointers span
+/// [`LANES`] values of their type.
+pub(crate) trait IntegerLanes: Copy {
+    /// Whether there are registers enough for tiles of 8 x 2 or 6 x 4 blocks.
+    const WIDE: bool;
+    unsafe fn splat(value: i32) -> Self;
+    unsafe fn load(from: *const i32) -> Self;
+    unsafe fn store(self, to: *mut i32);
+    /// `code - offset` as u8, for differences within 0..=255.
+    unsafe fn store_bytes(self, to: *mut u8);
+    /// `code - offset` as i16, for differences within i16.
+    unsafe fn store_words(self, to: *mut i16);
+    /// Adds the four products u8 (`x`) x i8 (`w`) of each lane.
+    unsafe fn dot_bytes(self, x: Self, w: Self) -> Self;
+    /// As `dot_bytes`, where the first two and the last two products each sum to an i16.
+    unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self;
+    /// Adds the two products i16 x i16 of each lane.
+    unsafe fn dot_words(self, x: Self, w: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn and(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    /// Arithmetic shift, by 0..=31 in each lane.
+    unsafe fn shift_right(self, by: Self) -> Self;
+    /// -1 where negative, else 0.
+    unsafe fn sign(self) -> Self;
+    /// `self` without its lowest bit where no bit of `mask` is set in `sum`.
+    unsafe fn even_where_tied(self, sum: Self, mask: Self) -> Self;
+    /// `self` within `low..=high`, else 0.
+    unsafe fn keep_within(self, low: Self, high: Self) -> Self;
+}
+
+/// Which implementation runs; a value of it is the proof that the CPU has its instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+impl Path {
+    /// The integer path of a level: AVX-512 without VNNI and 16-bit instructions runs as AVX2.
+    pub(crate) fn of(kernels: Kernels) -> Self {
+        match kernels.level() {
+            Level::Scalar => Self::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512
+                if is_x86_feature_detected!("avx512vnni")
+                    && is_x86_feature_detected!("avx512bw") =>
+            {
+                Self::Vnni
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 | Level::Avx512 => Self::Avx2,
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx2 | Level::Avx512 => Self::Scalar,
+        }
+    }
+}
+
+/// Instantiates a generic integer body on every path and picks by `$path` at run time.
+macro_rules! integer_dispatch {
+    ($path:expr, $body:ident ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
+        unsafe fn vnni($($arg: $ty),*) $(-> $ret)? {
+            $body::<$crate::integer_lanes::Vnni>($($arg),*)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2")]
+        unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+            $body::<$crate::integer_lanes::Avx2Integers>($($arg),*)
+        }
+        // SAFETY: a `Path` exists only where the CPU has its features; the callers keep what their
+        // bodies rely on.
+        unsafe {
+            match $path {
+                #[cfg(target_arch = "x86_64")]
+                $crate::integer_lanes::Path::Vnni => vnni($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                $crate::integer_lanes::Path::Avx2 => avx2($($arg),*),
+                $crate::integer_lanes::Path::Scalar => {
+                    $body::<$crate::integer_lanes::ScalarIntegers>($($arg),*)
+                }
+            }
+        }
+    }};
+}
+pub(crate) use integer_dispatch;
+
+/// The scalar twin.
+#[derive(Clone, Copy)]
+pub(crate) struct ScalarIntegers([i32; LANES]);
+
+impl ScalarIntegers {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(i32, i32) -> i32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl IntegerLanes for ScalarIntegers {
+    const WIDE: bool = false;
+    #[inline(always)]
+    unsafe fn splat(value: i32) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        Self(from.cast::<[i32; LANES]>().read_unaligned())
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        to.cast::<[i32; LANES]>().write_unaligned(self.0);
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        to.cast::<[u8; LANES]>()
+            .write_unaligned(self.0.map(|v| v as u8));
+    }
+    #[inline(always)]
+    unsafe fn store_words(self, to: *mut i16) {
+        to.cast::<[i16; LANES]>()
+            .write_unaligned(self.0.map(|v| v as i16));
+    }
+    #[inline(always)]
+    unsafe fn dot_bytes(self, x: Self, w: Self) -> Self {
+        let product = |x: i32, w: i32, at: i32| {
+            i32::from((x >> (8 * at)) as u8) * i32::from((w >> (8 * at)) as i8)
+        };
+        let sum = |x, w| product(x, w, 0) + product(x, w, 1) + product(x, w, 2) + product(x, w, 3);
+        self.add(x.zip(w, sum))
+    }
+    #[inline(always)]
+    unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self {
+        self.dot_bytes(x, w)
+    }
+    #[inline(always)]
+    unsafe fn dot_words(self, x: Self, w: Self) -> Self {
+        let low = |x: i32, w: i32| i32::from(x as i16) * i32::from(w as i16);
+        let sum = |x: i32, w: i32| low(x, w).wrapping_add((x >> 16) * (w >> 16));
+        self.add(x.zip(w, sum))
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, i32::wrapping_add)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, i32::wrapping_sub)
+    }
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, i32::max)
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, i32::min)
+    }
+    #[inline(always)]
+    unsafe fn shift_right(self, by: Self) -> Self {
+        self.zip(by, |v, by| v >> (by & 31))
+    }
+    #[inline(always)]
+    unsafe fn sign(self) -> Self {
+        Self(self.0.map(|v| v >> 31))
+    }
+    #[inline(always)]
+    unsafe fn even_where_tied(self, sum: Self, mask: Self) -> Self {
+        let left = sum.and(mask);
+        self.zip(left, |v, left| if left == 0 { v & !1 } else { v })
+    }
+    #[inline(always)]
+    unsafe fn keep_within(self, low: Self, high: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            let v = self.0[i];
+            if v >= low.0[i] && v <= high.0[i] {
+                v
+            } else {
+                0
+            }
+        }))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2Integers, Vnni};
+
+#[cfg(target_arch = "x86_64")]
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the intrinsics of one architecture"
+)]
+mod x86 {
+    use super::IntegerLanes;
+    use std::arch::x86_64::*;
+
+    /// One 512-bit register.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Vnni(__m512i);
+
+    impl IntegerLanes for Vnni {
+        const WIDE: bool = true;
+        #[inline(always)]
+        unsafe fn splat(value: i32) -> Self {
+            Self(_mm512_set1_epi32(value))
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const i32) -> Self {
+            Self(_mm512_loadu_si512(from.cast()))
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut i32) {
+            _mm512_storeu_si512(to.cast(), self.0);
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(self.0));
+        }
+        #[inline(always)]
+        unsafe fn store_words(self, to: *mut i16) {
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(self.0));
+        }
+        #[inline(always)]
+        unsafe fn dot_bytes(self, x: Self, w: Self) -> Self {
+            Self(_mm512_dpbusd_epi32(self.0, x.0, w.0))
+        }
+        #[inline(always)]
+        unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self {
+            self.dot_bytes(x, w)
+        }
+        #[inline(always)]
+        unsafe fn dot_words(self, x: Self, w: Self) -> Self {
+            Self(_mm512_dpwssd_epi32(self.0, x.0, w.0))
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(_mm512_add_epi32(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(_mm512_sub_epi32(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn and(self, other: Self) -> Self {
+            Self(_mm512_and_si512(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(_mm512_max_epi32(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(_mm512_min_epi32(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn shift_right(self, by: Self) -> Self {
+            Self(_mm512_srav_epi32(self.0, by.0))
+        }
+        #[inline(always)]
+        unsafe fn sign(self) -> Self {
+            Self(_mm512_srai_epi32::<31>(self.0))
+        }
+        #[inline(always)]
+        unsafe fn even_where_tied(self, sum: Self, mask: Self) -> Self {
+            let tied = _mm512_testn_epi32_mask(sum.0, mask.0);
+            let even = _mm512_set1_epi32(!1);
+            Self(_mm512_mask_and_epi32(self.0, tied, self.0, even))
+        }
+        #[inline(always)]
+        unsafe fn keep_within(self, low: Self, high: Self) -> Self {
+            let above = _mm512_cmpge_epi32_mask(self.0, low.0);
+            let within = _mm512_mask_cmple_epi32_mask(above, self.0, high.0);
+            Self(_mm512_maskz_mov_epi32(within, self.0))
+        }
+    }
+
+    /// Two 256-bit registers.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2Integers(__m256i, __m256i);
+
+    impl Avx2Integers {
+        /// The lanes as i16, saturated, in order.
+        #[inline(always)]
+        unsafe fn words(self) -> __m256i {
+            let mixed = _mm256_packs_epi32(self.0, self.1);
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed)
+        }
+    }
+
+    /// One operation on both halves.
+    macro_rules! halves {
+        ($operation:ident($a:expr, $b:expr)) => {
+            Avx2Integers($operation($a.0, $b.0), $operation($a.1, $b.1))
+        };
+    }
+
+    impl IntegerLanes for Avx2Integers {
+        const WIDE: bool = false;
+        #[inline(always)]
+        unsafe fn splat(value: i32) -> Self {
+            let v = _mm256_set1_epi32(value);
+            Self(v, v)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const i32) -> Self {
+            Self(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(8).cast()),
+            )
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut i32) {
+            _mm256_storeu_si256(to.cast(), self.0);
+            _mm256_storeu_si256(to.add(8).cast(), self.1);
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            let words = self.words();
+            let (low, high) = (
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
+        }
+        #[inline(always)]
+        unsafe fn store_words(self, to: *mut i16) {
+            _mm256_storeu_si256(to.cast(), self.words());
+        }
+        #[inline(always)]
+        unsafe fn dot_bytes(self, x: Self, w: Self) -> Self {
+            // Every other byte as 16 bits, so that no sum of two products saturates.
+            let even = _mm256_set1_epi16(0xff);
+            let half = |sum: __m256i, x: __m256i, w: __m256i| {
+                let w_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w));
+                let first = _mm256_madd_epi16(_mm256_and_si256(x, even), w_even);
+                let w_odd = _mm256_srai_epi16::<8>(w);
+                let second = _mm256_madd_epi16(_mm256_srli_epi16::<8>(x), w_odd);
+                _mm256_add_epi32(_mm256_add_epi32(sum, first), second)
+            };
+            Self(half(self.0, x.0, w.0), half(self.1, x.1, w.1))
+        }
+        #[inline(always)]
+        unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self {
+            let one = _mm256_set1_epi16(1);
+            let half = |sum: __m256i, x: __m256i, w: __m256i| {
+                let pairs = _mm256_maddubs_epi16(x, w);
+                _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, one))
+            };
+            Self(half(self.0, x.0, w.0), half(self.1, x.1, w.1))
+        }
+        #[inline(always)]
+        unsafe fn dot_words(self, x: Self, w: Self) -> Self {
+            self.add(halves!(_mm256_madd_epi16(x, w)))
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            halves!(_mm256_add_epi32(self, other))
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            halves!(_mm256_sub_epi32(self, other))
+        }
+        #[inline(always)]
+        unsafe fn and(self, other: Self) -> Self {
+            halves!(_mm256_and_si256(self, other))
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            halves!(_mm256_max_epi32(self, other))
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            halves!(_mm256_min_epi32(self, other))
+        }
+        #[inline(always)]
+        unsafe fn shift_right(self, by: Self) -> Self {
+            halves!(_mm256_srav_epi32(self, by))
+        }
+        #[inline(always)]
+        unsafe fn sign(self) -> Self {
+            Self(
+                _mm256_srai_epi32::<31>(self.0),
+                _mm256_srai_epi32::<31>(self.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn even_where_tied(self, sum: Self, mask: Self) -> Self {
+            let zero = Self::splat(0);
+            let tied = halves!(_mm256_cmpeq_epi32(sum.and(mask), zero));
+            let lowest = tied.and(Self::splat(1));
+            halves!(_mm256_andnot_si256(lowest, self))
+        }
+        #[inline(always)]
+        unsafe fn keep_within(self, low: Self, high: Self) -> Self {
+            let below = halves!(_mm256_cmpgt_epi32(low, self));
+            let above = halves!(_mm256_cmpgt_epi32(self, high));
+            let inside = halves!(_mm256_andnot_si256(below, self));
+            halves!(_mm256_andnot_si256(above, inside))
+        }
+    }
+}
