@@ -210,6 +210,20 @@ mod x86 {
     use super::IntegerLanes;
     use std::arch::x86_64::*;
 
+    /// `vpdpwssd`, written out: the compiler splits the intrinsic into a product and a sum.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    unsafe fn dot_words(mut sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        std::arch::asm!(
+            "vpdpwssd {sum}, {x}, {w}",
+            sum = inout(zmm_reg) sum,
+            x = in(zmm_reg) x,
+            w = in(zmm_reg) w,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+        sum
+    }
+
     /// One 512-bit register.
     #[derive(Clone, Copy)]
     pub(crate) struct Vnni(__m512i);
@@ -246,7 +260,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn dot_words(self, x: Self, w: Self) -> Self {
-            Self(_mm512_dpwssd_epi32(self.0, x.0, w.0))
+            Self(dot_words(self.0, x.0, w.0))
         }
         #[inline(always)]
         unsafe fn add(self, other: Self) -> Self {

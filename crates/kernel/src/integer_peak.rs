@@ -4,11 +4,27 @@ use crate::Kernels;
 use crate::buffer::LANES;
 use crate::integer_lanes::{IntegerLanes, Path, integer_dispatch};
 
-/// Independent sums in the loop: enough to hide the latency of every instruction.
-const SUMS: usize = 12;
+/// Independent sums in the loop: enough to hide latencies, few enough to stay in registers.
+const fn sums(wide: bool) -> usize {
+    if wide { 12 } else { 6 }
+}
 
 #[inline(always)]
-unsafe fn multiply_adds<V: IntegerLanes>(bytes: bool, turns: usize, seed: i32) -> i32 {
+unsafe fn multiply_adds<V: IntegerLanes>(bytes: bool, turns: usize, seed: i32) -> (usize, i32) {
+    if V::WIDE {
+        turn_over::<V, { sums(true) }>(bytes, turns, seed)
+    } else {
+        turn_over::<V, { sums(false) }>(bytes, turns, seed)
+    }
+}
+
+/// Multiply-adds of codes a turn, and their sum.
+#[inline(always)]
+unsafe fn turn_over<V: IntegerLanes, const SUMS: usize>(
+    bytes: bool,
+    turns: usize,
+    seed: i32,
+) -> (usize, i32) {
     let w = V::splat(seed);
     let mut sums = [w; SUMS];
     for _ in 0..turns {
@@ -28,7 +44,8 @@ unsafe fn multiply_adds<V: IntegerLanes>(bytes: bool, turns: usize, seed: i32) -
     }
     let mut out = [0; LANES];
     total.store(out.as_mut_ptr());
-    out.iter().fold(0, |a, b| a.wrapping_add(*b))
+    let total = out.iter().fold(0, |a: i32, b| a.wrapping_add(*b));
+    (SUMS * LANES * if bytes { 4 } else { 2 }, total)
 }
 
 impl Kernels {
@@ -37,11 +54,10 @@ impl Kernels {
     /// Timing it gives the peak that [`crate::IntegerChain`] is compared with.
     pub fn integer_peak(self, bytes: bool, turns: usize) -> (u64, i32) {
         let seed = std::hint::black_box(0x0302_0101);
-        let sum = integer_dispatch!(
+        let (per_turn, sum) = integer_dispatch!(
             Path::of(self),
-            multiply_adds(bytes: bool, turns: usize, seed: i32) -> i32
+            multiply_adds(bytes: bool, turns: usize, seed: i32) -> (usize, i32)
         );
-        let per_turn = SUMS * LANES * if bytes { 4 } else { 2 };
         (turns as u64 * per_turn as u64, std::hint::black_box(sum))
     }
 }
