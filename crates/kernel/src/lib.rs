@@ -41,6 +41,7 @@
 )]
 
 mod buffer;
+mod depthwise;
 mod elementwise;
 mod integer;
 mod integer_lanes;
@@ -54,6 +55,7 @@ mod matrix;
 mod softmax;
 
 pub use buffer::{Buffer, LANES, stride};
+pub use depthwise::TapTable;
 pub use elementwise::{AdamStep, Uniform};
 pub use integer::{DenseCodes, IntegerChain, IntegerFault, Overflow, Requantize, Rounding};
 pub use level::{Kernels, Level, level};
