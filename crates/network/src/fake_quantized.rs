@@ -1,12 +1,17 @@
 //! The fake-quantized forward pass at evaluation: the float twin of the integer program.
 //!
-//! The rule this module keeps: sums are taken in input order, bias last, without fused
-//! multiply-add; at the precision that [`forward_precision`] names every partial sum is exact, so
-//! order would not matter.
+//! The rule this module keeps: nothing here asks the integer program anything. Weights are
+//! quantized as values, sums are taken in floats, tap by tap in input order with the bias last and
+//! without fused multiply-add; at the precision that [`forward_precision`](crate::forward_precision)
+//! names, every partial sum is exact, so order would not matter. Only the frozen constants are
+//! shared ([`Normalisation`](crate::Normalisation), [`reciprocal`](crate::reciprocal), tables of a
+//! softmax): they are definitions, not results.
 
-use bitfront_quantizer::Quantizer;
+use bitfront_quantizer::{Quantizer, Role};
 
-use crate::{Candidate, IntegerProgram, Weights};
+use crate::candidate::shape_of;
+use crate::fake_quantized_layers::{Prepared, Real, prepare};
+use crate::{Candidate, Operation, Source, Weights};
 
 /// Which float carries the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,51 +22,68 @@ pub enum ForwardPrecision {
     F64,
 }
 
-/// Largest number of units that f32 counts exactly.
-const F32_UNITS: u64 = 1 << 24;
-
-/// The precision at which the fake-quantized pass is exact for these weights.
-///
-/// f32 is exact if, for every output of every layer, the sum of all magnitudes
-/// `sum_k |W_k| * A_max + |B|`, in units of the finest grid, is at most 2^24: then no partial sum in
-/// any order passes it. Otherwise f64, which holds whatever an [`IntegerProgram`] may need. A
-/// candidate without an integer program (a float reference) has no exact precision: f32 says what
-/// it was trained at.
-pub fn forward_precision(candidate: &Candidate, weights: &Weights) -> ForwardPrecision {
-    let Ok(program) = IntegerProgram::freeze(candidate, weights) else {
-        return ForwardPrecision::F32;
-    };
-    let exact = program.layers.iter().all(|layer| {
-        let small = layer.accumulator_range.iter().all(|range| {
-            range.lo.unsigned_abs() <= F32_UNITS && range.hi.unsigned_abs() <= F32_UNITS
-        });
-        // Units far from one would leave f32's normal range.
-        let near = |fraction: &i32| (-100..=120).contains(fraction);
-        small && layer.accumulator_fraction.iter().all(near)
-    });
-    if exact {
-        ForwardPrecision::F32
-    } else {
-        ForwardPrecision::F64
-    }
+/// Which constants batch normalisations use. A float reference always uses real ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormalisationConstants {
+    /// The integer constants of the circuit: what is scored.
+    Frozen,
+    /// The trained real numbers: what freezing starts from.
+    Float,
 }
 
-/// Logits of standardised rows (`rows x inputs`), row-major `rows x outputs`, as real numbers.
+/// How a forward pass is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForwardOptions {
+    /// Float of the sums.
+    pub precision: ForwardPrecision,
+    /// Constants of batch normalisations.
+    pub normalisation: NormalisationConstants,
+}
+
+/// Values that a block of rows may hold in all layers together, unless one row alone has more.
+const BLOCK_VALUES: usize = 1 << 18;
+
+/// Outputs of standardised rows (`rows x inputs`), row-major `rows x outputs`, as real numbers, with
+/// frozen constants.
 ///
 /// # Panics
-/// If the weights are not of the candidate's shape, or `rows` is not whole rows.
+/// If the candidate's graph has faults, the weights are not of its shape or hold a variance below
+/// zero, or `rows` is not whole rows.
 pub fn forward(
     candidate: &Candidate,
     weights: &Weights,
     rows: &[f32],
     precision: ForwardPrecision,
 ) -> Vec<f64> {
-    trace(candidate, weights, rows, precision)
-        .pop()
-        .unwrap_or_default()
+    let options = ForwardOptions {
+        precision,
+        normalisation: NormalisationConstants::Frozen,
+    };
+    forward_with(candidate, weights, rows, options)
 }
 
-/// Outputs of every layer (behind its activation), first to last; each row-major `rows x units`.
+/// As [`forward`], with options. The difference between [`NormalisationConstants::Frozen`] and
+/// [`NormalisationConstants::Float`] is what freezing the batch normalisations costs.
+///
+/// # Panics
+/// As [`forward`].
+pub fn forward_with(
+    candidate: &Candidate,
+    weights: &Weights,
+    rows: &[f32],
+    options: ForwardOptions,
+) -> Vec<f64> {
+    let mut outputs = Vec::new();
+    let last = candidate.layers.len().wrapping_sub(1);
+    run(candidate, weights, rows, options, &mut |layer, values| {
+        if layer == last {
+            outputs.extend_from_slice(values);
+        }
+    });
+    outputs
+}
+
+/// Values of every layer, first to last; each row-major `rows x size`.
 ///
 /// # Panics
 /// As [`forward`].
@@ -71,95 +93,117 @@ pub fn forward_trace(
     rows: &[f32],
     precision: ForwardPrecision,
 ) -> Vec<Vec<f64>> {
-    trace(candidate, weights, rows, precision)
-}
-
-fn trace(
-    candidate: &Candidate,
-    weights: &Weights,
-    rows: &[f32],
-    precision: ForwardPrecision,
-) -> Vec<Vec<f64>> {
-    if let Some((place, problem)) = weights.shape_fault(candidate) {
-        panic!("{place}: {problem}");
-    }
-    assert!(
-        candidate.inputs > 0 && rows.len().is_multiple_of(candidate.inputs),
-        "{} values are whole rows of {}",
-        rows.len(),
-        candidate.inputs
-    );
-    let count = rows.len() / candidate.inputs;
-    let mut values = vec![0f32; rows.len()];
-    candidate
-        .input_quantizer
-        .quantize(rows, candidate.inputs, &mut values);
-    let mut values: Vec<f64> = values.into_iter().map(f64::from).collect();
-    let mut outputs = Vec::with_capacity(candidate.layers.len());
-    for (index, (layer, weights)) in candidate.layers.iter().zip(&weights.layers).enumerate() {
-        let (inputs, units) = candidate.layer_shape(index);
-        let kernel = quantized(&layer.kernel, &weights.kernel, units);
-        let bias = quantized(&layer.bias, &weights.bias, units);
-        let mut sums = Vec::with_capacity(count * units);
-        for row in values.chunks_exact(inputs) {
-            match precision {
-                ForwardPrecision::F32 => sums.extend(dense_f32(row, &kernel, &bias)),
-                ForwardPrecision::F64 => sums.extend(dense_f64(row, &kernel, &bias)),
-            }
-        }
-        if let Some(activation) = &layer.activation {
-            let quantizer = &activation.quantizer;
-            values = match precision {
-                ForwardPrecision::F32 => {
-                    let sums: Vec<f32> = sums.iter().map(|v| *v as f32).collect();
-                    quantized(quantizer, &sums, units)
-                        .into_iter()
-                        .map(f64::from)
-                        .collect()
-                }
-                ForwardPrecision::F64 => {
-                    let mut out = vec![0f64; sums.len()];
-                    quantizer.quantize_f64(&sums, &mut out);
-                    out
-                }
-            };
-        } else {
-            values = sums;
-        }
-        outputs.push(values.clone());
-    }
+    let options = ForwardOptions {
+        precision,
+        normalisation: NormalisationConstants::Frozen,
+    };
+    let mut outputs = vec![Vec::new(); candidate.layers.len()];
+    run(candidate, weights, rows, options, &mut |layer, values| {
+        outputs[layer].extend_from_slice(values);
+    });
     outputs
 }
 
-fn quantized(quantizer: &Quantizer, x: &[f32], columns: usize) -> Vec<f32> {
-    let mut y = vec![0f32; x.len()];
-    quantizer.quantize(x, columns, &mut y);
-    y
+/// Gives the values of each layer, block of rows by block of rows, to `take`.
+fn run(
+    candidate: &Candidate,
+    weights: &Weights,
+    rows: &[f32],
+    options: ForwardOptions,
+    take: &mut dyn FnMut(usize, &[f64]),
+) {
+    if let Some((place, problem)) = weights.shape_fault(candidate) {
+        panic!("{place}: {problem}");
+    }
+    let inputs = candidate.inputs();
+    assert!(
+        inputs > 0 && rows.len().is_multiple_of(inputs),
+        "{} values are whole rows of {inputs}",
+        rows.len()
+    );
+    match options.precision {
+        ForwardPrecision::F32 => Network::<f32>::new(candidate, weights, options).run(rows, take),
+        ForwardPrecision::F64 => Network::<f64>::new(candidate, weights, options).run(rows, take),
+    }
 }
 
-fn dense_f32(row: &[f64], kernel: &[f32], bias: &[f32]) -> Vec<f64> {
-    let mut sums = vec![0f32; bias.len()];
-    for (x, weights) in row.iter().zip(kernel.chunks_exact(bias.len())) {
-        let x = *x as f32;
-        for (sum, w) in sums.iter_mut().zip(weights) {
-            *sum += x * w;
-        }
-    }
-    sums.iter()
-        .zip(bias)
-        .map(|(sum, b)| f64::from(sum + b))
-        .collect()
+/// A candidate with its weights quantized, as floats of one precision.
+struct Network<'a, T> {
+    candidate: &'a Candidate,
+    shapes: Vec<Vec<usize>>,
+    sources: Vec<Vec<Source>>,
+    layers: Vec<Prepared<T>>,
+    block: usize,
 }
 
-fn dense_f64(row: &[f64], kernel: &[f32], bias: &[f32]) -> Vec<f64> {
-    let mut sums = vec![0f64; bias.len()];
-    for (x, weights) in row.iter().zip(kernel.chunks_exact(bias.len())) {
-        for (sum, w) in sums.iter_mut().zip(weights) {
-            *sum += x * f64::from(*w);
+impl<'a, T: Real> Network<'a, T> {
+    fn new(candidate: &'a Candidate, weights: &Weights, options: ForwardOptions) -> Self {
+        let shapes = candidate.shapes();
+        let inputs = candidate.first_input_shapes();
+        let sources = |index| {
+            let sources = candidate.sources(index);
+            sources.expect("`shapes` has read them")
+        };
+        let layers = candidate.layers.iter().zip(&weights.layers).zip(&inputs);
+        let layers = layers.map(|((layer, weights), shape)| {
+            prepare(candidate, layer, weights, shape, options.normalisation)
+        });
+        let sizes = shapes.iter().map(|shape| shape.iter().product::<usize>());
+        let all = candidate.inputs() + sizes.sum::<usize>();
+        let block = if finds_scales(candidate) {
+            usize::MAX
+        } else {
+            (BLOCK_VALUES / all.max(1)).max(1)
+        };
+        Self {
+            candidate,
+            sources: (0..candidate.layers.len()).map(sources).collect(),
+            layers: layers.collect(),
+            shapes,
+            block,
         }
     }
-    sums.iter()
-        .zip(bias)
-        .map(|(sum, b)| sum + f64::from(*b))
-        .collect()
+
+    fn run(&self, rows: &[f32], take: &mut dyn FnMut(usize, &[f64])) {
+        let inputs = self.candidate.inputs();
+        for rows in rows.chunks(self.block.saturating_mul(inputs)) {
+            let count = rows.len() / inputs;
+            let channels = *self.candidate.input_shape.last().expect("it has axes");
+            let mut input = vec![0f32; rows.len()];
+            let quantizer = &self.candidate.input_quantizer;
+            quantizer.quantize(rows, channels, &mut input);
+            let input: Vec<T> = input.into_iter().map(|v| T::of(f64::from(v))).collect();
+            let mut values: Vec<Vec<T>> = Vec::with_capacity(self.layers.len());
+            for (index, layer) in self.layers.iter().enumerate() {
+                let sources: Vec<(&[T], &[usize])> = self.sources[index]
+                    .iter()
+                    .map(|source| {
+                        let of = match source {
+                            Source::Input => &input,
+                            Source::Layer(at) => &values[*at],
+                        };
+                        let shape = shape_of(*source, &self.candidate.input_shape, &self.shapes);
+                        (of.as_slice(), shape)
+                    })
+                    .collect();
+                let next = layer.values(&sources, count, &self.shapes[index]);
+                let wide: Vec<f64> = next.iter().map(|v| v.wide()).collect();
+                take(index, &wide);
+                values.push(next);
+            }
+        }
+    }
+}
+
+/// Whether a quantizer of values finds its scale from all rows, so that blocks would change it.
+fn finds_scales(candidate: &Candidate) -> bool {
+    let finds = |quantizer: &Quantizer, role| {
+        !matches!(quantizer, Quantizer::Float | Quantizer::Relu)
+            && quantizer.check_exact(role).is_err()
+    };
+    finds(&candidate.input_quantizer, Role::Input)
+        || candidate.layers.iter().any(|layer| match &layer.operation {
+            Operation::Activation { quantizer } => finds(quantizer, Role::Activation),
+            _ => false,
+        })
 }

@@ -8,6 +8,9 @@
 mod candidate;
 mod check;
 mod dense_stack;
+mod fake_quantized;
+mod fake_quantized_layers;
+mod fake_quantized_precision;
 mod geometry;
 mod head;
 mod integer;
@@ -18,6 +21,10 @@ mod weights;
 pub use candidate::{Candidate, Layer, LayerSummary, SCALE_BITS, Source, TensorSpec};
 pub use check::CandidateError;
 pub use dense_stack::{DenseStack, StackLayer};
+pub use fake_quantized::{
+    ForwardOptions, ForwardPrecision, NormalisationConstants, forward, forward_trace, forward_with,
+};
+pub use fake_quantized_precision::{first_beyond_f32, forward_precision};
 pub use geometry::{Axis, Geometry, Padding, Window};
 pub use head::{Head, SoftmaxTables};
 pub use integer::{
