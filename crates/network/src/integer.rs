@@ -11,7 +11,7 @@ use crate::geometry::Geometry;
 use crate::{Candidate, Source};
 
 /// An inclusive range of integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interval {
     /// Smallest value.
     pub lo: i64,
@@ -49,7 +49,7 @@ pub enum ActivationRule {
         /// A channel, one code more than there are thresholds.
         codes: Vec<Vec<i64>>,
     },
-    /// Any other quantizer, by [`Quantizer::code_of`].
+    /// Any other quantizer, by [`Quantizer::code_of`] of the accumulator with its channel's fraction.
     Function(Quantizer),
 }
 
@@ -88,13 +88,17 @@ pub struct Linear {
     pub product_shift: Vec<u32>,
     /// Bias of each output channel, in units of the accumulator.
     pub bias: Vec<i64>,
-    /// Exact interval of each output channel's accumulator; it also holds every partial sum in any
-    /// order.
+    /// Interval of each output channel's accumulator that holds every partial sum in any order, the
+    /// bias first or last; the finished sum's own interval is the layer's output range.
     pub accumulator_range: Vec<Interval>,
 }
 
 /// What a layer computes in integers.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program has few layers, and their tables are far larger than this"
+)]
 pub enum IntegerOperation {
     /// Dense, convolution, depthwise convolution.
     Linear(Linear),
@@ -114,7 +118,8 @@ pub enum IntegerOperation {
     Mean {
         /// Window.
         geometry: Geometry,
-        /// By count; the output's fraction holds their common scale.
+        /// By count, 0 where a count does not occur; the output's fraction holds their common
+        /// scale.
         reciprocal: Vec<i64>,
     },
     /// The same codes in another shape (flatten), or just the same codes (dropout).
@@ -153,7 +158,7 @@ pub struct IntegerLayer {
     pub sources: Vec<Source>,
     /// What it computes.
     pub operation: IntegerOperation,
-    /// Format of its values; ranges are exact intervals over all inputs in range.
+    /// Format of its values; ranges come from interval arithmetic over its sources' ranges.
     pub output: TensorFormat,
 }
 
@@ -200,6 +205,76 @@ pub enum FreezeError {
     },
 }
 
+impl TensorFormat {
+    /// A tensor whose channels have one format.
+    pub fn uniform(shape: Vec<usize>, fraction: i32, range: Interval) -> Self {
+        let channels = shape.last().copied().unwrap_or(0);
+        Self {
+            shape,
+            fraction: vec![fraction; channels],
+            range: vec![range; channels],
+        }
+    }
+
+    /// Number of channels.
+    pub fn channels(&self) -> usize {
+        self.fraction.len()
+    }
+
+    /// Number of values.
+    pub fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The smallest interval that holds every channel's codes.
+    pub fn hull(&self) -> Interval {
+        let all = self.range.iter().copied();
+        all.reduce(Interval::hull).unwrap_or(Interval::point(0))
+    }
+}
+
+impl ActivationRule {
+    /// The code that channel `c` gives for `accumulator * 2^-fraction`.
+    ///
+    /// # Panics
+    /// If channel `c` has no steps, or the quantizer of [`ActivationRule::Function`] has no grid:
+    /// freezing makes no such rules.
+    pub fn apply(&self, c: usize, accumulator: i64, fraction: i32) -> i64 {
+        match self {
+            Self::Uniform {
+                fraction: own,
+                range: Interval { lo, hi },
+            } => {
+                let shift = own - fraction;
+                if shift >= 0 {
+                    let wide = i128::from(accumulator) << shift.min(62);
+                    wide.clamp(i128::from(*lo), i128::from(*hi)) as i64
+                } else {
+                    shift_right_half_even(accumulator, shift.unsigned_abs()).clamp(*lo, *hi)
+                }
+            }
+            Self::Steps { thresholds, codes } => {
+                codes[c][thresholds[c].partition_point(|t| *t <= accumulator)]
+            }
+            Self::Function(quantizer) => quantizer
+                .code_of(accumulator, fraction)
+                .expect("freezing asks for a grid"),
+        }
+    }
+}
+
+/// `round(v / 2^down)`, halfway to even, for |v| <= 2^53.
+fn shift_right_half_even(v: i64, down: u32) -> i64 {
+    if down == 0 {
+        v
+    } else if down > 55 {
+        0
+    } else {
+        let odd = (v >> down) & 1;
+        (v + (1 << (down - 1)) - 1 + odd) >> down
+    }
+}
+
 impl Interval {
     /// The interval of one value.
     pub fn point(value: i64) -> Self {
@@ -210,6 +285,7 @@ impl Interval {
     }
 
     /// The smallest interval that holds both.
+    #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self {
             lo: self.lo.min(other.lo),

@@ -11,11 +11,18 @@ mod dense_stack;
 mod fake_quantized;
 mod fake_quantized_layers;
 mod fake_quantized_precision;
+mod freeze;
+mod freeze_activation;
+mod freeze_linear;
+mod freeze_sum;
 mod geometry;
 mod head;
+mod infer;
+mod infer_layer;
 mod integer;
 mod normalisation;
 mod operation;
+mod softmax;
 mod weights;
 
 pub use candidate::{Candidate, Layer, LayerSummary, SCALE_BITS, Source, TensorSpec};
@@ -33,4 +40,5 @@ pub use integer::{
 };
 pub use normalisation::{Constant, FrozenNormalisation, Normalisation, reciprocal};
 pub use operation::{Fold, Operation, Part, Place};
+pub use softmax::SoftmaxProgram;
 pub use weights::{LayerWeights, Weights, WeightsError};
