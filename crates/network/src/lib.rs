@@ -7,6 +7,9 @@
 
 mod candidate;
 mod check;
+mod checkpoint;
+mod checkpoint_bytes;
+mod checkpoint_file;
 mod dense_stack;
 mod fake_quantized;
 mod fake_quantized_layers;
@@ -27,6 +30,7 @@ mod weights;
 
 pub use candidate::{Candidate, Layer, LayerSummary, SCALE_BITS, Source, TensorSpec};
 pub use check::CandidateError;
+pub use checkpoint::{BestEpoch, Checkpoint, CheckpointError, Tensor, TensorValues};
 pub use dense_stack::{DenseStack, StackLayer};
 pub use fake_quantized::{
     ForwardOptions, ForwardPrecision, NormalisationConstants, forward, forward_trace, forward_with,
