@@ -98,10 +98,10 @@ fn mean_digits(kernel: &Quantizer) -> f64 {
         HardwareKind::Binary | HardwareKind::PowerOfTwo => 1.0,
         HardwareKind::Ternary => 2.0 / 3.0,
         HardwareKind::ZeroOne => 0.5,
-        HardwareKind::Fixed | HardwareKind::Float if kind.bits > 10 => {
+        HardwareKind::Fixed | HardwareKind::Table | HardwareKind::Float if kind.bits > 10 => {
             f64::from(kind.bits) / 3.0 + 1.0 / 9.0
         }
-        HardwareKind::Fixed | HardwareKind::Float => {
+        HardwareKind::Fixed | HardwareKind::Table | HardwareKind::Float => {
             let codes = 1_i64 << kind.bits;
             let lowest = if kind.signed { -codes / 2 } else { 0 };
             let digits: usize = (lowest..lowest + codes)

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::Alpha;
+use crate::{Alpha, Rounding, Sigmoid};
 
 /// What is wrong and what is accepted, as a fragment.
 pub(crate) type Problem = String;
@@ -67,8 +67,18 @@ impl<'a> Arguments<'a> {
 
     /// `bits`, default 8.
     pub(crate) fn bits(&mut self, name: &str, range: RangeInclusive<u32>) -> Result<u32, Problem> {
+        self.whole(name, 8, range)
+    }
+
+    /// A whole number, with its default.
+    pub(crate) fn whole(
+        &mut self,
+        name: &str,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> Result<u32, Problem> {
         let Some(value) = self.take(name) else {
-            return Ok(8);
+            return Ok(default);
         };
         value
             .parse()
@@ -130,6 +140,94 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// A number in a range of positive ones, with its default.
+    pub(crate) fn number(
+        &mut self,
+        name: &str,
+        default: f32,
+        range: RangeInclusive<f32>,
+    ) -> Result<f32, Problem> {
+        let Some(value) = self.take(name) else {
+            return Ok(default);
+        };
+        number(value).filter(|v| range.contains(v)).ok_or_else(|| {
+            format!(
+                "{name} is `{value}`; accepted is a number from {:?} to {:?}",
+                range.start(),
+                range.end()
+            )
+        })
+    }
+
+    /// `use_stochastic_rounding`; `'whole'` only where rounding to half steps is the original's.
+    pub(crate) fn rounding(&mut self, half_steps: bool) -> Result<Rounding, Problem> {
+        let name = "use_stochastic_rounding";
+        match self.take(name) {
+            None | Some("False" | "false" | "0") => Ok(Rounding::Nearest),
+            Some("True" | "true" | "1") => Ok(Rounding::Stochastic),
+            Some("'whole'" | "\"whole\"") if half_steps => Ok(Rounding::StochasticWhole),
+            Some(value) => {
+                let whole = if half_steps { " or 'whole'" } else { "" };
+                Err(format!(
+                    "{name} is `{value}`; accepted is True, False{whole}"
+                ))
+            }
+        }
+    }
+
+    /// Which sigmoid is meant: `flag` (where the family has one) asks for the real one, and
+    /// `sigmoid` for any by name.
+    pub(crate) fn sigmoid(
+        &mut self,
+        flag: Option<&str>,
+        default: Sigmoid,
+    ) -> Result<Sigmoid, Problem> {
+        let real = match flag {
+            Some(flag) => self.flag(flag, default == Sigmoid::Real)?,
+            None => default == Sigmoid::Real,
+        };
+        match self.take("sigmoid") {
+            None if real => Ok(Sigmoid::Real),
+            None | Some("'hard'" | "\"hard\"") => Ok(Sigmoid::Hard),
+            Some("'smooth'" | "\"smooth\"") => Ok(Sigmoid::Smooth),
+            Some("'real'" | "\"real\"") => Ok(Sigmoid::Real),
+            Some(value) => Err(format!(
+                "sigmoid is `{value}`; accepted is 'hard', 'smooth' or 'real'"
+            )),
+        }
+    }
+
+    /// `'rnd'` or `'floor'`.
+    pub(crate) fn floor(&mut self, name: &str) -> Result<bool, Problem> {
+        match self.take(name) {
+            None | Some("'rnd'" | "\"rnd\"") => Ok(false),
+            Some("'floor'" | "\"floor\"") => Ok(true),
+            Some(value) => Err(format!("{name} is `{value}`; accepted is 'rnd' or 'floor'")),
+        }
+    }
+
+    /// `None` or a whole number from -126 to 127.
+    pub(crate) fn exponent(&mut self, name: &str) -> Result<Option<i32>, Problem> {
+        match self.take(name) {
+            None | Some("None") => Ok(None),
+            Some(value) => value
+                .parse()
+                .ok()
+                .filter(|e| (-126..=127).contains(e))
+                .map(Some)
+                .ok_or_else(|| {
+                    format!(
+                        "{name} is `{value}`; accepted is None or a whole number from -126 to 127"
+                    )
+                }),
+        }
+    }
+
+    /// The text of an argument, without quotes.
+    pub(crate) fn word(&mut self, name: &str) -> Option<&'a str> {
+        self.take(name).map(|v| v.trim_matches(['\'', '"']))
+    }
+
     /// A number from 0 to 1, default 1.
     pub(crate) fn share(&mut self, name: &str) -> Result<f32, Problem> {
         let Some(value) = self.take(name) else {
@@ -141,16 +239,16 @@ impl<'a> Arguments<'a> {
             .ok_or_else(|| format!("{name} is `{value}`; accepted is a number from 0 to 1"))
     }
 
-    /// `negative_slope`: 0 or a power of two up to 1.
+    /// `negative_slope`: 0 or a power of two up to 16.
     pub(crate) fn slope(&mut self) -> Result<f32, Problem> {
         let Some(value) = self.take("negative_slope") else {
             return Ok(0.0);
         };
         let fits = |s: &f32| {
-            *s == 0.0 || (power_of_two(*s).is_some() && (2f32.powi(-16)..=1.0).contains(s))
+            *s == 0.0 || (power_of_two(*s).is_some() && (2f32.powi(-16)..=16.0).contains(s))
         };
         number(value).filter(fits).map(|s| s + 0.0).ok_or_else(|| {
-            format!("negative_slope is `{value}`; accepted is 0 or a power of two from 2^-16 to 1")
+            format!("negative_slope is `{value}`; accepted is 0 or a power of two from 2^-16 to 16")
         })
     }
 
@@ -175,11 +273,27 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// An argument that is known and has only its default for now.
+    /// Arguments of the original that change no value here and are read at their default only.
+    pub(crate) fn fixed(&mut self) -> Result<(), Problem> {
+        for (name, accepted) in [
+            ("scale_axis", &["None"][..]),
+            ("var_name", &["None"]),
+            ("use_variables", &["False", "0"]),
+            ("elements_per_scale", &["None"]),
+            ("post_training_scale", &["None"]),
+        ] {
+            if self.parameters.contains(&name) {
+                self.only_default(name, accepted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An argument that is known and has only its default.
     pub(crate) fn only_default(&mut self, name: &str, accepted: &[&str]) -> Result<(), Problem> {
         match self.take(name) {
             Some(value) if !accepted.contains(&value) => Err(format!(
-                "{name} is `{value}`; other values than {} are not available yet",
+                "{name} is `{value}`; accepted is {} alone",
                 accepted[0]
             )),
             _ => Ok(()),

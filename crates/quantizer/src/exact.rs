@@ -6,7 +6,8 @@
 use crate::arguments::power_of_two;
 use crate::po2::{Exact, Exponents};
 use crate::scale::Automatic;
-use crate::{Grid, NotExact, Quantizer, Role};
+use crate::squash::Real;
+use crate::{Grid, NotExact, Quantizer, Role, Sigmoid, StochasticTernary};
 
 /// Integer codes of a quantized tensor: value = code * 2^-fraction of its column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,22 +27,25 @@ impl Quantizer {
     pub fn codes(&self, role: Role, x: &[f32], columns: usize) -> Result<Codes, NotExact> {
         self.check_exact(role)?;
         self.check_finite(role, x)?;
+        if let Some(automatic) = Automatic::of(self) {
+            let frozen = self.automatic_codes(role, automatic, x, columns, 24)?;
+            if let Some(at) = frozen.multiplier.iter().position(|m| *m != 1) {
+                let reason = format!("the scale of column {at} is not a power of two");
+                return Err(self.refuse(role, reason));
+            }
+            return Ok(Codes {
+                codes: frozen.codes,
+                fraction: frozen.fraction,
+            });
+        }
+        let grid = self.grid(role)?;
         let mut y = vec![0f32; x.len()];
-        let scales = self.quantize(x, columns.max(1), &mut y);
-        let fraction: Vec<i32> = if Automatic::of(self).is_some() {
-            scales
-                .iter()
-                .map(|s| self.column_fraction(role, *s))
-                .collect::<Result<_, _>>()?
-        } else {
-            vec![self.grid(role)?.fraction]
-        };
-        let codes = y
-            .iter()
-            .enumerate()
-            .map(|(i, v)| (f64::from(*v) * 2f64.powi(fraction[i % fraction.len()])) as i64)
-            .collect();
-        Ok(Codes { codes, fraction })
+        self.quantize(x, columns.max(1), &mut y);
+        let scale = 2f64.powi(grid.fraction);
+        Ok(Codes {
+            codes: y.iter().map(|v| (f64::from(*v) * scale) as i64).collect(),
+            fraction: vec![grid.fraction],
+        })
     }
 
     /// Refuses NaN and infinities.
@@ -53,17 +57,6 @@ impl Quantizer {
             )),
             None => Ok(()),
         }
-    }
-
-    /// Fraction bits of a column with a reported automatic scale.
-    fn column_fraction(&self, role: Role, scale: f32) -> Result<i32, NotExact> {
-        let exponent = power_of_two(scale)
-            .ok_or_else(|| self.refuse(role, format!("its scale came out as {scale}")))?;
-        Ok(match self {
-            // The reported scale holds 2^(bits - 1), and 2^integer is left out.
-            Self::QuantizedBits(q) => q.bits as i32 - 1 - q.integer - exponent,
-            _ => -exponent,
-        })
     }
 
     /// The code, on this quantizer's activation grid, of the real number `numerator * 2^-fraction`.
@@ -82,9 +75,30 @@ impl Quantizer {
             exponent: -fraction,
         };
         let x = i128::from(numerator);
+        let real = Real {
+            mantissa: numerator,
+            exponent: -fraction,
+        };
         let clamp = |code: i128| code.clamp(i128::from(grid.lo), i128::from(grid.hi)) as i64;
         match self {
-            Self::Float | Self::Relu => unreachable!("the references have no grid"),
+            Self::Float | Self::Relu | Self::QuantizedUlaw(_) | Self::Bernoulli(_) => {
+                unreachable!("these have no grid")
+            }
+            Self::QuantizedLinear(q) if !q.is_sign() => {
+                clamp(shift_half_even(x, grid.fraction - fraction, 0))
+            }
+            Self::QuantizedTanh(q) => q.code(real),
+            Self::QuantizedSigmoid(q) => q.code(real),
+            Self::QuantizedHswish(q) => {
+                let (lo, hi) = q.grid.code_range();
+                q.code(real, q.grid.code_fraction(), lo, hi)
+            }
+            Self::Fixed(q) => q.code(x, fraction),
+            Self::QuantizedRelu(q)
+                if q.use_sigmoid && (q.negative_slope != 0.0 || q.sigmoid != Sigmoid::Hard) =>
+            {
+                clamp(q.squashed_code(real.times_power(-q.integer)) as i128)
+            }
             Self::QuantizedBits(q) if q.unsigned_bits() > 0 => {
                 clamp(shift_half_even(x, q.code_fraction() - fraction, 0))
             }
@@ -101,10 +115,17 @@ impl Quantizer {
                     clamp(shift_half_even(x.max(0), shift, 0))
                 }
             }
-            Self::QuantizedBits(_) | Self::Binary(_) | Self::StochasticBinary(_) => {
-                if numerator >= 0 { grid.hi } else { grid.lo }
+            Self::QuantizedBits(_)
+            | Self::QuantizedLinear(_)
+            | Self::Binary(_)
+            | Self::StochasticBinary(_) => {
+                if numerator >= 0 {
+                    grid.hi
+                } else {
+                    grid.lo
+                }
             }
-            Self::Ternary(q) => {
+            Self::Ternary(q) | Self::StochasticTernary(StochasticTernary { ternary: q, .. }) => {
                 let threshold = Exact::of(f64::from(q.fixed_threshold()));
                 if magnitude.below(threshold) {
                     0

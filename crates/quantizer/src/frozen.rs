@@ -59,7 +59,7 @@ impl Quantizer {
     /// # Errors
     /// [`NotExact`] as for [`Quantizer::check_exact`], but for `alpha='auto'` on kernels and biases.
     pub fn check_frozen(&self, role: Role) -> Result<(), NotExact> {
-        if self.alpha() == Some(Alpha::Auto) && matches!(role, Role::Kernel | Role::Bias) {
+        if self.alpha() == Alpha::Auto && matches!(role, Role::Kernel | Role::Bias) {
             // What else may be against it is the same for scales that are powers of two.
             self.with_alpha(Alpha::AutoPo2)
                 .check_exact(role)
@@ -92,19 +92,34 @@ impl Quantizer {
             ));
         }
         self.check_frozen(role)?;
-        let real = self.alpha() == Some(Alpha::Auto);
-        let Some(automatic) = Automatic::of(self).filter(|_| real) else {
-            let codes = self.codes(role, x, columns)?;
-            return Ok(FrozenCodes {
-                multiplier: vec![1; codes.fraction.len()],
-                fraction: codes.fraction,
-                codes: codes.codes,
-            });
-        };
-        self.check_finite(role, x)?;
+        match Automatic::of(self) {
+            Some(automatic) if self.alpha() == Alpha::Auto => {
+                self.check_finite(role, x)?;
+                self.automatic_codes(role, automatic, x, columns, scale_bits)
+            }
+            _ => {
+                let codes = self.codes(role, x, columns)?;
+                Ok(FrozenCodes {
+                    multiplier: vec![1; codes.fraction.len()],
+                    fraction: codes.fraction,
+                    codes: codes.codes,
+                })
+            }
+        }
+    }
+
+    /// Levels and rounded scales of a tensor of finite numbers.
+    pub(crate) fn automatic_codes(
+        &self,
+        role: Role,
+        automatic: Automatic,
+        x: &[f32],
+        columns: usize,
+        scale_bits: u32,
+    ) -> Result<FrozenCodes, NotExact> {
         let mut levels = vec![0f32; x.len()];
-        let scales = automatic.levels(x, columns.max(1), &mut levels);
-        let limit = power_of_two(automatic.limit()).unwrap_or(0);
+        let scales = automatic.levels(&self.before_grid(x), columns.max(1), &mut levels);
+        let factor = power_of_two(automatic.factor()).unwrap_or(0);
         let mut frozen = FrozenCodes {
             codes: levels.iter().map(|level| *level as i64).collect(),
             fraction: Vec::with_capacity(scales.len()),
@@ -116,7 +131,7 @@ impl Quantizer {
             }
             let (multiplier, exponent) = significant(f64::from(scale), scale_bits);
             frozen.multiplier.push(multiplier);
-            frozen.fraction.push(-(exponent + limit));
+            frozen.fraction.push(-(exponent + factor));
         }
         Ok(frozen)
     }

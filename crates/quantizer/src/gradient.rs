@@ -1,5 +1,6 @@
 //! Straight-through gradients, as `QKeras` has them.
 
+use crate::squash::Real;
 use crate::vector::round;
 use crate::{Alpha, QuantizedRelu, Quantizer};
 
@@ -20,12 +21,18 @@ impl Quantizer {
     ///
     /// | family | dq/dx |
     /// |---|---|
-    /// | `quantized_bits`, `quantized_po2`, any `alpha` that is given | 1 |
-    /// | `binary`, `stochastic_binary`, `ternary` without `alpha` | 1 - tanh(x)^2 |
+    /// | `quantized_bits`, `quantized_po2`, any `alpha` that is given, `bernoulli` | 1 |
+    /// | `binary`, `ternary` and their stochastic forms without `alpha` | 1 - tanh(x)^2 |
     /// | `quantized_relu` | slope up to 0, 1 up to its bound, 0 above |
     /// | `quantized_relu_po2` | slope up to 0, 1 up to `max_value`, 0 above |
+    /// | `quantized_linear` | 1 within its range, `1 - qnoise_factor` outside; with an automatic scale 1 |
+    /// | `quantized_tanh`, `quantized_sigmoid` | the function's slope where the rounded value is not cut |
+    /// | `quantized_ulaw` | the law's slope times the sigmoid's, 0 where it is cut |
+    /// | `quantized_hswish` | the function's slope |
+    /// | `ap_fixed` | 1 where the rounded value fits, 0 where it saturates; 1 everywhere if it wraps |
     ///
-    /// `columns` is the last axis; no gradient here depends on it, since scales are constants.
+    /// `use_ste=False` multiplies by `1 - qnoise_factor`. `columns` is the last axis; no gradient
+    /// here depends on it, since scales are constants.
     ///
     /// # Panics
     /// If the slices differ in length.
@@ -37,10 +44,12 @@ impl Quantizer {
         );
         let _ = columns;
         match self {
-            Self::Float | Self::QuantizedBits(_) | Self::QuantizedPo2(_) => {}
+            Self::Float | Self::QuantizedBits(_) | Self::QuantizedPo2(_) | Self::Bernoulli(_) => {}
             Self::Relu => clipped(x, gradient, 0.0, f32::INFINITY),
-            Self::Binary(q) | Self::StochasticBinary(q) => through_tanh(q.alpha, x, gradient),
+            Self::Binary(q) => through_tanh(q.alpha, x, gradient),
+            Self::StochasticBinary(q) => through_tanh(q.alpha, x, gradient),
             Self::Ternary(q) => through_tanh(q.alpha, x, gradient),
+            Self::StochasticTernary(q) => through_tanh(q.ternary.alpha, x, gradient),
             Self::QuantizedRelu(q) => {
                 let bound = q.gradient_bound().map_or(f32::INFINITY, |b| b as f32);
                 clipped(x, gradient, q.negative_slope, bound);
@@ -53,7 +62,64 @@ impl Quantizer {
                     q.max_value.unwrap_or(f32::INFINITY),
                 );
             }
+            Self::QuantizedLinear(q) => {
+                if let Some(alpha) = q.alpha.constant() {
+                    let (lo, hi) = q.code_range();
+                    let (lo, hi) = if q.is_sign() {
+                        (-0.5, 0.5)
+                    } else {
+                        (lo as f64, hi as f64)
+                    };
+                    let scale = f64::from((f64::from(alpha) * q.unit()) as f32);
+                    let outside = 1.0 - q.qnoise_factor;
+                    each(x, gradient, |x| {
+                        let at = f64::from(x) / scale;
+                        if at >= lo && at <= hi { 1.0 } else { outside }
+                    });
+                }
+            }
+            Self::QuantizedTanh(q) => {
+                let n = q.code_fraction();
+                let (lo, hi) = q.code_range();
+                each(x, gradient, |x| {
+                    let code = (q.function(f64::from(x)) * 2f64.powi(n)).round_ties_even();
+                    let inside = code >= lo as f64 && code <= hi as f64;
+                    if inside {
+                        q.slope(f64::from(x)) as f32
+                    } else {
+                        0.0
+                    }
+                });
+            }
+            Self::QuantizedSigmoid(q) => {
+                let (lo, hi) = q.code_range();
+                each(x, gradient, |x| {
+                    let level = q.sigmoid.level(Real::of(f64::from(x)), q.bits as i32);
+                    let inside = level >= lo && level <= hi;
+                    if inside {
+                        q.sigmoid.slope(f64::from(x)) as f32
+                    } else {
+                        0.0
+                    }
+                });
+            }
+            Self::QuantizedUlaw(q) => each(x, gradient, |x| q.slope(f64::from(x)) as f32),
+            Self::QuantizedHswish(q) => each(x, gradient, |x| q.slope(x)),
+            Self::Fixed(q) => each(x, gradient, |x| f32::from(u8::from(q.holds(x)))),
         }
+        if !self.noise().straight_through {
+            let factor = self.noise().gradient();
+            for g in gradient {
+                *g *= factor;
+            }
+        }
+    }
+}
+
+#[inline]
+fn each(x: &[f32], gradient: &mut [f32], slope: impl Fn(f32) -> f32) {
+    for (g, &x) in gradient.iter_mut().zip(x) {
+        *g *= slope(x);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::arguments::power_of_two;
 use crate::po2::Exponents;
-use crate::{Alpha, Quantizer, Role};
+use crate::{Alpha, Quantizer, Role, Sigmoid};
 
 /// Why a quantizer has no exact integer form in a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,21 +46,22 @@ impl Quantizer {
     /// Whether this quantizer has an exact integer form in a role.
     ///
     /// # Errors
-    /// [`NotExact`] for the float references, `qnoise_factor` below 1, scales that are not powers of
+    /// [`NotExact`] for the float references, `bernoulli` (drawn at random at inference too),
+    /// `quantized_ulaw` (on no grid), `qnoise_factor` below 1, scales that are not powers of
     /// two, automatic scales outside kernels and biases, grids of more than 32 bits, codes of more
     /// than 24 significant bits, and activations of more than 4096 steps on no uniform grid.
     pub fn check_exact(&self, role: Role) -> Result<(), NotExact> {
-        if self.alpha() == Some(Alpha::AutoPo2) && matches!(role, Role::Kernel | Role::Bias) {
-            if let Self::QuantizedBits(q) = self
-                && q.bits > F32_BITS
-            {
+        if self.alpha() == Alpha::AutoPo2 && matches!(role, Role::Kernel | Role::Bias) {
+            self.check_deterministic()
+                .map_err(|reason| self.refuse(role, reason))?;
+            if self.bits() > F32_BITS {
                 return Err(self.refuse(role, too_many_bits()));
             }
             return Ok(());
         }
         let grid = self.grid(role)?;
         let levels = grid.hi - grid.lo;
-        if role == Role::Activation && !self.is_uniform() && !self.is_sparse() && levels >= 4096 {
+        if role == Role::Activation && !self.is_uniform() && !self.is_direct() && levels >= 4096 {
             return Err(self.refuse(
                 role,
                 format!(
@@ -76,14 +77,50 @@ impl Quantizer {
     pub fn is_uniform(&self) -> bool {
         match self {
             Self::QuantizedBits(q) => q.unsigned_bits() > 0 && q.alpha.exponent() == Some(0),
+            Self::QuantizedLinear(q) => !q.is_sign() && q.alpha.exponent().is_some(),
             Self::QuantizedRelu(q) => !q.use_sigmoid && q.negative_slope == 0.0,
+            Self::QuantizedTanh(q) => !q.use_real_tanh && q.sigmoid == Sigmoid::Hard,
+            Self::Fixed(q) => q.is_clamp(),
             _ => false,
+        }
+    }
+
+    /// Whether greater numbers never have smaller values (but for the power-of-two families around
+    /// zero); with a fixed scale and the quantization error applied in full.
+    pub fn is_monotone(&self) -> bool {
+        match self {
+            Self::QuantizedHswish(_) => false,
+            Self::Fixed(q) => q.is_monotone(),
+            _ => true,
         }
     }
 
     /// Whether it has far fewer levels than its grid has codes.
     fn is_sparse(&self) -> bool {
         matches!(self, Self::QuantizedPo2(_) | Self::QuantizedReluPo2(_))
+    }
+
+    /// Whether the number of its levels is no matter: few, or found by arithmetic alone.
+    fn is_direct(&self) -> bool {
+        self.is_sparse() || matches!(self, Self::Fixed(_) | Self::QuantizedHswish(_))
+    }
+
+    /// Refuses what is not one value for one input.
+    fn check_deterministic(&self) -> Result<(), String> {
+        let factor = self.noise().factor;
+        if factor != 1.0 {
+            return Err(format!(
+                "qnoise_factor is {factor:?}, which blends unquantized values in; accepted is 1"
+            ));
+        }
+        if matches!(self, Self::Bernoulli(_)) {
+            return Err(
+                "it draws at random at inference too; accepted is `binary(use_01=True)`, its \
+                 likelier value"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     pub(crate) fn refuse(&self, role: Role, reason: impl Into<String>) -> NotExact {
@@ -105,24 +142,20 @@ impl Quantizer {
     }
 
     fn fixed_grid(&self) -> Result<Grid, String> {
-        if let Some(factor) = self.noise() {
-            return Err(format!(
-                "qnoise_factor is {factor:?}, which blends unquantized values in; accepted is 1"
-            ));
-        }
+        self.check_deterministic()?;
         let scale = match self.alpha() {
-            None | Some(Alpha::None) => 0,
-            Some(Alpha::Constant(a)) => power_of_two(a).ok_or_else(|| {
+            Alpha::None => 0,
+            Alpha::Constant(a) => power_of_two(a).ok_or_else(|| {
                 format!("its scale {a:?} is not a power of two; accepted are powers of two")
             })?,
-            Some(Alpha::Auto) => {
+            Alpha::Auto => {
                 return Err(
                     "its scale 'auto' is any real number; accepted are powers of two and, \
                             for kernels and biases, 'auto_po2'"
                         .into(),
                 );
             }
-            Some(Alpha::AutoPo2) => {
+            Alpha::AutoPo2 => {
                 return Err(
                     "its scale 'auto_po2' is found from the tensor at run time; accepted \
                             here are fixed powers of two"
@@ -171,12 +204,63 @@ impl Quantizer {
                     hi,
                 }
             }
-            Self::Binary(q) | Self::StochasticBinary(q) => Grid {
+            Self::QuantizedUlaw(_) => {
+                return Err(
+                    "its values are on no uniform grid (a table of real numbers); accepted are the \
+                     families on a grid"
+                        .into(),
+                );
+            }
+            Self::Bernoulli(_) => return Err("it draws at random".into()),
+            Self::QuantizedLinear(q) => {
+                let (lo, hi) = q.code_range();
+                let unit = power_of_two(q.code_unit() as f32).unwrap_or(0);
+                Grid {
+                    fraction: -(unit + scale),
+                    lo,
+                    hi,
+                }
+            }
+            Self::QuantizedTanh(q) => {
+                let (lo, hi) = q.code_range();
+                Grid {
+                    fraction: q.code_fraction(),
+                    lo,
+                    hi,
+                }
+            }
+            Self::QuantizedSigmoid(q) => {
+                let (lo, hi) = q.code_range();
+                Grid {
+                    fraction: q.bits as i32,
+                    lo,
+                    hi,
+                }
+            }
+            Self::QuantizedHswish(q) => {
+                let fraction = q.grid.code_fraction();
+                let (lo, hi) = q.grid.code_range();
+                let lowest = (q.lowest() * 2f64.powi(fraction)).round_ties_even() as i64;
+                Grid {
+                    fraction: fraction - scale,
+                    lo: lowest.max(lo),
+                    hi,
+                }
+            }
+            Self::Fixed(q) => {
+                let (lo, hi) = q.code_range();
+                Grid {
+                    fraction: q.fraction(),
+                    lo,
+                    hi,
+                }
+            }
+            Self::Binary(q) => Grid {
                 fraction: -scale,
                 lo: if q.use_01 { 0 } else { -1 },
                 hi: 1,
             },
-            Self::Ternary(_) => Grid {
+            Self::StochasticBinary(_) | Self::Ternary(_) | Self::StochasticTernary(_) => Grid {
                 fraction: -scale,
                 lo: -1,
                 hi: 1,

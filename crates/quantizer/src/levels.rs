@@ -1,8 +1,10 @@
 //! What a quantizer tells about itself: bits, sign, hardware kind, ranges.
 
 use crate::arguments::power_of_two;
-use crate::po2::{Exponents, flushed_power};
-use crate::{Alpha, HardwareKind, QuantizedBits, QuantizedRelu, Quantizer};
+use crate::squash::Real;
+use crate::{
+    Alpha, HardwareKind, QuantizedBits, QuantizedLinear, QuantizedRelu, Quantizer, Rounding,
+};
 
 impl Alpha {
     /// The fixed factor: 1 where none is given, `None` where it is found per tensor.
@@ -59,9 +61,57 @@ impl QuantizedRelu {
         self.unsigned_bits() as i32 - self.integer
     }
 
+    /// The code behind a sigmoid of `x` (in units of `2^integer`); fractional where the slope ends
+    /// within one step.
+    pub(crate) fn squashed_code(&self, x: Real) -> f64 {
+        let n = self.unsigned_bits() as i32;
+        let top = 1i64 << n;
+        let above = (2 * self.sigmoid.level(x, n) - top).clamp(0, top - 1) as f64;
+        let Some(slope) = power_of_two(self.negative_slope) else {
+            return above;
+        };
+        // The original rounds the scaled sigmoid, which for slopes within a step is always zero.
+        let floor = 2f64.powi(n + slope);
+        let below = 2.0 * self.sigmoid.level(x, n + slope) as f64 - floor;
+        above + below.clamp(-floor, 0.0)
+    }
+
     /// The upper bound where it cuts the values.
     pub(crate) fn cut(&self) -> Option<f32> {
         self.relu_upper_bound.filter(|_| !self.is_quantized_clip)
+    }
+}
+
+impl QuantizedLinear {
+    /// The step where the scale is 1.
+    pub(crate) fn unit(&self) -> f64 {
+        2f64.powi(self.integer - self.bits as i32 + i32::from(self.keep_negative))
+    }
+
+    /// One signed bit: half a step up or down.
+    pub(crate) fn is_sign(&self) -> bool {
+        self.bits == 1 && self.keep_negative
+    }
+
+    /// Smallest and largest code (for one signed bit: half steps).
+    pub(crate) fn code_range(&self) -> (i64, i64) {
+        let m = 1i64 << (self.bits - u32::from(self.keep_negative));
+        if self.is_sign() {
+            (-1, 1)
+        } else if self.keep_negative {
+            (i64::from(self.symmetric) - m, m - 1)
+        } else {
+            (0, m - 1)
+        }
+    }
+
+    /// Step of the codes where the scale is 1, one signed bit included.
+    pub(crate) fn code_unit(&self) -> f64 {
+        if self.is_sign() {
+            self.unit() / 2.0
+        } else {
+            self.unit()
+        }
     }
 }
 
@@ -71,133 +121,88 @@ impl Quantizer {
         match self {
             Self::Float | Self::Relu => 32,
             Self::QuantizedBits(q) => q.bits,
+            Self::QuantizedLinear(q) => q.bits,
             Self::QuantizedRelu(q) => q.bits,
-            Self::Binary(_) | Self::StochasticBinary(_) => 1,
-            Self::Ternary(_) => 2,
+            Self::QuantizedUlaw(q) => q.bits,
+            Self::QuantizedTanh(q) => q.bits,
+            Self::QuantizedSigmoid(q) => q.bits,
+            Self::QuantizedHswish(q) => q.grid.bits,
+            Self::Binary(_) | Self::StochasticBinary(_) | Self::Bernoulli(_) => 1,
+            Self::Ternary(_) | Self::StochasticTernary(_) => 2,
             Self::QuantizedPo2(q) => q.bits,
             Self::QuantizedReluPo2(q) => q.bits,
+            Self::Fixed(q) => q.width,
         }
     }
 
     /// Whether negative values occur.
     pub fn is_signed(&self) -> bool {
         match self {
-            Self::Float | Self::Ternary(_) | Self::QuantizedPo2(_) => true,
-            Self::Relu => false,
-            Self::QuantizedBits(q) => q.keep_negative,
+            Self::Float
+            | Self::Ternary(_)
+            | Self::StochasticTernary(_)
+            | Self::StochasticBinary(_)
+            | Self::QuantizedPo2(_)
+            | Self::QuantizedUlaw(_)
+            | Self::QuantizedHswish(_)
+            | Self::QuantizedTanh(_) => true,
+            Self::Relu | Self::Bernoulli(_) | Self::QuantizedSigmoid(_) => false,
+            // The original takes signs along where it finds the scale.
+            Self::QuantizedBits(q) => q.keep_negative || q.alpha.constant().is_none(),
+            Self::QuantizedLinear(q) => q.keep_negative,
             Self::QuantizedRelu(q) => q.negative_slope != 0.0,
-            Self::Binary(q) | Self::StochasticBinary(q) => !q.use_01,
+            Self::Binary(q) => !q.use_01,
             Self::QuantizedReluPo2(q) => q.negative_slope != 0.0,
+            Self::Fixed(q) => q.signed,
         }
     }
 
     /// What multiplying by a value of this quantizer takes in hardware (`QTools`' types:
-    /// `quantized_relu(1,1)` counts as {0,1}, `quantized_bits(2,1)` stays fixed point).
+    /// `quantized_relu(1,1)` counts as {0,1}, `quantized_bits(2,1)` stays fixed point;
+    /// `quantized_ulaw`, whose values are on no grid, is a table where `QTools` has a multiplier).
     pub fn hardware_kind(&self) -> HardwareKind {
         match self {
             Self::Float | Self::Relu => HardwareKind::Float,
             Self::QuantizedRelu(q) if q.bits == 1 && q.integer == 1 => HardwareKind::ZeroOne,
-            Self::QuantizedBits(_) | Self::QuantizedRelu(_) => HardwareKind::Fixed,
+            Self::QuantizedBits(_)
+            | Self::QuantizedLinear(_)
+            | Self::QuantizedRelu(_)
+            | Self::QuantizedTanh(_)
+            | Self::QuantizedSigmoid(_)
+            | Self::QuantizedHswish(_)
+            | Self::Fixed(_) => HardwareKind::Fixed,
+            Self::QuantizedUlaw(_) => HardwareKind::Table,
             Self::Binary(q) if q.use_01 => HardwareKind::ZeroOne,
+            Self::Bernoulli(_) => HardwareKind::ZeroOne,
             Self::Binary(_) | Self::StochasticBinary(_) => HardwareKind::Binary,
-            Self::Ternary(_) => HardwareKind::Ternary,
+            Self::Ternary(_) | Self::StochasticTernary(_) => HardwareKind::Ternary,
             Self::QuantizedPo2(_) | Self::QuantizedReluPo2(_) => HardwareKind::PowerOfTwo,
         }
     }
 
-    /// Whether training draws at random (`stochastic_*`); scoring never does.
+    /// Whether training draws at random (`stochastic_*`, `bernoulli`, stochastic rounding); scoring
+    /// never does, but for `bernoulli`, which it refuses.
     pub fn is_stochastic(&self) -> bool {
-        matches!(self, Self::StochasticBinary(_))
+        matches!(
+            self,
+            Self::StochasticBinary(_) | Self::StochasticTernary(_) | Self::Bernoulli(_)
+        ) || self.rounding() != Rounding::Nearest
     }
 
-    /// Smallest and largest value it gives (automatic scales taken as 1, quantization error applied
-    /// in full; infinite for the float references).
-    pub fn true_range(&self) -> (f64, f64) {
-        let scaled = |alpha: Alpha, lo: f64, hi: f64| {
-            // Values are f32: a scale with many bits is rounded with its level.
-            let a = f64::from(alpha.constant().unwrap_or(1.0));
-            let value = |level: f64| f64::from((a * level) as f32);
-            (value(lo), value(hi))
-        };
+    /// Rounding in training.
+    pub(crate) fn rounding(&self) -> Rounding {
         match self {
-            Self::Float => (f64::NEG_INFINITY, f64::INFINITY),
-            Self::Relu => (0.0, f64::INFINITY),
-            Self::QuantizedBits(q) => {
-                let step = 2f64.powi(-q.code_fraction());
-                let (lo, hi) = q.code_range();
-                let auto = q.alpha.constant().is_none();
-                let lo = if auto { -hi } else { lo };
-                scaled(q.alpha, lo as f64 * step, hi as f64 * step)
-            }
-            Self::QuantizedRelu(q) => {
-                let m = 2f64.powi(q.unsigned_bits() as i32);
-                let limit = 2f64.powi(q.integer);
-                let hi = limit * (1.0 - 1.0 / m);
-                let hi = q.cut().map_or(hi, |cut| hi.min(f64::from(cut)));
-                (0.0 - limit * f64::from(q.negative_slope), hi)
-            }
-            Self::Binary(q) | Self::StochasticBinary(q) => {
-                scaled(q.alpha, if q.use_01 { 0.0 } else { -1.0 }, 1.0)
-            }
-            Self::Ternary(q) => scaled(q.alpha, -1.0, 1.0),
-            Self::QuantizedPo2(q) => {
-                let hi = 2f64.powi(Exponents::of_po2(q).highest());
-                (-hi, hi)
-            }
-            Self::QuantizedReluPo2(q) => {
-                let e = Exponents::of_relu_po2(q);
-                let hi = 2f64.powi(e.highest());
-                (
-                    if q.negative_slope == 0.0 {
-                        flushed_power(e.lowest())
-                    } else {
-                        -hi
-                    },
-                    hi,
-                )
-            }
-        }
-    }
-
-    /// What `QKeras`' `min()` and `max()` say, which is not always the true range; no minimum for
-    /// the float reference.
-    pub fn reported_range(&self) -> (Option<f64>, f64) {
-        let two = |alpha: Alpha| f64::from(alpha.constant().unwrap_or(1.0)).max(1.0);
-        match self {
-            Self::Float => (None, f64::INFINITY),
-            Self::Relu => (Some(0.0), f64::INFINITY),
-            Self::QuantizedBits(q) => {
-                let hi = 2f64.powi(q.integer).max(1.0);
-                (Some(if q.keep_negative { -hi } else { 0.0 }), hi)
-            }
-            Self::QuantizedRelu(q) => {
-                let limit = 2f64.powi(q.integer);
-                (
-                    Some(0.0 - limit * f64::from(q.negative_slope)),
-                    limit.max(1.0),
-                )
-            }
-            Self::Binary(q) | Self::StochasticBinary(q) => {
-                let hi = two(q.alpha);
-                (Some(if q.use_01 { 0.0 } else { -hi }), hi)
-            }
-            Self::Ternary(q) => (Some(-two(q.alpha)), two(q.alpha)),
-            Self::QuantizedPo2(q) => {
-                let hi = q
-                    .max_value
-                    .map_or_else(|| 2f64.powi(Exponents::of_po2(q).max), f64::from);
-                (Some(-hi), hi)
-            }
-            Self::QuantizedReluPo2(q) => {
-                let e = Exponents::of_relu_po2(q);
-                let hi = q.max_value.map_or_else(|| 2f64.powi(e.max), f64::from);
-                let lo = if q.negative_slope == 0.0 {
-                    2f64.powi(e.min)
-                } else {
-                    -hi / f64::from(q.negative_slope)
-                };
-                (Some(lo), hi)
-            }
+            Self::QuantizedBits(q) => q.rounding,
+            Self::QuantizedLinear(q) => q.rounding,
+            Self::QuantizedRelu(q) => q.rounding,
+            Self::QuantizedTanh(q) => q.rounding,
+            Self::QuantizedSigmoid(q) => q.rounding,
+            Self::QuantizedHswish(q) => q.grid.rounding,
+            Self::Binary(q) => q.rounding,
+            Self::Ternary(q) => q.rounding,
+            Self::QuantizedPo2(q) => q.rounding,
+            Self::QuantizedReluPo2(q) => q.rounding,
+            _ => Rounding::Nearest,
         }
     }
 }

@@ -26,24 +26,31 @@
 mod arguments;
 mod exact;
 mod family;
+mod fixed;
 mod frozen;
 mod gradient;
 mod grid;
+mod hswish;
 mod levels;
 mod parse;
 mod po2;
 mod print;
 mod quantize;
+mod range;
 mod scalar;
 mod scale;
+mod squash;
 mod steps;
+mod ulaw;
 mod vector;
 
 pub use exact::Codes;
 pub use family::{
-    Alpha, Binary, HardwareKind, QuantizedBits, QuantizedPo2, QuantizedRelu, QuantizedReluPo2,
-    Quantizer, Role, Ternary,
+    Alpha, Binary, HardwareKind, Noise, QuantizedBits, QuantizedHswish, QuantizedLinear,
+    QuantizedPo2, QuantizedRelu, QuantizedReluPo2, QuantizedSigmoid, QuantizedTanh, QuantizedUlaw,
+    Quantizer, Role, Rounding, ScaleExponents, Sigmoid, Stochastic, StochasticTernary, Ternary,
 };
+pub use fixed::{Fixed, FixedRounding, Overflow};
 pub use frozen::{FrozenCodes, significant};
 pub use grid::{Grid, NotExact};
 pub use parse::ParseQuantizerError;

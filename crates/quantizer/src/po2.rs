@@ -37,7 +37,7 @@ impl Exact {
     }
 
     /// Position of the leading bit: floor(log2(value)); the value is not zero.
-    fn floor_log2(self) -> i32 {
+    pub(crate) fn floor_log2(self) -> i32 {
         self.mantissa.ilog2() as i32 + self.exponent
     }
 
@@ -86,10 +86,12 @@ pub(crate) struct Exponents {
     limit: Option<Exact>,
     /// Even exponents only: limits then hold the half exponent.
     pub(crate) quadratic: bool,
+    /// Exponents are rounded down.
+    pub(crate) floor: bool,
 }
 
 impl Exponents {
-    fn new(magnitude_bits: u32, max_value: Option<f32>, quadratic: bool) -> Self {
+    fn new(magnitude_bits: u32, max_value: Option<f32>, quadratic: bool, floor: bool) -> Self {
         let sign = u32::from(max_value.is_none_or(|v| v > 1.0));
         let span = 1i32 << (magnitude_bits - sign);
         let max = span - 1;
@@ -102,15 +104,16 @@ impl Exponents {
             },
             limit: max_value.map(|v| Exact::of(f64::from(v))),
             quadratic,
+            floor,
         }
     }
 
     pub(crate) fn of_po2(q: &QuantizedPo2) -> Self {
-        Self::new(q.bits - 1, q.max_value, q.quadratic_approximation)
+        Self::new(q.bits - 1, q.max_value, q.quadratic_approximation, q.floor)
     }
 
     pub(crate) fn of_relu_po2(q: &QuantizedReluPo2) -> Self {
-        Self::new(q.bits, q.max_value, q.quadratic_approximation)
+        Self::new(q.bits, q.max_value, q.quadratic_approximation, q.floor)
     }
 
     /// The exponent that a magnitude rounds to.
@@ -118,15 +121,36 @@ impl Exponents {
         if magnitude.below(Exact::of(f64::from(EPSILON))) {
             return self.min;
         }
-        let clipped = match self.limit {
+        let clipped = self.clipped(magnitude);
+        if self.quadratic {
+            let half = if self.floor {
+                clipped.floor_log2().div_euclid(2)
+            } else {
+                clipped.round_log4()
+            };
+            self.exponent(half)
+        } else if self.floor {
+            self.exponent(clipped.floor_log2())
+        } else {
+            self.exponent(clipped.round_log2())
+        }
+    }
+
+    /// The magnitude within `max_value`.
+    pub(crate) fn clipped(&self, magnitude: Exact) -> Exact {
+        match self.limit {
             Some(limit) if limit.below(magnitude) => limit,
             _ => magnitude,
-        };
+        }
+    }
+
+    /// The exponent for a rounded logarithm (to base 4 in quadratic form).
+    pub(crate) fn exponent(&self, logarithm: i32) -> i32 {
         if self.quadratic {
             // Half exponents above 63 would leave f32.
-            2 * clipped.round_log4().clamp(self.min, self.max.min(63))
+            2 * logarithm.clamp(self.min, self.max.min(63))
         } else {
-            clipped.round_log2().clamp(self.min, self.max)
+            logarithm.clamp(self.min, self.max)
         }
     }
 

@@ -4,7 +4,11 @@
 //! up to 53 bits), so each value is the family's definition on the real number.
 
 use crate::po2::{Exact, Exponents, flushed_power};
-use crate::{Quantizer, Ternary};
+use crate::squash::Real;
+use crate::{
+    Fixed, QuantizedHswish, QuantizedLinear, QuantizedRelu, QuantizedSigmoid, QuantizedTanh,
+    QuantizedUlaw, Quantizer, Sigmoid, StochasticTernary, Ternary,
+};
 
 /// Threshold of a ternary without one.
 const TERNARY_THRESHOLD: f32 = 0.33;
@@ -58,6 +62,25 @@ pub(crate) enum Scalar {
         exponents: Exponents,
         slope: f64,
     },
+    /// Inputs divided by a scale that is no power of two.
+    Divided {
+        scale: f64,
+        lo: f64,
+        hi: f64,
+    },
+    /// A sigmoid in front of a rectified grid, other than the plain hard one.
+    Squashed(QuantizedRelu),
+    Tanh(QuantizedTanh),
+    Logistic(QuantizedSigmoid),
+    Hswish {
+        function: QuantizedHswish,
+        fraction: i32,
+        lo: i64,
+        hi: i64,
+        step: f64,
+    },
+    Ulaw(QuantizedUlaw),
+    Fixed(Fixed),
 }
 
 impl Scalar {
@@ -90,7 +113,9 @@ impl Scalar {
                 let levels = 2f64.powi(q.unsigned_bits() as i32);
                 let hi = levels - 1.0;
                 let cap = q.cut().map_or(f64::INFINITY, f64::from);
-                if q.use_sigmoid {
+                if q.use_sigmoid && (q.negative_slope != 0.0 || q.sigmoid != Sigmoid::Hard) {
+                    Self::Squashed(*q)
+                } else if q.use_sigmoid {
                     let shift = levels / 2.0;
                     Self::Sigmoid {
                         to_half_code: to_code / 2.0,
@@ -119,14 +144,63 @@ impl Scalar {
                     }
                 }
             }
-            Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => {
+            Quantizer::QuantizedLinear(q) => Self::linear(q)?,
+            Quantizer::QuantizedTanh(q) if !q.use_real_tanh && q.sigmoid == Sigmoid::Hard => {
+                let (lo, hi) = q.code_range();
+                Self::Uniform {
+                    to_code: 2f64.powi(q.code_fraction()),
+                    lo: lo as f64,
+                    hi: hi as f64,
+                    step: 2f64.powi(-q.code_fraction()),
+                    cap: f64::INFINITY,
+                }
+            }
+            Quantizer::QuantizedTanh(q) => Self::Tanh(*q),
+            Quantizer::QuantizedSigmoid(q) => Self::Logistic(*q),
+            Quantizer::QuantizedUlaw(q) => Self::Ulaw(*q),
+            Quantizer::QuantizedHswish(q) => {
+                let alpha = f64::from(q.grid.alpha.constant()?);
+                let (lo, hi) = q.grid.code_range();
+                let fraction = q.grid.code_fraction();
+                Self::Hswish {
+                    function: *q,
+                    fraction,
+                    lo,
+                    hi,
+                    step: alpha * 2f64.powi(-fraction),
+                }
+            }
+            Quantizer::Fixed(q) if q.is_clamp() => {
+                let (lo, hi) = q.code_range();
+                Self::Uniform {
+                    to_code: 2f64.powi(q.fraction()),
+                    lo: lo as f64,
+                    hi: hi as f64,
+                    step: 2f64.powi(-q.fraction()),
+                    cap: f64::INFINITY,
+                }
+            }
+            Quantizer::Fixed(q) => Self::Fixed(*q),
+            Quantizer::Binary(q) => {
                 let alpha = f64::from(q.alpha.constant()?);
                 Self::Sign {
                     below: if q.use_01 { 0.0 } else { -alpha },
                     above: alpha,
                 }
             }
-            Quantizer::Ternary(q) => Self::Ternary {
+            Quantizer::StochasticBinary(q) => {
+                let alpha = f64::from(q.alpha.constant()?);
+                Self::Sign {
+                    below: -alpha,
+                    above: alpha,
+                }
+            }
+            Quantizer::Bernoulli(q) => Self::Sign {
+                below: 0.0,
+                above: f64::from(q.alpha.constant()?),
+            },
+            Quantizer::Ternary(q)
+            | Quantizer::StochasticTernary(StochasticTernary { ternary: q, .. }) => Self::Ternary {
                 threshold: f64::from(q.fixed_threshold()),
                 scale: f64::from(q.alpha.constant()?),
             },
@@ -135,6 +209,31 @@ impl Scalar {
                 exponents: Exponents::of_relu_po2(q),
                 slope: f64::from(q.negative_slope),
             },
+        })
+    }
+
+    fn linear(q: &QuantizedLinear) -> Option<Self> {
+        let scale = f64::from(q.alpha.constant()?) * q.unit();
+        let (lo, hi) = q.code_range();
+        Some(if q.is_sign() {
+            Self::Sign {
+                below: -scale / 2.0,
+                above: scale / 2.0,
+            }
+        } else if q.alpha.exponent().is_some() {
+            Self::Uniform {
+                to_code: 1.0 / scale,
+                lo: lo as f64,
+                hi: hi as f64,
+                step: scale,
+                cap: f64::INFINITY,
+            }
+        } else {
+            Self::Divided {
+                scale: f64::from(scale as f32),
+                lo: lo as f64,
+                hi: hi as f64,
+            }
         })
     }
 
@@ -205,6 +304,32 @@ impl Scalar {
                 } else {
                     flushed_power(exponents.round(magnitude(x.max(0.0))))
                 }
+            }
+            Self::Divided { scale, lo, hi } => {
+                (x / scale).max(lo).min(hi).round_ties_even() * scale + 0.0
+            }
+            Self::Squashed(q) => {
+                let cap = q.cut().map_or(f64::INFINITY, f64::from);
+                let code = q.squashed_code(Real::of(x).times_power(-q.integer));
+                (code * 2f64.powi(-q.code_fraction()) + 0.0).min(cap)
+            }
+            Self::Tanh(q) => q.code(Real::of(x)) as f64 * 2f64.powi(-q.code_fraction()),
+            Self::Logistic(q) => q.code(Real::of(x)) as f64 * 2f64.powi(-(q.bits as i32)),
+            Self::Hswish {
+                function,
+                fraction,
+                lo,
+                hi,
+                step,
+            } => function.code(Real::of(x), fraction, lo, hi) as f64 * step,
+            Self::Ulaw(q) => q.value(q.index(Real::of(x))),
+            Self::Fixed(q) => {
+                let x = if x.is_nan() {
+                    0.0
+                } else {
+                    x.clamp(-f64::MAX, f64::MAX)
+                };
+                q.code_of_f64(x) as f64 * 2f64.powi(-q.fraction())
             }
         }
     }

@@ -4,9 +4,11 @@
 //! channel in the least-squares fits, while the first guess uses the whole vector's largest
 //! magnitude.
 
+use std::borrow::Cow;
+
 use crate::po2::{EPSILON, Exact};
 use crate::vector::round;
-use crate::{Alpha, Quantizer};
+use crate::{Alpha, QuantizedHswish, Quantizer, ScaleExponents, StochasticTernary};
 
 /// Least-squares refinements, as in the original.
 const ITERATIONS: usize = 5;
@@ -16,89 +18,163 @@ const ITERATIONS: usize = 5;
 pub(crate) struct Automatic {
     family: Family,
     po2: bool,
+    exponents: ScaleExponents,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Family {
-    /// Largest code, 2^integer, 2^(bits - 1).
+    /// Largest code, 2^integer, 2^(bits without sign).
     Bits {
         top: f32,
         limit: f32,
         levels: f32,
     },
+    /// Codes, the original's unit of scales, and whether codes are half steps.
+    Linear {
+        lo: f32,
+        hi: f32,
+        unit: f32,
+        signs: bool,
+        signed: bool,
+    },
     /// The lower level.
     Binary {
         below: f32,
     },
-    Ternary,
+    Ternary {
+        unrolls: u32,
+    },
 }
 
 impl Automatic {
     /// The automatic form of a quantizer; `None` where its scale is fixed.
     pub(crate) fn of(quantizer: &Quantizer) -> Option<Self> {
-        let po2 = match quantizer.alpha()? {
+        let po2 = match quantizer.alpha() {
             Alpha::None | Alpha::Constant(_) => return None,
             Alpha::Auto => false,
             Alpha::AutoPo2 => true,
         };
+        let mut exponents = ScaleExponents::default();
         let family = match quantizer {
-            Quantizer::QuantizedBits(q) => {
-                let levels = 2f32.powi(q.bits as i32 - 1);
+            Quantizer::QuantizedBits(q)
+            | Quantizer::QuantizedHswish(QuantizedHswish { grid: q, .. }) => {
+                exponents = q.exponents;
                 Family::Bits {
-                    top: levels - 1.0,
+                    top: 2f32.powi(q.bits as i32 - 1) - 1.0,
                     limit: 2f32.powi(q.integer),
-                    levels,
+                    levels: 2f32.powi(q.unsigned_bits() as i32),
                 }
             }
-            Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => Family::Binary {
-                below: if q.use_01 { 0.0 } else { -1.0 },
-            },
-            Quantizer::Ternary(_) => Family::Ternary,
+            Quantizer::QuantizedLinear(q) => {
+                let (lo, hi) = q.code_range();
+                let half = if q.is_sign() { 0.5 } else { 1.0 };
+                Family::Linear {
+                    lo: lo as f32 * half,
+                    hi: hi as f32 * half,
+                    unit: q.unit() as f32,
+                    signs: q.is_sign(),
+                    signed: q.keep_negative,
+                }
+            }
+            Quantizer::Binary(q) => {
+                exponents = q.exponents;
+                Family::Binary {
+                    below: if q.use_01 { 0.0 } else { -1.0 },
+                }
+            }
+            Quantizer::StochasticBinary(_) => Family::Binary { below: -1.0 },
+            Quantizer::Bernoulli(_) => Family::Binary { below: 0.0 },
+            Quantizer::Ternary(q)
+            | Quantizer::StochasticTernary(StochasticTernary { ternary: q, .. }) => {
+                Family::Ternary {
+                    unrolls: q.number_of_unrolls,
+                }
+            }
             _ => return None,
         };
-        Some(Self { family, po2 })
+        Some(Self {
+            family,
+            po2,
+            exponents,
+        })
     }
 
     /// Quantizes into `y` and returns the scale of each column as the original reports it.
     pub(crate) fn quantize(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
         // Levels are written to `y` first, and become values at the end.
-        let mut scales = self.levels(x, columns, y);
-        let limit = self.limit();
-        for row in y.chunks_exact_mut(columns) {
-            for (code, scale) in row.iter_mut().zip(&scales) {
-                *code = *code * (scale * limit) + 0.0;
+        let scales = self.levels(x, columns, y);
+        self.apply(&scales, y);
+        self.reported(scales)
+    }
+
+    /// Turns levels into values.
+    pub(crate) fn apply(&self, scales: &[f32], y: &mut [f32]) {
+        let factor = self.factor();
+        for row in y.chunks_exact_mut(scales.len()) {
+            for (code, scale) in row.iter_mut().zip(scales) {
+                *code = *code * (scale * factor) + 0.0;
             }
         }
-        if let Family::Bits { levels, .. } = self.family {
-            for scale in &mut scales {
-                *scale *= levels;
-            }
+    }
+
+    /// Scales as the original reports them.
+    pub(crate) fn reported(&self, mut scales: Vec<f32>) -> Vec<f32> {
+        let share = match self.family {
+            Family::Bits { levels, .. } => levels,
+            Family::Linear { unit, .. } => 1.0 / unit,
+            Family::Binary { .. } | Family::Ternary { .. } => 1.0,
+        };
+        for scale in &mut scales {
+            *scale *= share;
         }
         scales
     }
 
     /// Writes integer levels into `y` and returns the real scale of each column: the values are
-    /// `level * scale * limit`.
+    /// `level * scale * factor`.
     pub(crate) fn levels(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
-        let limit = self.limit();
-        let x: Vec<f32> = x.iter().map(|v| v / limit).collect();
+        let x: Cow<'_, [f32]> = match self.family {
+            Family::Bits { limit, .. } => x.iter().map(|v| v / limit).collect(),
+            _ => Cow::Borrowed(x),
+        };
         let mut scales = self.first_guess(&x, columns);
         match self.family {
-            Family::Bits { top, .. } if self.po2 => {
-                for _ in 0..ITERATIONS {
-                    nearest_levels(&x, &scales, top, y);
+            Family::Bits { top, .. } => {
+                nearest_levels(&x, &scales, top, y);
+                if self.po2 {
+                    // The levels are those of the scale before the last fit.
+                    for _ in 1..ITERATIONS {
+                        self.least_squares(&x, y, &mut scales);
+                        nearest_levels(&x, &scales, top, y);
+                    }
                     self.least_squares(&x, y, &mut scales);
                 }
             }
-            Family::Bits { top, .. } => nearest_levels(&x, &scales, top, y),
+            Family::Linear { lo, hi, signs, .. } => {
+                let iterations = match (self.po2, signs) {
+                    (false, _) => 0,
+                    (true, true) => 1,
+                    (true, false) => ITERATIONS,
+                };
+                for _ in 0..iterations {
+                    divided_levels(&x, &scales, [lo, hi], signs, y);
+                    self.least_squares(&x, y, &mut scales);
+                }
+                divided_levels(&x, &scales, [lo, hi], signs, y);
+                if signs {
+                    for level in y {
+                        *level *= 2.0;
+                    }
+                }
+            }
             Family::Binary { below } => {
-                for (code, v) in y.iter_mut().zip(&x) {
+                for (code, v) in y.iter_mut().zip(x.iter()) {
                     *code = if *v >= 0.0 { 1.0 } else { below };
                 }
                 self.least_squares(&x, y, &mut scales);
             }
-            Family::Ternary => {
-                for _ in 0..ITERATIONS {
+            Family::Ternary { unrolls } => {
+                for _ in 0..unrolls {
                     outside_dead_band(&x, &scales, y);
                     self.least_squares(&x, y, &mut scales);
                 }
@@ -107,39 +183,46 @@ impl Automatic {
         scales
     }
 
-    /// The power of two that inputs are divided by and values multiplied with.
-    pub(crate) fn limit(&self) -> f32 {
+    /// The power of two that values are multiplied with besides their scale.
+    pub(crate) fn factor(&self) -> f32 {
         match self.family {
             Family::Bits { limit, .. } => limit,
-            Family::Binary { .. } | Family::Ternary => 1.0,
+            Family::Linear { signs: true, .. } => 0.5,
+            _ => 1.0,
         }
     }
 
     /// Scales from the largest magnitude of each column (of the whole, in a vector).
-    fn first_guess(&self, x: &[f32], columns: usize) -> Vec<f32> {
+    pub(crate) fn first_guess(&self, x: &[f32], columns: usize) -> Vec<f32> {
+        let linear = matches!(self.family, Family::Linear { .. });
+        let unsigned = matches!(self.family, Family::Linear { signed: false, .. });
         let mut largest = vec![0f32; columns];
         for row in x.chunks_exact(columns) {
             for (m, v) in largest.iter_mut().zip(row) {
-                *m = m.max(v.abs());
+                *m = m.max(if unsigned { *v } else { v.abs() });
             }
         }
-        if x.len() == columns {
+        if x.len() == columns && !linear {
             let whole = largest.iter().fold(0f32, |m, v| m.max(*v));
             largest.fill(whole);
         }
         for m in &mut largest {
             let guess = match self.family {
                 Family::Bits { top, .. } => *m * 2.0 / (2.0 * top),
+                Family::Linear { lo, hi, .. } => {
+                    let whole = if unsigned { *m } else { *m * 2.0 };
+                    (whole / (hi - lo)).max(EPSILON)
+                }
                 Family::Binary { .. } => 0.0,
-                Family::Ternary => 2.0 * *m / 3.0,
+                Family::Ternary { .. } => 2.0 * *m / 3.0,
             };
-            *m = if self.po2 { nearest_po2(guess) } else { guess };
+            *m = self.rounded(guess);
         }
         largest
     }
 
     /// `mean(x q) / (mean(q q) + epsilon)` of each column, to the nearest power of two where asked.
-    fn least_squares(&self, x: &[f32], q: &[f32], scales: &mut [f32]) {
+    pub(crate) fn least_squares(&self, x: &[f32], q: &[f32], scales: &mut [f32]) {
         let columns = scales.len();
         let rows = (x.len() / columns) as f64;
         let (mut with_x, mut with_q) = (vec![0f64; columns], vec![0f64; columns]);
@@ -153,8 +236,19 @@ impl Automatic {
         }
         for ((scale, with_x), with_q) in scales.iter_mut().zip(with_x).zip(with_q) {
             let fit = (with_x / rows) as f32 / ((with_q / rows) as f32 + EPSILON);
-            *scale = if self.po2 { nearest_po2(fit) } else { fit };
+            *scale = self.rounded(fit);
         }
+    }
+
+    /// A scale as it is used: the nearest power of two where asked for, within its bounds.
+    fn rounded(&self, scale: f32) -> f32 {
+        if !self.po2 {
+            return scale;
+        }
+        let nearest = nearest_po2(scale);
+        let bound = |e: Option<i32>, none: f32| e.map_or(none, |e| 2f32.powi(e));
+        let nearest = nearest.max(bound(self.exponents.min, nearest));
+        nearest.min(bound(self.exponents.max, nearest))
     }
 }
 
@@ -180,6 +274,20 @@ fn nearest_levels(x: &[f32], scales: &[f32], top: f32, codes: &mut [f32]) {
             for (code, v) in codes.iter_mut().zip(x) {
                 *code = sign(*v) * code.floor();
             }
+        }
+    }
+}
+
+/// `round(clip(x / scale))`, or half a step up or down.
+fn divided_levels(x: &[f32], scales: &[f32], [lo, hi]: [f32; 2], signs: bool, codes: &mut [f32]) {
+    let columns = scales.len();
+    for (x, codes) in x.chunks_exact(columns).zip(codes.chunks_exact_mut(columns)) {
+        for ((code, v), scale) in codes.iter_mut().zip(x).zip(scales) {
+            *code = if signs {
+                if *v >= 0.0 { 0.5 } else { -0.5 }
+            } else {
+                (v / scale).max(lo).min(hi).round_ties_even()
+            };
         }
     }
 }
@@ -215,26 +323,4 @@ fn nearest_po2(scale: f32) -> f32 {
             sum
         }
     }
-}
-
-/// The same quantizer with an automatic scale replaced by 1.
-pub(crate) fn with_unit_scale(quantizer: &Quantizer) -> Quantizer {
-    let unit = |alpha: Alpha| {
-        if alpha.constant().is_none() {
-            Alpha::None
-        } else {
-            alpha
-        }
-    };
-    let mut fixed = *quantizer;
-    match &mut fixed {
-        Quantizer::QuantizedBits(q) => {
-            q.symmetric |= q.alpha.constant().is_none();
-            q.alpha = unit(q.alpha);
-        }
-        Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => q.alpha = unit(q.alpha),
-        Quantizer::Ternary(q) => q.alpha = unit(q.alpha),
-        _ => {}
-    }
-    fixed
 }

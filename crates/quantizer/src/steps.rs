@@ -28,9 +28,16 @@ impl Quantizer {
     /// This quantizer as a step function of integers read with `fraction`, over `lo..=hi`.
     ///
     /// # Errors
-    /// [`NotExact`] as for [`Quantizer::grid`], and for more than 4096 levels.
+    /// [`NotExact`] as for [`Quantizer::grid`], for maps that are not monotone (those
+    /// `ap_fixed` that do not saturate, `quantized_hswish`), and for more than 4096 levels.
     pub fn step_function(&self, fraction: i32, lo: i64, hi: i64) -> Result<StepFunction, NotExact> {
         let grid = self.grid(Role::Activation)?;
+        if !self.is_monotone() {
+            return Err(self.refuse(
+                Role::Activation,
+                "it is not monotone, so it is no step function; its codes come from code_of",
+            ));
+        }
         let hi = hi.max(lo);
         let mut steps = Steps {
             quantizer: self,

@@ -100,7 +100,15 @@ pub(crate) fn apply(scalar: &Scalar, x: &[f32], y: &mut [f32]) -> bool {
         }
         Scalar::Identity => y.copy_from_slice(x),
         Scalar::Rectifier => each(x, y, |x| x.max(0.0) + 0.0),
-        Scalar::Leaky { .. } | Scalar::Sigmoid { .. } => return false,
+        Scalar::Leaky { .. }
+        | Scalar::Sigmoid { .. }
+        | Scalar::Divided { .. }
+        | Scalar::Squashed { .. }
+        | Scalar::Tanh(_)
+        | Scalar::Logistic(_)
+        | Scalar::Hswish { .. }
+        | Scalar::Ulaw(_)
+        | Scalar::Fixed(_) => return false,
     }
     true
 }
@@ -137,7 +145,7 @@ pub(crate) fn round(p: f32) -> f32 {
 #[inline]
 fn power_of_two(exponents: Exponents) -> impl Fn(f32) -> f32 {
     let (min, top) = (exponents.min, exponents.highest());
-    let quadratic = exponents.quadratic;
+    let (quadratic, floor) = (exponents.quadratic, exponents.floor);
     // In quadratic form limits hold for half the exponent.
     let (low, high) = if quadratic {
         (2 * min, top)
@@ -149,10 +157,10 @@ fn power_of_two(exponents: Exponents) -> impl Fn(f32) -> f32 {
         let (whole, fraction) = ((bits >> 23) as i32 - 127, bits & 0x007f_ffff);
         let exponent = if quadratic {
             let half = whole >> 1;
-            let up = (whole & 1) & (i32::from(fraction != 0) | (half & 1));
+            let up = (whole & 1) & (i32::from(fraction != 0) | (half & 1)) & i32::from(!floor);
             2 * (half + up)
         } else {
-            whole + i32::from(fraction >= ROOT_OF_TWO)
+            whole + i32::from(fraction >= ROOT_OF_TWO && !floor)
         };
         let limited = exponent.min(high).max(low);
         let exponent = if magnitude >= EPSILON { limited } else { min };

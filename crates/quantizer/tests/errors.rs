@@ -44,6 +44,64 @@ fn canonical_text_leaves_defaults_out() {
             "quantized_relu_po2(4,None,0.25)",
             "quantized_relu_po2(4,negative_slope=0.25)",
         ),
+        ("quantized_linear(4,1,True)", "quantized_linear(4,1)"),
+        (
+            "quantized_tanh(6,False,True)",
+            "quantized_tanh(6,symmetric=True)",
+        ),
+        (
+            "quantized_sigmoid(6,sigmoid='real')",
+            "quantized_sigmoid(6,use_real_sigmoid=True)",
+        ),
+        (
+            "quantized_ulaw(4,0,1,127)",
+            "quantized_ulaw(4,0,symmetric=1,u=127.0)",
+        ),
+        (
+            "quantized_hswish(6,1,relu_shift=3,relu_upper_bound=4)",
+            "quantized_hswish(6,1,relu_upper_bound=4)",
+        ),
+        (
+            "quantized_relu(4,0,use_sigmoid=1,negative_slope=0.5,sigmoid='smooth')",
+            "quantized_relu(4,0,use_sigmoid=1,negative_slope=0.5,sigmoid='smooth')",
+        ),
+        (
+            "quantized_po2(4,2,True,log2_rounding='floor',use_ste=False)",
+            "quantized_po2(4,max_value=2,use_stochastic_rounding=True,log2_rounding='floor',use_ste=False)",
+        ),
+        (
+            "bernoulli(use_real_sigmoid=0)",
+            "bernoulli(use_real_sigmoid=False)",
+        ),
+        (
+            "stochastic_ternary(alpha='auto',temperature=4)",
+            "stochastic_ternary(alpha='auto',temperature=4.0)",
+        ),
+        ("ap_fixed< 8, 4, AP_TRN, AP_WRAP, 0 >", "ap_fixed<8,4>"),
+        ("ap_ufixed<8,4,RND>", "ap_ufixed<8,4,AP_RND>"),
+        ("fixed<8,4,RND,WRAP,2>", "ap_fixed<8,4,AP_RND,AP_WRAP,2>"),
+        ("ufixed<8,4,TRN,SAT>", "ap_ufixed<8,4,AP_TRN,AP_SAT>"),
+        ("kif(1,2,5)", "ap_fixed<8,3,AP_RND>"),
+        (
+            "kif(0,2,5,overflow_mode=SAT)",
+            "ap_ufixed<7,2,AP_RND,AP_SAT>",
+        ),
+        (
+            "kbi(1,7,2,round_mode='RND_CONV')",
+            "ap_fixed<8,3,AP_RND_CONV,AP_SAT_SYM>",
+        ),
+        (
+            "brevitas(bit_width=4,scale=0.125,narrow_range=True)",
+            "quantized_bits(4,0,symmetric=1,alpha=1.0)",
+        ),
+        (
+            "Int8WeightPerTensorFixedPoint(scale=0.0078125)",
+            "quantized_bits(8,0,symmetric=1,alpha=1.0)",
+        ),
+        (
+            "Uint8ActPerTensorFixedPoint(0.0625)",
+            "quantized_bits(8,4,keep_negative=0,alpha=1.0)",
+        ),
         (" float ", "float"),
         ("relu()", "relu"),
     ] {
@@ -59,11 +117,44 @@ fn errors_name_the_fault_and_what_is_accepted() {
             &["did you mean `quantized_bits`?", "accepted families are"][..],
         ),
         (
-            "quantized_hswish(6,1)",
-            &["`quantized_hswish` is not available yet", "quantized_relu"],
+            "quantized_hswich(6,1)",
+            &["did you mean `quantized_hswish`?", "quantized_relu"],
         ),
-        ("ap_fixed<8,4>", &["`ap_fixed` is not available yet"]),
-        ("bernoulli()", &["`bernoulli` is not available yet"]),
+        ("ap_fixed(8,4)", &["angle brackets"]),
+        ("ap_fixed<8,4", &["closing `>`"]),
+        ("ap_fixed<8>", &["width, integer bits", "1 are given"]),
+        ("ap_fixed<40,4>", &["width is 40 bits", "from 1 to 32"]),
+        ("ap_fixed<8,4,RUND>", &["`RUND`", "AP_RND_MIN_INF"]),
+        ("ap_fixed<8,4,RND,CLIP>", &["`CLIP`", "AP_SAT_SYM"]),
+        ("ap_fixed<8,4,RND,SAT,2>", &["saturated bits", "AP_WRAP"]),
+        ("ap_fixed<8,4,RND,WRAP,9>", &["9 saturated bits"]),
+        ("ap_ufixed<8,4,RND,WRAP_SM>", &["needs a sign"]),
+        ("ap_fix<8,4>", &["did you mean `ap_fixed`?"]),
+        ("kif(1,2)", &["argument `f` is missing"]),
+        ("kbi(1,40,2)", &["width is 41 bits"]),
+        ("brevitas(8)", &["argument `scale` is missing"]),
+        ("brevitas(8,0.3)", &["scale is `0.3`", "power of two"]),
+        ("Int8WeightPerTensorFixedPoint()", &["`scale` is missing"]),
+        ("quantized_hswish(1,0)", &["bits is `1`", "from 2 to 32"]),
+        ("quantized_tanh(8,symmetric=2)", &["symmetric is `2`"]),
+        ("quantized_tanh(30)", &["bits is `30`", "from 1 to 24"]),
+        (
+            "quantized_sigmoid(8,sigmoid='soft')",
+            &["sigmoid is `'soft'`", "'smooth'"],
+        ),
+        (
+            "quantized_bits(4,scale_axis=0)",
+            &["scale_axis is `0`", "None alone"],
+        ),
+        (
+            "quantized_bits(4,0,alpha=1.0,min_po2_exponent=-2)",
+            &["alpha='auto_po2' alone"],
+        ),
+        (
+            "ternary(alpha=1.0,use_stochastic_rounding=True)",
+            &["use_stochastic_rounding needs alpha='auto'"],
+        ),
+        ("bernoulli(temperature=0)", &["temperature is `0`"]),
         ("quantized_bits(4", &["closing parenthesis"]),
         ("quantized_bits(40)", &["bits is `40`", "from 1 to 32"]),
         (
@@ -85,16 +176,12 @@ fn errors_name_the_fault_and_what_is_accepted() {
             &["symmetric is `2`", "True, False, 1 or 0"],
         ),
         (
-            "quantized_bits(4,use_stochastic_rounding=True)",
-            &["not available yet"],
+            "quantized_bits(4,use_stochastic_rounding='whole')",
+            &["accepted is True, False"],
         ),
         (
             "quantized_relu(4,0,negative_slope=0.3)",
             &["negative_slope is `0.3`", "power of two"],
-        ),
-        (
-            "quantized_relu(4,0,1,0.5)",
-            &["use_sigmoid together with negative_slope"],
         ),
         (
             "ternary(alpha='auto',threshold=0.5)",
@@ -157,6 +244,18 @@ fn refusals_name_role_and_reason() {
             Role::Input,
             "within one step",
         ),
+        (
+            "bernoulli(alpha='auto_po2')",
+            Role::Kernel,
+            "draws at random at inference",
+        ),
+        (
+            "quantized_bits(4,0,alpha='auto_po2',qnoise_factor=0.5)",
+            Role::Kernel,
+            "qnoise_factor",
+        ),
+        ("quantized_ulaw(4,0)", Role::Activation, "no uniform grid"),
+        ("quantized_sigmoid(13)", Role::Activation, "at most 4096"),
         (
             "quantized_relu(13,0,use_sigmoid=1)",
             Role::Activation,

@@ -84,22 +84,12 @@ fn quantize(q: &Quantizer, x: &[f32]) -> Vec<f32> {
     y
 }
 
-fn alpha(q: &Quantizer) -> Alpha {
-    match q {
-        Quantizer::QuantizedBits(q) => q.alpha,
-        Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => q.alpha,
-        Quantizer::Ternary(q) => q.alpha,
-        _ => Alpha::None,
-    }
-}
-
 fn fixed(q: &Quantizer) -> bool {
-    !matches!(alpha(q), Alpha::Auto | Alpha::AutoPo2)
-        && !matches!(q, Quantizer::QuantizedBits(q) if q.qnoise_factor != 1.0)
+    !q.has_automatic_scale() && !matches!(q, Quantizer::QuantizedBits(q) if q.noise.factor != 1.0)
 }
 
 fn unit(q: &Quantizer) -> bool {
-    matches!(alpha(q), Alpha::None | Alpha::Constant(1.0))
+    matches!(q.alpha(), Alpha::None | Alpha::Constant(1.0))
 }
 
 fn idempotent(q: &Quantizer) -> bool {
@@ -109,9 +99,11 @@ fn idempotent(q: &Quantizer) -> bool {
         Quantizer::QuantizedRelu(r) => {
             r.negative_slope == 0.0 && q.check_exact(Role::Input).is_ok()
         }
-        Quantizer::Binary(b) | Quantizer::StochasticBinary(b) => !b.use_01 && fixed(q),
+        Quantizer::Binary(b) => !b.use_01 && fixed(q),
+        Quantizer::StochasticBinary(_) => fixed(q),
         Quantizer::QuantizedPo2(q) => !q.quadratic_approximation,
         Quantizer::QuantizedReluPo2(q) => !q.quadratic_approximation && q.negative_slope == 0.0,
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`Quantizer::straight_through`], bit for bit; kernels only make them fast.
 
 use bitfront_kernel::{Kernels, Uniform};
-use bitfront_quantizer::{Alpha, QuantizedBits, QuantizedRelu, Quantizer};
+use bitfront_quantizer::{Alpha, Noise, QuantizedBits, QuantizedRelu, Quantizer};
 
 /// A quantizer, ready for padded buffers.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ fn grid(q: &QuantizedBits) -> Option<Plan> {
         Alpha::Auto | Alpha::AutoPo2 => return None,
     };
     let magnitude_bits = q.bits - u32::from(q.keep_negative);
-    if q.qnoise_factor != 1.0 || !(1..=23).contains(&magnitude_bits) {
+    if q.noise != Noise::default() || !(1..=23).contains(&magnitude_bits) {
         return None;
     }
     let levels = (1_u32 << magnitude_bits) as f32;
@@ -93,7 +93,7 @@ fn grid(q: &QuantizedBits) -> Option<Plan> {
 fn rectified_grid(q: &QuantizedRelu) -> Option<Plan> {
     let plain = !q.use_sigmoid
         && q.negative_slope == 0.0
-        && q.qnoise_factor == 1.0
+        && q.noise == Noise::default()
         && q.is_quantized_clip
         && (1..=23).contains(&q.bits);
     if !plain {

@@ -205,12 +205,7 @@ fn quantized_inputs(candidate: &Candidate, samples: &Samples<'_>) -> Buffer {
 
 /// An automatic scale of values that change with every batch would not be the one at inference.
 fn has_automatic_scale(quantizer: &Quantizer) -> bool {
-    let alpha = match quantizer {
-        Quantizer::QuantizedBits(q) => q.alpha,
-        Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => q.alpha,
-        Quantizer::Ternary(q) => q.alpha,
-        _ => return false,
-    };
+    let alpha = quantizer.alpha();
     matches!(alpha, Alpha::Auto | Alpha::AutoPo2)
 }
 

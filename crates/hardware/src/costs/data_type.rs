@@ -82,17 +82,39 @@ impl DataType {
                 },
                 ..Self::fixed(q.bits, q.integer, q.negative_slope != 0.0)
             },
-            Quantizer::Binary(q) | Quantizer::StochasticBinary(q) => Self {
-                kind: if q.use_01 {
-                    HardwareKind::ZeroOne
-                } else {
-                    HardwareKind::Binary
-                },
-                stochastic: matches!(quantizer, Quantizer::StochasticBinary(_)),
-                ..Self::fixed(1, 1, !q.use_01)
+            Quantizer::QuantizedLinear(q) => Self::fixed(
+                q.bits,
+                q.integer + i32::from(q.keep_negative),
+                q.keep_negative,
+            ),
+            Quantizer::QuantizedHswish(q) => Self::fixed(q.grid.bits, q.grid.integer + 1, true),
+            // The original takes the logarithmic law for fixed point.
+            Quantizer::QuantizedUlaw(q) => Self::fixed(q.bits, q.integer + 1, true),
+            Quantizer::QuantizedTanh(q) => Self::fixed(q.bits, 1, true),
+            Quantizer::QuantizedSigmoid(q) => Self::fixed(q.bits, 0, false),
+            Quantizer::Fixed(q) => Self::fixed(q.width, q.integer, q.signed),
+            Quantizer::Binary(q) if q.use_01 => Self {
+                kind: HardwareKind::ZeroOne,
+                ..Self::fixed(1, 1, false)
             },
-            Quantizer::Ternary(_) => Self {
+            Quantizer::Bernoulli(_) => Self {
+                kind: HardwareKind::ZeroOne,
+                ..Self::fixed(1, 1, false)
+            },
+            Quantizer::Binary(_) | Quantizer::StochasticBinary(_) => Self {
+                kind: HardwareKind::Binary,
+                stochastic: matches!(
+                    quantizer,
+                    Quantizer::StochasticBinary(_) | Quantizer::StochasticTernary(_)
+                ),
+                ..Self::fixed(1, 1, true)
+            },
+            Quantizer::Ternary(_) | Quantizer::StochasticTernary(_) => Self {
                 kind: HardwareKind::Ternary,
+                stochastic: matches!(
+                    quantizer,
+                    Quantizer::StochasticBinary(_) | Quantizer::StochasticTernary(_)
+                ),
                 ..Self::fixed(2, 2, true)
             },
             Quantizer::QuantizedPo2(q) => Self::power_of_two(q.bits, true, q.max_value),

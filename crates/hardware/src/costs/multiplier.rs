@@ -64,7 +64,7 @@ pub struct Product {
 /// [`EnergyMode::Qtools08`] keeps that release's error with `stochastic_*` weights: they are taken
 /// for the data operand, so the result has the weight's 1 bit and the gate is 0.6 of one bit.
 pub fn product(weight: DataType, input: DataType, mode: EnergyMode) -> Product {
-    use HardwareKind::{Binary, Fixed, Float, PowerOfTwo, Ternary, ZeroOne};
+    use HardwareKind::{Binary, Fixed, Float, PowerOfTwo, Table, Ternary, ZeroOne};
     match (weight.kind, input.kind) {
         (Float, _) | (_, Float) => {
             let output = if weight.is_float() { weight } else { input };
@@ -88,7 +88,7 @@ pub fn product(weight: DataType, input: DataType, mode: EnergyMode) -> Product {
         },
         (Ternary | Binary, _) => multiplex(weight, input),
         (_, Ternary | Binary) => multiplex(input, weight),
-        (Fixed, Fixed) => Product {
+        (Fixed | Table, Fixed | Table) => Product {
             operator: Operator::Multiply,
             energy_pj: energy::multiply((f64::from(weight.bits) * f64::from(input.bits)).sqrt()),
             output: DataType::fixed(
@@ -100,8 +100,8 @@ pub fn product(weight: DataType, input: DataType, mode: EnergyMode) -> Product {
             ),
         },
         (PowerOfTwo, PowerOfTwo) => add_exponents(weight, input),
-        (PowerOfTwo, Fixed) => shift(weight, input),
-        (Fixed, PowerOfTwo) => shift(input, weight),
+        (PowerOfTwo, Fixed | Table) => shift(weight, input),
+        (Fixed | Table, PowerOfTwo) => shift(input, weight),
     }
 }
 
