@@ -264,6 +264,42 @@ impl Operation {
         }
     }
 
+    /// Its quantizers with their places, to be replaced.
+    pub fn quantizers_mut(&mut self) -> Vec<(Place, &mut Quantizer)> {
+        let place = |part, role| Place {
+            part: Some(part),
+            role,
+        };
+        let mut all: Vec<(Place, &mut Quantizer)> = Vec::new();
+        match self {
+            Self::Dense { kernel, bias, .. }
+            | Self::Conv { kernel, bias, .. }
+            | Self::DepthwiseConv { kernel, bias, .. } => {
+                all.push((place(Part::Kernel, Role::Kernel), kernel));
+                all.extend(bias.as_mut().map(|q| (place(Part::Bias, Role::Bias), q)));
+            }
+            Self::SeparableConv {
+                depthwise_kernel,
+                pointwise_kernel,
+                bias,
+                ..
+            } => {
+                all.push((place(Part::DepthwiseKernel, Role::Kernel), depthwise_kernel));
+                all.push((place(Part::PointwiseKernel, Role::Kernel), pointwise_kernel));
+                all.extend(bias.as_mut().map(|q| (place(Part::Bias, Role::Bias), q)));
+            }
+            Self::Activation { quantizer } => {
+                let place = Place {
+                    part: None,
+                    role: Role::Activation,
+                };
+                all.push((place, quantizer));
+            }
+            _ => {}
+        }
+        all
+    }
+
     /// The window of a convolution or pooling layer over an input of `shape`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::search::{Network, Search};
 use crate::space::{Parameter, Point, PointError};
-use bitfront_network::{Activation, Candidate, Layer};
+use bitfront_network::{Candidate, Layer, Place};
 use bitfront_quantizer::Quantizer;
 
 impl Search {
@@ -43,48 +43,48 @@ impl Network {
     /// A candidate of this network with the quantizer that `choose(parameter, layer)` names in every
     /// place (`layer` is 0 for the input).
     pub fn candidate(&self, choose: impl Fn(Parameter, usize) -> Quantizer) -> Candidate {
-        let layers = self.layers.iter().enumerate().map(|(index, layer)| Layer {
-            name: layer.name.clone(),
-            units: layer.units,
-            kernel: choose(Parameter::Kernel, index),
-            bias: choose(Parameter::Bias, index),
-            activation: layer.activation.as_ref().map(|activation| Activation {
-                name: activation.name.clone(),
-                quantizer: choose(Parameter::Activation, index),
-            }),
-        });
-        Candidate {
-            inputs: self.inputs,
-            input_quantizer: choose(Parameter::Input, 0),
-            layers: layers.collect(),
+        let mut candidate = self.float.clone();
+        candidate.input_quantizer = choose(Parameter::Input, 0);
+        for (index, layer) in candidate.layers.iter_mut().enumerate() {
+            for (place, quantizer) in layer.operation.quantizers_mut() {
+                *quantizer = choose(Parameter::of(place), index);
+            }
         }
+        candidate
     }
 
-    /// The float reference: no quantizers, float rectifiers.
-    pub fn float_candidate(&self) -> Candidate {
-        self.candidate(|parameter, layer| {
-            let rectifies = |index: usize| {
-                let activation = self.layers[index].activation.as_ref();
-                activation.is_some_and(|activation| activation.rectifies)
-            };
-            if parameter == Parameter::Activation && rectifies(layer) {
-                Quantizer::Relu
-            } else {
-                Quantizer::Float
-            }
-        })
+    /// Whether the layer is an activation that rectifies.
+    pub fn rectifies(&self, layer: usize) -> bool {
+        let quantizers = self.float.layers[layer].operation.quantizers();
+        quantizers
+            .iter()
+            .any(|(place, quantizer)| place.part.is_none() && *quantizer == Quantizer::Relu)
+    }
+
+    /// Number of input values.
+    pub fn inputs(&self) -> usize {
+        self.float.inputs()
+    }
+
+    /// Number of weights that training moves.
+    pub fn parameters(&self) -> u64 {
+        let tensors = self.float.tensors();
+        let trained = tensors.iter().filter(|tensor| tensor.part.is_trained());
+        trained
+            .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
+            .sum()
     }
 }
 
 /// The quantizer of `candidate` in one place.
 fn quantizer_at(candidate: &Candidate, parameter: Parameter, layer: usize) -> Option<Quantizer> {
-    match parameter {
-        Parameter::Input => Some(candidate.input_quantizer),
-        Parameter::Kernel => candidate.layers.get(layer).map(|layer| layer.kernel),
-        Parameter::Bias => candidate.layers.get(layer).map(|layer| layer.bias),
-        Parameter::Activation => {
-            let activation = candidate.layers.get(layer)?.activation.as_ref()?;
-            Some(activation.quantizer)
-        }
+    if parameter == Parameter::Input {
+        return Some(candidate.input_quantizer);
     }
+    let layer: &Layer = candidate.layers.get(layer)?;
+    let quantizers: Vec<(Place, Quantizer)> = layer.operation.quantizers();
+    quantizers
+        .into_iter()
+        .find(|(place, _)| Parameter::of(*place) == parameter)
+        .map(|(_, quantizer)| quantizer)
 }

@@ -23,7 +23,7 @@ pub struct Search {
     pub labels: BTreeMap<String, String>,
     /// Data set and split.
     pub dataset: DatasetUse,
-    /// Layers, without quantizers.
+    /// Layer graph, without quantizers.
     pub network: Network,
     /// One variable for each free choice and each fixed one.
     pub space: Space,
@@ -83,36 +83,13 @@ pub struct Split {
     pub seed: u64,
 }
 
-/// A dense network without quantizers.
+/// A network without quantizers, as its float reference: every kernel and bias is `float`, every
+/// activation layer `relu` or `float`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(transparent)]
 pub struct Network {
-    /// Number of input features.
-    pub inputs: usize,
-    /// Dense layers, first to last; the last has no activation.
-    pub layers: Vec<NetworkLayer>,
-}
-
-/// A dense layer without quantizers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkLayer {
-    /// Name.
-    pub name: String,
-    /// Number of outputs.
-    pub units: usize,
-    /// What stands behind it, if anything.
-    pub activation: Option<NetworkActivation>,
-}
-
-/// An activation layer without its quantizer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkActivation {
-    /// Name.
-    pub name: String,
-    /// Whether the float reference rectifies here; otherwise it passes values on.
-    pub rectifies: bool,
+    /// The float reference.
+    pub float: Candidate,
 }
 
 /// A candidate the search starts with.

@@ -4,6 +4,7 @@
 //! covers its own places in the network and no choice is listed twice, so equal candidates come from
 //! equal points.
 
+use bitfront_network::{Part, Place};
 use bitfront_quantizer::{Quantizer, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -14,11 +15,13 @@ use std::fmt;
 pub enum Parameter {
     /// The network's input.
     Input,
-    /// A layer's kernel.
+    /// A layer's kernel; a separable layer's depthwise kernel.
     Kernel,
+    /// A separable layer's pointwise kernel.
+    PointwiseKernel,
     /// A layer's bias.
     Bias,
-    /// What follows a layer.
+    /// The values of an activation layer.
     Activation,
 }
 
@@ -28,8 +31,20 @@ impl Parameter {
         match self {
             Self::Input => "input",
             Self::Kernel => "kernel",
+            Self::PointwiseKernel => "pointwise_kernel",
             Self::Bias => "bias",
             Self::Activation => "activation",
+        }
+    }
+
+    /// The parameter type of a place within a layer.
+    pub fn of(place: Place) -> Self {
+        match (place.part, place.role) {
+            (Some(Part::PointwiseKernel), _) => Self::PointwiseKernel,
+            (_, Role::Input) => Self::Input,
+            (_, Role::Kernel) => Self::Kernel,
+            (_, Role::Bias) => Self::Bias,
+            (_, Role::Activation) => Self::Activation,
         }
     }
 
@@ -37,7 +52,7 @@ impl Parameter {
     pub fn role(self) -> Role {
         match self {
             Self::Input => Role::Input,
-            Self::Kernel => Role::Kernel,
+            Self::Kernel | Self::PointwiseKernel => Role::Kernel,
             Self::Bias => Role::Bias,
             Self::Activation => Role::Activation,
         }
@@ -58,14 +73,14 @@ pub struct Variable {
     pub name: String,
     /// Parameter type.
     pub parameter: Parameter,
-    /// Dense layers it covers, by index (0 for the input).
+    /// Layers it covers, by index (0 for the input).
     pub layers: Vec<usize>,
     /// The choices, by ascending bits; a single one is fixed.
     pub choices: Vec<Quantizer>,
 }
 
 impl Variable {
-    /// Whether this variable decides `parameter` of dense layer `layer`.
+    /// Whether this variable decides `parameter` of layer `layer`.
     pub fn covers(&self, parameter: Parameter, layer: usize) -> bool {
         self.parameter == parameter && self.layers.contains(&layer)
     }

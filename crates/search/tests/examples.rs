@@ -49,17 +49,19 @@ fn every_example_is_a_search() {
     assert!(found >= 2, "jets.yaml and jets-paper.yaml");
 }
 
+/// Units of the dense layers.
+fn units(search: &Search) -> Vec<usize> {
+    let stack = search.network.float.dense_stack();
+    let stack = stack.expect("dense layers in a row");
+    stack.layers.iter().map(|layer| layer.units).collect()
+}
+
 #[test]
 fn the_demo_is_what_its_bars_ask_for() {
     let search = read("jets.yaml");
     assert!(search.budget.trials >= 100);
     assert!(search.training.epochs >= 3);
-    let units: Vec<_> = search
-        .network
-        .layers
-        .iter()
-        .map(|layer| layer.units)
-        .collect();
+    let units = units(&search);
     assert_eq!(units, [16, 16, 5]);
     let labels: Vec<_> = search
         .seed_trials
@@ -80,12 +82,7 @@ fn the_demo_is_what_its_bars_ask_for() {
 #[test]
 fn the_paper_search_has_the_papers_network_and_counted_space() {
     let search = read("jets-paper.yaml");
-    let units: Vec<_> = search
-        .network
-        .layers
-        .iter()
-        .map(|layer| layer.units)
-        .collect();
+    let units = units(&search);
     assert_eq!(units, [64, 32, 32, 5]);
     // Kernels 5 x 6^3, biases 3^4, activations 7^3.
     assert_eq!(search.space.size(), 5 * 216 * 81 * 343);

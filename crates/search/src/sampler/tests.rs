@@ -20,8 +20,9 @@ fn evaluate(candidate: &Candidate) -> TrialScores {
     let mut loss = 0.0;
     let mut luts = 0;
     let mut input_bits = candidate.input_quantizer.bits();
-    for layer in &candidate.layers {
-        let activation = layer.activation.as_ref().map_or(8, |a| a.quantizer.bits());
+    let stack = candidate.dense_stack().expect("dense layers in a row");
+    for layer in &stack.layers {
+        let activation = layer.activation.as_ref().map_or(8, |(_, q)| q.bits());
         for bits in [layer.kernel.bits(), activation] {
             loss += 0.2 * 0.5_f64.powi(bits as i32);
         }

@@ -28,15 +28,15 @@ impl DatasetInfo {
     /// What the file's own model says of the data, to check a file without its data set.
     pub fn of_model(file: &SearchFile) -> Self {
         let mlp = file.model.mlp.as_deref().unwrap_or_default();
-        let inputs = file
-            .model
-            .inputs
-            .as_ref()
-            .and_then(|inputs| inputs.features);
+        let inputs = file.model.inputs.as_ref();
+        let features = inputs.and_then(|inputs| match &inputs.shape {
+            Some(shape) => Some(shape.iter().fold(1_u32, |n, axis| n.saturating_mul(*axis))),
+            None => inputs.features,
+        });
         let layers = file.model.layers.as_deref().unwrap_or_default();
         let last_dense = layers.iter().rev().find_map(|layer| layer.dense);
         Self {
-            inputs: inputs.or(mlp.first().copied()).unwrap_or(1) as usize,
+            inputs: features.or(mlp.first().copied()).unwrap_or(1) as usize,
             classes: last_dense.or(mlp.last().copied()).unwrap_or(1) as usize,
             digest: String::new(),
         }

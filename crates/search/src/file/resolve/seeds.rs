@@ -42,7 +42,7 @@ pub(super) fn seed_trials(
     for (index, spec) in specs.iter().enumerate() {
         let at = at.at(index);
         let (label, candidate) = match spec {
-            SeedTrialSpec::Float(true) => ("float".to_owned(), Some(network.float_candidate())),
+            SeedTrialSpec::Float(true) => ("float".to_owned(), Some(network.float.clone())),
             SeedTrialSpec::Float(false) => {
                 let detail = "`false` asks for nothing; leave the entry out";
                 faults.push(Fault::new(at.at("float"), detail));
@@ -51,13 +51,14 @@ pub(super) fn seed_trials(
             SeedTrialSpec::UniformBits(bits) => {
                 let texts = uniform(*bits);
                 let at = at.at("uniform_bits");
-                let candidate = quantized(network, &texts, input, |_| at.clone(), faults);
+                let linear = Some(&texts.bias);
+                let candidate = quantized(network, &texts, linear, input, |_| at.clone(), faults);
                 (format!("uniform-{bits}"), candidate)
             }
             SeedTrialSpec::All(texts) => {
                 let at = at.at("all");
                 let place = |parameter: Parameter| at.at(parameter);
-                let candidate = quantized(network, texts, input, place, faults);
+                let candidate = quantized(network, texts, None, input, place, faults);
                 (format!("custom-{index}"), candidate)
             }
         };
@@ -91,9 +92,12 @@ fn uniform(bits: u32) -> AllSpec {
     }
 }
 
+/// Every place has its parameter's quantizer; activation layers that do not rectify have `linear`
+/// where it is given.
 fn quantized(
     network: &Network,
     texts: &AllSpec,
+    linear: Option<&QuantizerText>,
     input: Quantizer,
     at: impl Fn(Parameter) -> Pointer,
     faults: &mut Vec<Fault>,
@@ -117,10 +121,16 @@ fn quantized(
         Some(text) => read(text, Parameter::Input),
         None => Some(input),
     };
+    let linear = match linear {
+        Some(text) => read(text, Parameter::Activation),
+        None => activation,
+    };
     let (kernel, bias, activation, input) = (kernel?, bias?, activation?, input?);
-    Some(network.candidate(|parameter, _| match parameter {
+    let linear = linear?;
+    Some(network.candidate(|parameter, layer| match parameter {
         Parameter::Input => input,
-        Parameter::Kernel => kernel,
+        Parameter::Activation if !network.rectifies(layer) => linear,
+        Parameter::Kernel | Parameter::PointwiseKernel => kernel,
         Parameter::Bias => bias,
         Parameter::Activation => activation,
     }))

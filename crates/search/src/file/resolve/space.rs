@@ -13,8 +13,10 @@ use bitfront_quantizer::Quantizer;
 pub(super) struct Place {
     /// The layer's name in rules and groups.
     pub(super) layer: String,
-    /// Dense layer it belongs to (0 for the input).
+    /// Index of the layer (0 for the input).
     pub(super) index: usize,
+    /// Kind of the layer.
+    pub(super) kind: &'static str,
     pub(super) parameter: Parameter,
     /// Whether it is an activation that rectifies.
     pub(super) rectifies: bool,
@@ -71,27 +73,26 @@ pub(super) fn space(
     Some(space)
 }
 
-/// The input, then each layer's kernel, bias and activation.
+/// The input, then each layer's quantizers.
 fn places(network: &Network) -> Vec<Place> {
-    let place = |layer: &str, index, parameter, rectifies| Place {
-        layer: layer.to_owned(),
-        index,
-        parameter,
-        rectifies,
+    let mut places = vec![Place {
+        layer: "input".to_owned(),
+        index: 0,
+        kind: "input",
+        parameter: Parameter::Input,
+        rectifies: false,
         choices: None,
-    };
-    let mut places = vec![place("input", 0, Parameter::Input, false)];
-    for (index, layer) in network.layers.iter().enumerate() {
-        places.push(place(&layer.name, index, Parameter::Kernel, false));
-        places.push(place(&layer.name, index, Parameter::Bias, false));
-        if let Some(activation) = &layer.activation {
-            let rectifies = activation.rectifies;
-            places.push(place(
-                &activation.name,
+    }];
+    for (index, layer) in network.float.layers.iter().enumerate() {
+        for (place, _) in layer.operation.quantizers() {
+            places.push(Place {
+                layer: layer.name.clone(),
                 index,
-                Parameter::Activation,
-                rectifies,
-            ));
+                kind: layer.operation.kind(),
+                parameter: Parameter::of(place),
+                rectifies: network.rectifies(index),
+                choices: None,
+            });
         }
     }
     places
@@ -100,7 +101,7 @@ fn places(network: &Network) -> Vec<Place> {
 fn default_pool(place: &Place) -> &'static str {
     match place.parameter {
         Parameter::Input => "input",
-        Parameter::Kernel => "kernel",
+        Parameter::Kernel | Parameter::PointwiseKernel => "kernel",
         Parameter::Bias => "bias",
         Parameter::Activation if place.rectifies => "activation",
         Parameter::Activation => "linear",
@@ -116,10 +117,11 @@ fn is_used(pool: &str, rules: &[RuleSpec]) -> bool {
         })
 }
 
-fn keys(rule: &RuleSpec) -> [(Parameter, Option<&ChoiceSpec>); 4] {
+fn keys(rule: &RuleSpec) -> [(Parameter, Option<&ChoiceSpec>); 5] {
     [
         (Parameter::Input, rule.input.as_ref()),
         (Parameter::Kernel, rule.kernel.as_ref()),
+        (Parameter::PointwiseKernel, rule.pointwise_kernel.as_ref()),
         (Parameter::Bias, rule.bias.as_ref()),
         (Parameter::Activation, rule.activation.as_ref()),
     ]
@@ -170,7 +172,8 @@ fn winners<'a>(
             }
         }
         if !has_keys {
-            let detail = "sets nothing: needs `kernel`, `bias`, `activation` or `input`";
+            let detail =
+                "sets nothing: needs `kernel`, `pointwise_kernel`, `bias`, `activation` or `input`";
             faults.push(Fault::new(&at, detail));
         }
     }
@@ -181,7 +184,10 @@ fn is_match(matches: &MatchSpec, place: &Place) -> bool {
     let of_type = matches
         .layer_type
         .is_none_or(|layer_type| match layer_type {
-            LayerType::Dense => matches!(place.parameter, Parameter::Kernel | Parameter::Bias),
+            LayerType::Dense => place.kind == "dense",
+            LayerType::Conv => place.kind == "conv",
+            LayerType::DepthwiseConv => place.kind == "depthwise_conv",
+            LayerType::SeparableConv => place.kind == "separable_conv",
             LayerType::Activation => place.parameter == Parameter::Activation,
             LayerType::Relu => place.parameter == Parameter::Activation && place.rectifies,
             LayerType::Linear => place.parameter == Parameter::Activation && !place.rectifies,

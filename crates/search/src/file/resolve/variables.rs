@@ -48,14 +48,11 @@ pub(super) fn groups(
                 }
             }
         }
-        let kinds = |dense: bool| {
-            (0..places.len()).any(|place| {
-                let is_dense =
-                    matches!(places[place].parameter, Parameter::Kernel | Parameter::Bias);
-                group_of[place] == Some(group) && is_dense == dense
-            })
-        };
-        if kinds(true) && kinds(false) {
+        let mut kinds = (0..places.len())
+            .filter(|place| group_of[*place] == Some(group))
+            .map(|place| places[place].kind);
+        let first = kinds.next();
+        if kinds.any(|kind| Some(kind) != first) {
             faults.push(Fault::new(&at, "ties layers of different types"));
         }
     }

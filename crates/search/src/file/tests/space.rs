@@ -57,15 +57,13 @@ fn groups_share_one_variable() {
     let candidate = tied
         .candidate(&tied.space.point(tied.space.size() / 3))
         .expect("a point");
-    assert_eq!(candidate.layers[0].kernel, candidate.layers[1].kernel);
-    assert_eq!(candidate.layers[0].bias, candidate.layers[1].bias);
-    let activation = |index: usize| {
-        candidate.layers[index]
-            .activation
-            .as_ref()
-            .map(|a| a.quantizer)
-    };
-    assert_eq!(activation(0), activation(1));
+    let quantizers = |index: usize| candidate.layers[index].operation.quantizers();
+    assert_eq!(
+        quantizers(0),
+        quantizers(2),
+        "kernel and bias of `a` and `b`"
+    );
+    assert_eq!(quantizers(1), quantizers(3), "`ra` and `rb`");
     assert_eq!(
         tied.locate(&candidate)
             .map(|point| tied.space.index(&point)),

@@ -40,10 +40,13 @@ pub struct RuleSpec {
     /// Which layers; with both keys, those that match both.
     #[serde(rename = "match")]
     pub matches: MatchSpec,
-    /// Kernels of dense layers.
+    /// Kernels of dense, convolution and depthwise layers, and a separable layer's depthwise one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<ChoiceSpec>,
-    /// Biases of dense layers.
+    /// Pointwise kernels of separable layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointwise_kernel: Option<ChoiceSpec>,
+    /// Biases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<ChoiceSpec>,
     /// Activation layers.
@@ -72,6 +75,12 @@ pub struct MatchSpec {
 pub enum LayerType {
     /// Dense layers.
     Dense,
+    /// Convolutions.
+    Conv,
+    /// Depthwise convolutions.
+    DepthwiseConv,
+    /// Separable convolutions.
+    SeparableConv,
     /// Activation layers, rectifying or not.
     Activation,
     /// Rectifying activation layers.
