@@ -117,7 +117,7 @@ fn specs() -> Vec<(&'static str, Spec)> {
 
 fn synthesise(name: &'static str, spec: &Spec) -> Result<Run, Box<dyn std::error::Error>> {
     let program = program(spec);
-    let circuit = Circuit::build(&program);
+    let circuit = Circuit::build(&program)?;
     circuit.check_against(&program)?;
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("net.v"), emit(&circuit, "net"))?;

@@ -13,32 +13,32 @@
 //! ```
 //! use bitfront_hardware::circuit::Circuit;
 //! use bitfront_hardware::{program_costs, verilog};
-//! use bitfront_network::{Activation, Candidate, IntegerProgram, Layer, LayerWeights, Weights};
+//! use bitfront_network::{Candidate, Head, IntegerProgram, Layer, Operation, SCALE_BITS, Weights};
 //!
-//! let layer = |name: &str, activation| Layer {
-//!     name: name.to_owned(),
+//! let dense = |name: &str| Layer::new(name, Operation::Dense {
 //!     units: 2,
 //!     kernel: "quantized_bits(4,1,alpha=1.0)".parse().unwrap(),
-//!     bias: "quantized_bits(4,1,alpha=1.0)".parse().unwrap(),
-//!     activation,
-//! };
-//! let relu = Activation {
-//!     name: "relu1".to_owned(),
-//!     quantizer: "quantized_relu(4,2)".parse().unwrap(),
-//! };
+//!     bias: Some("quantized_bits(4,1,alpha=1.0)".parse().unwrap()),
+//!     fold: None,
+//! });
+//! let relu = Operation::Activation { quantizer: "quantized_relu(4,2)".parse().unwrap() };
 //! let candidate = Candidate {
-//!     inputs: 2,
+//!     input_shape: vec![2],
 //!     input_quantizer: "quantized_bits(6,2,alpha=1.0)".parse().unwrap(),
-//!     layers: vec![layer("fc1", Some(relu)), layer("fc2", None)],
+//!     layers: vec![dense("fc1"), Layer::new("relu1", relu), dense("fc2")],
+//!     head: Head::ARG_MAX,
+//!     scale_bits: SCALE_BITS,
 //! };
-//! let parameters = LayerWeights { kernel: vec![0.75, -1.0, 0.5, 0.25], bias: vec![0.25, 0.0] };
-//! let weights = Weights { layers: vec![parameters.clone(), parameters] };
+//! let weights = Weights::build(&candidate, |tensor| match tensor.shape.len() {
+//!     2 => vec![0.75, -1.0, 0.5, 0.25],
+//!     _ => vec![0.25, 0.0],
+//! });
 //! let program = IntegerProgram::freeze(&candidate, &weights).unwrap();
 //!
-//! let circuit = Circuit::build(&program);
+//! let circuit = Circuit::build(&program).unwrap();
 //! circuit.check_against(&program).unwrap();
 //! assert_eq!(circuit.evaluate(&[3, -4]), program.logits(&[3, -4]));
-//! assert_eq!(program_costs(&program).cycles, 3);
+//! assert_eq!(program_costs(&program).unwrap().cycles, 3);
 //! assert!(verilog::emit(&circuit, "tagger").contains("module tagger"));
 //! ```
 //!

@@ -15,7 +15,7 @@
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.
 
-use crate::circuit::{Circuit, Node, Operation, free_low_bits};
+use crate::circuit::{Circuit, Node, Operand, Operation, free_low_bits};
 use serde::{Deserialize, Serialize};
 
 /// LUTs a pair of added bits takes.
@@ -24,6 +24,9 @@ const ADDER: f64 = 1.033;
 pub(crate) const REQUANTIZER: f64 = 0.961;
 /// LUTs a comparator bit takes.
 pub(crate) const COMPARATOR: f64 = 0.176;
+
+/// LUTs a bit of a maximum takes.
+pub(crate) const MAXIMUM: f64 = 1.5;
 
 /// The logic of a circuit, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,10 @@ pub struct Inventory {
     pub comparators: u64,
     /// Their compared bits, and one for each code bit a threshold toggles.
     pub comparator_bits: u64,
+    /// Maxima of two.
+    pub maxima: u64,
+    /// The bits they compare.
+    pub maximum_bits: u64,
 }
 
 impl Inventory {
@@ -85,6 +92,11 @@ impl Inventory {
                     self.comparator_bits += u64::from(compared + toggled);
                 }
             }
+            Operation::Max { left, right } => {
+                self.maxima += 1;
+                let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
+                self.maximum_bits += u64::from(width(left).max(width(right)));
+            }
             Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => {}
         }
     }
@@ -93,7 +105,8 @@ impl Inventory {
     pub fn lut_estimate(&self) -> u64 {
         let lut = ADDER * self.adder_cells as f64
             + REQUANTIZER * self.requantizer_bits as f64
-            + COMPARATOR * self.comparator_bits as f64;
+            + COMPARATOR * self.comparator_bits as f64
+            + MAXIMUM * self.maximum_bits as f64;
         lut.round() as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Costs of a trained network, from its actual weights (tier 1).
 
-use crate::circuit::{Circuit, DelayModel};
+use crate::circuit::{BuildError, Circuit, DelayModel};
 use crate::costs::program_ebops;
 use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
@@ -16,8 +16,8 @@ const LUTS_PER_DSP: u64 = 55;
 pub struct Costs {
     /// Bits of all kernels and biases; zero weights count fully.
     pub bits_parameters: u64,
-    /// Bits of the input, of all activations and of the outputs (8 bits each, as the original has
-    /// it). The paper's table leaves the input out.
+    /// Bits of the input, of all activations and, for a softmax head, of the outputs (8 bits each, as
+    /// the original has it). The paper's table leaves the input out.
     pub bits_activations: u64,
     /// Both together.
     pub bits: u64,
@@ -45,8 +45,11 @@ pub struct Costs {
 }
 
 /// Costs of a trained network.
-pub fn program_costs(program: &IntegerProgram) -> Costs {
-    circuit_costs(program, &Circuit::build(program))
+///
+/// # Errors
+/// [`BuildError`] for a layer that has no circuit.
+pub fn program_costs(program: &IntegerProgram) -> Result<Costs, BuildError> {
+    Ok(circuit_costs(program, &Circuit::build(program)?))
 }
 
 /// Costs of a trained network whose circuit (with the default clock) is there already.

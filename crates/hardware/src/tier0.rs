@@ -2,12 +2,12 @@
 
 use crate::circuit::signed_digits;
 use crate::costs::{
-    BitRule, Bits, DataType, Energy, EnergyMode, EnergySettings, FloatFormat, NetworkDescription,
-    code_bits, stored_bits, upper_bound_ebops,
+    BitRule, Bits, DataType, Energy, EnergyMode, EnergySettings, FloatFormat, Format, LayerKind,
+    NetworkDescription, Widths, magnitude_bits, stored_bits, upper_bound_ebops, widths,
 };
-use crate::lut_estimate::{COMPARATOR, REQUANTIZER};
+use crate::lut_estimate::{COMPARATOR, MAXIMUM, REQUANTIZER};
 use bitfront_network::Candidate;
-use bitfront_quantizer::{HardwareKind, Quantizer, Role};
+use bitfront_quantizer::HardwareKind;
 use serde::{Deserialize, Serialize};
 
 /// LUTs an adder bit takes when its operands are not known and pairs will be shared; from the dense
@@ -21,8 +21,8 @@ const ADDER_BIT: f64 = 0.54;
 pub struct Tier0 {
     /// Bits of all kernels and biases.
     pub bits_parameters: u64,
-    /// Bits of the input, of all activations and of the outputs (8 bits each, as the original has
-    /// it). The paper's table leaves the input out.
+    /// Bits of the input, of all activations and, for a softmax head, of the outputs (8 bits each, as
+    /// the original has it). The paper's table leaves the input out.
     pub bits_activations: u64,
     /// Both together.
     pub bits: u64,
@@ -60,54 +60,102 @@ pub fn candidate_costs(candidate: &Candidate) -> Tier0 {
     }
 }
 
-/// `sum over layers of outputs * (inputs * digits) adders of (input bits + half the weight's
-/// magnitude bits + 1) bits`, and the requantizers or comparators behind them.
+/// What each kind of layer takes:
+///
+/// * sums: `outputs * (products * digits)` adders of (input bits + half the weight's magnitude bits
+///   + 1) bits; frozen scales, batch normalisations and reciprocals likewise, one constant each;
+/// * means and sums of tensors: an adder of the input's width for each operand;
+/// * maxima: a comparison and a selection for each operand but one;
+/// * activations: requantizers or comparators.
 fn rough_luts(candidate: &Candidate) -> u64 {
-    let type_of = |quantizer| DataType::of(Some(quantizer), FloatFormat::Single);
-    let code_bits = |quantizer, role| code_bits(quantizer, role) as f64;
-    let mut input_bits = code_bits(&candidate.input_quantizer, Role::Input);
+    let network = NetworkDescription::of(candidate);
     let mut luts = 0.0;
-    for (index, layer) in candidate.layers.iter().enumerate() {
-        let (inputs, units) = candidate.layer_shape(index);
-        let kernel = type_of(&layer.kernel);
-        let magnitude = f64::from(kernel.expanded().bits.saturating_sub(1));
-        let adders = inputs as f64 * mean_digits(&layer.kernel);
-        let width = input_bits + magnitude / 2.0 + 1.0;
-        luts += ADDER_BIT * units as f64 * adders * width;
-        let Some(activation) = &layer.activation else {
-            continue;
+    for (layer, Widths { input, output }) in network.layers.iter().zip(widths(&network)) {
+        let outputs = layer.outputs as f64;
+        // Adders of a product by a constant.
+        let products = |count: f64, digits: f64, width: f64, magnitude: f64| {
+            ADDER_BIT * outputs * (count * digits) * (width + magnitude / 2.0 + 1.0)
         };
-        let output = type_of(&activation.quantizer);
-        let sum_bits = input_bits + magnitude + (inputs as f64).log2();
-        luts += units as f64
-            * if output.kind == HardwareKind::Fixed {
-                REQUANTIZER * (f64::from(output.bits) + 3.0)
-            } else {
-                let thresholds = f64::from(output.bits.min(12)).exp2() - 1.0;
-                COMPARATOR * thresholds * sum_bits
-            };
-        input_bits = code_bits(&activation.quantizer, Role::Activation);
+        let constant =
+            |bits: u32, width: f64| products(1.0, digits_of_bits(bits), width, f64::from(bits));
+        luts += match &layer.kind {
+            LayerKind::Sums {
+                fan_in,
+                kernel,
+                scale_bits,
+                ..
+            } => {
+                let magnitude = magnitude_bits(kernel);
+                let scale = scale_bits.map_or(0.0, |bits| constant(bits, output - f64::from(bits)));
+                products(*fan_in as f64, mean_digits(kernel.format), input, magnitude) + scale
+            }
+            LayerKind::BatchNorm { scale, .. } => {
+                let magnitude = magnitude_bits(scale);
+                products(1.0, mean_digits(scale.format), input, magnitude)
+            }
+            LayerKind::AveragePool {
+                taps,
+                reciprocal_bits,
+            } => {
+                let sum = input + (*taps as f64).log2();
+                let scale = reciprocal_bits.map_or(0.0, |bits| constant(bits, sum));
+                ADDER_BIT * outputs * *taps as f64 * (input + 1.0) + scale
+            }
+            LayerKind::Add => {
+                let adders = layer.sources.len().saturating_sub(1) as f64;
+                outputs * adders * (input + 1.0)
+            }
+            LayerKind::MaxPool { taps } => {
+                MAXIMUM * outputs * taps.saturating_sub(1) as f64 * input
+            }
+            LayerKind::Activation { format } => {
+                let held = match format {
+                    Format::Quantized(quantizer) => {
+                        DataType::of(Some(quantizer), FloatFormat::Single)
+                    }
+                    Format::Float | Format::Constant { .. } => DataType::float(FloatFormat::Single),
+                };
+                outputs
+                    * if held.kind == HardwareKind::Fixed {
+                        REQUANTIZER * (f64::from(held.bits) + 3.0)
+                    } else {
+                        let thresholds = f64::from(held.bits.min(12)).exp2() - 1.0;
+                        COMPARATOR * thresholds * input
+                    }
+            }
+            LayerKind::Concatenate | LayerKind::Softmax => 0.0,
+        };
     }
     luts.round() as u64
 }
 
-/// Mean number of non-zero signed digits over the codes of a kernel quantizer.
-fn mean_digits(kernel: &Quantizer) -> f64 {
-    let kind = DataType::of(Some(kernel), FloatFormat::Single);
-    match kind.kind {
+/// Mean number of non-zero signed digits over the codes of a parameter.
+fn mean_digits(format: Format) -> f64 {
+    let quantizer = match format {
+        Format::Quantized(quantizer) => quantizer,
+        Format::Float => return digits_of_bits(32),
+        Format::Constant { bits } => return digits_of_bits(bits),
+    };
+    let held = DataType::of(Some(&quantizer), FloatFormat::Single);
+    match held.kind {
         HardwareKind::Binary | HardwareKind::PowerOfTwo => 1.0,
         HardwareKind::Ternary => 2.0 / 3.0,
         HardwareKind::ZeroOne => 0.5,
-        HardwareKind::Fixed | HardwareKind::Table | HardwareKind::Float if kind.bits > 10 => {
-            f64::from(kind.bits) / 3.0 + 1.0 / 9.0
+        HardwareKind::Fixed | HardwareKind::Table | HardwareKind::Float if held.bits > 10 => {
+            digits_of_bits(held.bits)
         }
         HardwareKind::Fixed | HardwareKind::Table | HardwareKind::Float => {
-            let codes = 1_i64 << kind.bits;
-            let lowest = if kind.signed { -codes / 2 } else { 0 };
+            let codes = 1_i64 << held.bits;
+            let lowest = if held.signed { -codes / 2 } else { 0 };
             let digits: usize = (lowest..lowest + codes)
                 .map(|code| signed_digits(code).len())
                 .sum();
             digits as f64 / codes as f64
         }
     }
+}
+
+/// Mean number of non-zero signed digits of integers of many bits.
+fn digits_of_bits(bits: u32) -> f64 {
+    f64::from(bits) / 3.0 + 1.0 / 9.0
 }

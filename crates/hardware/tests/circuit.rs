@@ -3,7 +3,7 @@
 mod common;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel, Operation};
-use bitfront_network::Interval;
+use bitfront_network::{IntegerOperation, IntegerProgram, Interval, Linear};
 use common::{Rule, Spec, logits, program, rows};
 use proptest::prelude::*;
 
@@ -38,9 +38,9 @@ fn spec() -> impl Strategy<Value = Spec> {
 
 fn check(spec: &Spec, count: usize) {
     let program = program(spec);
-    let circuit = Circuit::build(&program);
+    let circuit = Circuit::build(&program).unwrap();
     circuit.check_against(&program).unwrap();
-    for row in rows(&program, count, spec.seed.wrapping_add(7)).chunks(program.candidate.inputs) {
+    for row in rows(&program, count, spec.seed.wrapping_add(7)).chunks(program.candidate.inputs()) {
         assert_eq!(circuit.evaluate(row), logits(&program, row), "{spec:?}");
     }
 }
@@ -57,7 +57,7 @@ proptest! {
     fn operands_stand_one_stage_before_registers_and_in_the_same_stage_elsewhere(spec in spec()) {
         let circuit = Circuit::build_with(&program(&spec), &BuildOptions {
             delays: DelayModel { period_ps: 1_500, ..DelayModel::default() },
-        });
+        }).unwrap();
         for (index, node) in circuit.nodes().iter().enumerate() {
             for source in node.operation.sources() {
                 prop_assert!((source.0 as usize) < index);
@@ -85,21 +85,28 @@ fn a_wide_layer_evaluates_as_the_program_does() {
     check(&spec, 500);
 }
 
+fn linear(program: &mut IntegerProgram, layer: usize) -> &mut Linear {
+    match &mut program.layers[layer].operation {
+        IntegerOperation::Linear(linear) => linear,
+        other => panic!("layer {layer} is {other:?}"),
+    }
+}
+
 /// The proof must be able to fail: one changed weight, one changed bias.
 #[test]
 fn a_changed_weight_or_bias_is_not_proven() {
     let spec = Spec::default();
     let good = program(&spec);
-    let circuit = Circuit::build(&good);
-    for layer in 0..good.layers.len() {
+    let circuit = Circuit::build(&good).unwrap();
+    for layer in [0, 2] {
         let mut weight = good.clone();
-        weight.layers[layer].kernel[1] ^= 1;
+        linear(&mut weight, layer).kernel[1] ^= 1;
         assert!(
             circuit.check_against(&weight).is_err(),
             "weight of layer {layer}"
         );
         let mut bias = good.clone();
-        bias.layers[layer].bias[1] ^= 1;
+        linear(&mut bias, layer).bias[1] ^= 1;
         assert!(
             circuit.check_against(&bias).is_err(),
             "bias of layer {layer}"
@@ -113,11 +120,11 @@ fn zero_weights_vanish_and_powers_of_two_are_wires() {
         widths: vec![3, 2],
         ..Spec::default()
     });
-    let layer = &mut program.layers[0];
+    let layer = linear(&mut program, 0);
     layer.kernel = vec![4, 0, 0, -2, 0, 0];
     layer.bias = vec![0, 5];
-    layer.result_range = vec![Interval { lo: -128, hi: 124 }, Interval { lo: -57, hi: 69 }];
-    let circuit = Circuit::build(&program);
+    layer.accumulator_range = vec![Interval { lo: -128, hi: 124 }, Interval { lo: -57, hi: 69 }];
+    let circuit = Circuit::build(&program).unwrap();
     circuit.check_against(&program).unwrap();
     let adders = |circuit: &Circuit| {
         let is_adder =
@@ -140,12 +147,12 @@ fn a_faster_clock_takes_more_cycles_and_the_same_function() {
         ..Spec::default()
     };
     let program = program(&spec);
-    let slow = Circuit::build(&program);
+    let slow = Circuit::build(&program).unwrap();
     let delays = DelayModel {
         period_ps: 1_500,
         ..DelayModel::default()
     };
-    let fast = Circuit::build_with(&program, &BuildOptions { delays });
+    let fast = Circuit::build_with(&program, &BuildOptions { delays }).unwrap();
     assert!(fast.cycles() > slow.cycles());
     assert!(fast.flip_flops() > slow.flip_flops());
     for row in rows(&program, 100, 3).chunks(8) {

@@ -1,7 +1,7 @@
 //! The `qtools-0.8` mode gives the paper's energy and bit tables for BF, Q6, QE and QB.
 
 use bitfront_hardware::costs::{
-    BitRule, Bits, Energy, EnergyMode, EnergySettings, LayerDescription, NetworkDescription,
+    BitRule, Bits, Energy, EnergyMode, EnergySettings, Format, LayerKind, NetworkDescription,
 };
 use bitfront_quantizer::Quantizer;
 
@@ -22,20 +22,14 @@ struct Published {
 fn uniform(weights: &str, activations: &str) -> NetworkDescription {
     let mut layers = Vec::new();
     for (index, pair) in [16, 64, 32, 32, 5].windows(2).enumerate() {
-        layers.push(LayerDescription::Dense {
-            name: format!("fc{}", index + 1),
-            inputs: pair[0],
-            units: pair[1],
-            kernel: Some(quantizer(weights)),
-            use_bias: true,
-            bias: Some(quantizer(weights)),
-        });
+        let weights = Some(quantizer(weights));
+        layers.push((
+            format!("fc{}", index + 1),
+            pair[1],
+            LayerKind::dense(pair[0], pair[1], weights, Some(weights)),
+        ));
         if index < 3 {
-            layers.push(LayerDescription::Activation {
-                name: format!("relu{}", index + 1),
-                units: pair[1],
-                quantizer: Some(quantizer(activations)),
-            });
+            layers.push(activation(index, pair[1], activations));
         }
     }
     close(layers)
@@ -45,41 +39,36 @@ fn uniform(weights: &str, activations: &str) -> NetworkDescription {
 fn searched(kernels: [&str; 4], activations: [&str; 3]) -> NetworkDescription {
     let mut layers = Vec::new();
     for (index, pair) in [16, 32, 16, 16, 5].windows(2).enumerate() {
-        layers.push(LayerDescription::Dense {
-            name: format!("fc{}", index + 1),
-            inputs: pair[0],
-            units: pair[1],
-            kernel: Some(quantizer(kernels[index])),
-            use_bias: index == 3,
-            bias: Some(quantizer("quantized_bits(8,3,1)")),
-        });
+        let kernel = Some(quantizer(kernels[index]));
+        let bias = (index == 3).then(|| Some(quantizer("quantized_bits(8,3,1)")));
+        layers.push((
+            format!("fc{}", index + 1),
+            pair[1],
+            LayerKind::dense(pair[0], pair[1], kernel, bias),
+        ));
         if index < 3 {
-            layers.push(LayerDescription::BatchNorm {
-                name: format!("bn{}", index + 1),
-                channels: pair[1],
-                scale: None,
-                offset: None,
-            });
-            layers.push(LayerDescription::Activation {
-                name: format!("relu{}", index + 1),
-                units: pair[1],
-                quantizer: Some(quantizer(activations[index])),
-            });
+            layers.push((
+                format!("bn{}", index + 1),
+                pair[1],
+                LayerKind::batch_norm(pair[1], None, None),
+            ));
+            layers.push(activation(index, pair[1], activations[index]));
         }
     }
     close(layers)
 }
 
-fn close(mut layers: Vec<LayerDescription>) -> NetworkDescription {
-    layers.push(LayerDescription::Softmax {
-        name: "softmax".to_owned(),
-        units: 5,
-    });
-    NetworkDescription {
-        inputs: 16,
-        input: quantizer("quantized_bits(15,5,1)"),
-        layers,
-    }
+type Entry = (String, usize, LayerKind);
+
+fn activation(index: usize, units: usize, text: &str) -> Entry {
+    let format = Format::of(Some(quantizer(text)));
+    let kind = LayerKind::Activation { format };
+    (format!("relu{}", index + 1), units, kind)
+}
+
+fn close(mut layers: Vec<Entry>) -> NetworkDescription {
+    layers.push(("softmax".to_owned(), 5, LayerKind::Softmax));
+    NetworkDescription::chain(16, quantizer("quantized_bits(15,5,1)"), layers)
 }
 
 fn published() -> [(&'static str, Published); 4] {

@@ -1,8 +1,8 @@
 //! Energy, sizes and data types equal the original's last release, case by case from the files.
 
 use bitfront_hardware::costs::{
-    BitRule, Bits, DataType, Energy, EnergyMode, EnergySettings, FloatFormat, Forgiveness,
-    LayerDescription, LayerTypes, Memory, NetworkDescription, layer_types,
+    BitRule, Bits, DataType, Energy, EnergyMode, EnergySettings, FloatFormat, Forgiveness, Format,
+    LayerKind, LayerTypes, Memory, NetworkDescription, layer_types,
 };
 use bitfront_quantizer::Quantizer;
 use serde_json::Value;
@@ -37,33 +37,26 @@ fn network(model: &Value, float: bool) -> NetworkDescription {
     let mut inputs = 16;
     for (index, layer) in model["layers"].as_array().unwrap().iter().enumerate() {
         let units = layer["bias"].as_array().unwrap().len();
-        layers.push(LayerDescription::Dense {
-            name: format!("dense_{index}"),
-            inputs,
+        let kernel = quantizer(&layer["kernel_quantizer"]);
+        let bias = quantizer(&layer["bias_quantizer"]);
+        layers.push((
+            format!("dense_{index}"),
             units,
-            kernel: quantizer(&layer["kernel_quantizer"]),
-            use_bias: true,
-            bias: quantizer(&layer["bias_quantizer"]),
-        });
+            LayerKind::dense(inputs, units, kernel, Some(bias)),
+        ));
         layers.push(if layer["activation"] == "softmax" {
-            LayerDescription::Softmax {
-                name: "softmax".to_owned(),
-                units,
-            }
+            ("softmax".to_owned(), units, LayerKind::Softmax)
         } else {
-            LayerDescription::Activation {
-                name: format!("act_{index}"),
+            let format = Format::of(quantizer(&layer["activation"]));
+            (
+                format!("act_{index}"),
                 units,
-                quantizer: quantizer(&layer["activation"]),
-            }
+                LayerKind::Activation { format },
+            )
         });
         inputs = units;
     }
-    NetworkDescription {
-        inputs: 16,
-        input: "quantized_bits(8,3,1)".parse().unwrap(),
-        layers,
-    }
+    NetworkDescription::chain(16, "quantized_bits(8,3,1)".parse().unwrap(), layers)
 }
 
 fn settings(key: &str) -> EnergySettings {
@@ -169,8 +162,8 @@ fn golden_data_types() {
         let network = network(&model, false);
         let types = layer_types(&network, EnergyMode::Qtools09, FloatFormat::Single);
         for (layer, found) in network.layers.iter().zip(&types) {
-            let expected = &model["qtools_types"][layer.name()];
-            let place = format!("{name} {}", layer.name());
+            let expected = &model["qtools_types"][&layer.name];
+            let place = format!("{name} {}", layer.name);
             let LayerTypes { input, output, .. } = *found;
             check(
                 input,

@@ -4,7 +4,7 @@ mod common;
 
 use bitfront_hardware::circuit::{Circuit, Operation};
 use bitfront_hardware::{Costs, candidate_costs, program_costs};
-use bitfront_network::{Candidate, IntegerProgram, LayerWeights, Weights};
+use bitfront_network::{Candidate, IntegerProgram, Operation as Layer, Weights};
 use common::{Random, Spec};
 
 fn weights(candidate: &Candidate, seed: u64, zeros: u64) -> Weights {
@@ -17,16 +17,7 @@ fn weights(candidate: &Candidate, seed: u64, zeros: u64) -> Weights {
             })
             .collect()
     };
-    let layers = (0..candidate.layers.len())
-        .map(|index| {
-            let (inputs, units) = candidate.layer_shape(index);
-            LayerWeights {
-                kernel: values(inputs * units),
-                bias: values(units),
-            }
-        })
-        .collect();
-    Weights { layers }
+    Weights::build(candidate, |tensor| values(tensor.shape.iter().product()))
 }
 
 fn frozen(candidate: &Candidate, seed: u64, zeros: u64) -> IntegerProgram {
@@ -58,9 +49,10 @@ fn candidates() -> Vec<Candidate> {
                 ..Spec::default()
             });
             for layer in &mut candidate.layers {
-                layer.kernel = kernel.parse().unwrap();
-                if let Some(layer) = &mut layer.activation {
-                    layer.quantizer = activation.parse().unwrap();
+                match &mut layer.operation {
+                    Layer::Dense { kernel: k, .. } => *k = kernel.parse().unwrap(),
+                    Layer::Activation { quantizer } => *quantizer = activation.parse().unwrap(),
+                    other => panic!("{}", other.kind()),
                 }
             }
             candidate
@@ -73,13 +65,13 @@ fn candidates() -> Vec<Candidate> {
 fn circuits_of_frozen_candidates_equal_integer_inference() {
     for (seed, candidate) in candidates().iter().enumerate() {
         let program = frozen(candidate, seed as u64, 20);
-        let circuit = Circuit::build(&program);
+        let circuit = Circuit::build(&program).unwrap();
         circuit.check_against(&program).unwrap();
         let rows = common::rows(&program, 400, 5);
         let codes: Vec<i32> = rows.iter().map(|&code| code as i32).collect();
         let expected = program.logits(&codes);
         let found: Vec<i64> = rows
-            .chunks(candidate.inputs)
+            .chunks(candidate.inputs())
             .flat_map(|row| circuit.evaluate(row))
             .collect();
         assert!(found == expected, "{:?}", candidate.layers[0]);
@@ -89,8 +81,8 @@ fn circuits_of_frozen_candidates_equal_integer_inference() {
 #[test]
 fn zeros_are_cheaper_and_bits_are_not_affected() {
     let candidate = &candidates()[0];
-    let dense = program_costs(&frozen(candidate, 3, 0));
-    let sparse = program_costs(&frozen(candidate, 3, 70));
+    let dense = program_costs(&frozen(candidate, 3, 0)).unwrap();
+    let sparse = program_costs(&frozen(candidate, 3, 70)).unwrap();
     assert!(sparse.lut_estimate * 2 < dense.lut_estimate);
     assert!(sparse.ebops * 2.0 < dense.ebops);
     assert_eq!(sparse.bits, dense.bits);
@@ -102,7 +94,7 @@ fn zeros_are_cheaper_and_bits_are_not_affected() {
 fn costs_before_training_bound_and_resemble_those_after() {
     for candidate in candidates() {
         let before = candidate_costs(&candidate);
-        let after = program_costs(&frozen(&candidate, 9, 0));
+        let after = program_costs(&frozen(&candidate, 9, 0)).unwrap();
         assert!(after.ebops <= before.ebops, "{:?}", candidate.layers[0]);
         assert_eq!(
             (after.bits, after.energy_pj),
@@ -119,7 +111,7 @@ fn costs_before_training_bound_and_resemble_those_after() {
 
 #[test]
 fn costs_survive_json() {
-    let costs = program_costs(&frozen(&candidates()[1], 4, 10));
+    let costs = program_costs(&frozen(&candidates()[1], 4, 10)).unwrap();
     let text = serde_json::to_string(&costs).unwrap();
     assert_eq!(serde_json::from_str::<Costs>(&text).unwrap(), costs);
 }
@@ -128,15 +120,16 @@ fn costs_survive_json() {
 fn powers_of_two_and_signs_cost_one_adder_a_product_at_most() {
     for index in [2, 5] {
         let candidate = &candidates()[index];
-        let circuit = Circuit::build(&frozen(candidate, 6, 0));
+        let circuit = Circuit::build(&frozen(candidate, 6, 0)).unwrap();
         let adders = circuit
             .nodes()
             .iter()
             .filter(|node| matches!(node.operation, Operation::Add { .. }))
             .count();
         // One adder a product, and one more where a whole sum is negative.
-        let shapes = (0..candidate.layers.len()).map(|l| candidate.layer_shape(l));
-        let most: usize = shapes.map(|(inputs, units)| (inputs + 1) * units).sum();
+        let stack = candidate.dense_stack().unwrap();
+        let most = stack.layers.iter().map(|l| (l.inputs + 1) * l.units);
+        let most: usize = most.sum();
         assert!(adders <= most, "{adders} > {most}");
     }
 }

@@ -1,89 +1,93 @@
 //! Activations in the graph: requantizers and step functions, and what they compute.
 
-use super::node::{Node, Operand, Operation, Value, Wire};
-use bitfront_network::{ActivationRule, IntegerLayer, Interval};
+use super::node::{Operand, Operation, Value};
+use bitfront_network::{ActivationRule, Interval};
 
-/// The activation behind accumulator `j`, or its left shift where there is none.
-pub(crate) fn activate(
-    nodes: &mut Vec<Node>,
-    layer: &IntegerLayer,
-    j: usize,
-    accumulator: Value,
-    number: u32,
-) -> Value {
-    let align = layer.output.fraction - layer.accumulator_fraction[j];
-    let Value::Wire(operand) = accumulator else {
-        let Value::Constant(value) = accumulator else {
-            unreachable!("a value is a wire or a constant")
-        };
-        return Value::Constant(match &layer.activation {
-            None => value << align,
-            Some(ActivationRule::Uniform) => requantized(value, -align, layer.output.range),
-            Some(ActivationRule::Steps { thresholds, codes }) => {
-                step(value, &thresholds[j], &codes[j])
+/// What one channel's activation makes of an accumulator with `fraction` bits right of the point.
+pub(crate) struct Activation<'a> {
+    pub(crate) rule: &'a ActivationRule,
+    pub(crate) channel: usize,
+    /// Fraction bits of the accumulator.
+    pub(crate) fraction: i32,
+}
+
+/// The node of an activation and the interval of its codes, or the code where there is only one.
+pub(crate) enum Activated {
+    Known(i64),
+    Node(Operation, Interval),
+}
+
+impl Activation<'_> {
+    /// The code of a known accumulator; `None` for rules without a circuit.
+    fn code(&self, value: i64) -> Option<i64> {
+        match self.rule {
+            ActivationRule::Uniform { fraction, range } => {
+                Some(requantized(value, self.fraction - fraction, *range))
             }
-        });
-    };
-    let source = operand.wire;
-    let range = nodes[source.0 as usize].range;
-    let (operation, image) = match &layer.activation {
-        None => {
-            return Value::Wire(Operand {
-                shift: operand.shift + align as u32,
-                ..operand
-            });
+            ActivationRule::Steps { thresholds, codes } => {
+                let channel = self.channel;
+                Some(step(value, &thresholds[channel], &codes[channel]))
+            }
+            ActivationRule::Function(_) => None,
         }
-        Some(ActivationRule::Uniform) => {
-            let right_shift = -align - operand.shift as i32;
-            let image = |value| requantized(value, right_shift, layer.output.range);
-            let operation = Operation::Requantize {
-                source,
-                right_shift,
-                range: layer.output.range,
-            };
-            (
-                operation,
-                Interval {
-                    lo: image(range.lo),
-                    hi: image(range.hi),
-                },
-            )
-        }
-        Some(ActivationRule::Steps { thresholds, codes }) => {
-            // In units of the unshifted wire, and only those thresholds that the interval leaves open.
-            let unit = 1_i64 << operand.shift;
-            let scaled: Vec<i64> = thresholds[j]
-                .iter()
-                .map(|&t| t.div_euclid(unit) + i64::from(t.rem_euclid(unit) != 0))
-                .collect();
-            let first = scaled.partition_point(|&t| t <= range.lo);
-            let end = scaled.partition_point(|&t| t <= range.hi);
-            let codes = codes[j][first..=end].to_vec();
-            let image = Interval {
-                lo: codes.iter().copied().min().unwrap_or(0),
-                hi: codes.iter().copied().max().unwrap_or(0),
-            };
-            let thresholds = scaled[first..end].to_vec();
-            let operation = Operation::Steps {
-                source,
-                thresholds,
-                codes,
-            };
-            (operation, image)
-        }
-    };
-    if image.lo == image.hi {
-        return Value::Constant(image.lo);
     }
-    let wire = Wire(nodes.len() as u32);
-    nodes.push(Node {
-        operation,
-        range: image,
-        fraction: layer.output.fraction,
-        stage: 0,
-        layer: number,
-    });
-    Value::Wire(Operand { wire, shift: 0 })
+
+    /// The activation of a value; `range` is that of its wire. `None` for rules without a circuit.
+    pub(crate) fn of(&self, value: Value, range: Interval) -> Option<Activated> {
+        let Operand { wire, shift } = match value {
+            Value::Constant(value) => return self.code(value).map(Activated::Known),
+            Value::Wire(operand) => operand,
+        };
+        let (operation, image) = match self.rule {
+            ActivationRule::Uniform {
+                fraction,
+                range: grid,
+            } => {
+                let right_shift = self.fraction - fraction - shift as i32;
+                let operation = Operation::Requantize {
+                    source: wire,
+                    right_shift,
+                    range: *grid,
+                };
+                let image = |value| requantized(value, right_shift, *grid);
+                (
+                    operation,
+                    Interval {
+                        lo: image(range.lo),
+                        hi: image(range.hi),
+                    },
+                )
+            }
+            ActivationRule::Steps { thresholds, codes } => {
+                // In units of the unshifted wire, and only those thresholds that the interval leaves
+                // open.
+                let unit = 1_i64 << shift;
+                let scaled: Vec<i64> = thresholds[self.channel]
+                    .iter()
+                    .map(|&t| t.div_euclid(unit) + i64::from(t.rem_euclid(unit) != 0))
+                    .collect();
+                let first = scaled.partition_point(|&t| t <= range.lo);
+                let end = scaled.partition_point(|&t| t <= range.hi);
+                let codes = codes[self.channel][first..=end].to_vec();
+                let image = Interval {
+                    lo: codes.iter().copied().min().unwrap_or(0),
+                    hi: codes.iter().copied().max().unwrap_or(0),
+                };
+                let operation = Operation::Steps {
+                    source: wire,
+                    thresholds: scaled[first..end].to_vec(),
+                    codes,
+                };
+                (operation, image)
+            }
+            ActivationRule::Function(_) => return None,
+        };
+        Some(if image.lo == image.hi {
+            Activated::Known(image.lo)
+        } else {
+            Activated::Node(operation, image)
+        })
+    }
 }
 
 /// `clamp(round_half_even(value * 2^-right_shift), range)`.

@@ -43,6 +43,11 @@ impl DelayModel {
         self.level_ps() + width * self.carry_ps
     }
 
+    /// The larger of two numbers of `width` bits: compare, then select.
+    pub fn maximum_ps(&self, width: u32) -> u32 {
+        self.adder_ps(width) + self.level_ps()
+    }
+
     /// A requantizer to `width` bits: detect and round, then select.
     pub fn requantizer_ps(&self, width: u32) -> u32 {
         2 * self.level_ps() + width * self.carry_ps

@@ -38,6 +38,7 @@ impl Circuit {
                         left + right
                     }
                 }
+                Operation::Max { left, right } => shifted(*left).max(shifted(*right)),
                 Operation::Requantize {
                     source,
                     right_shift,

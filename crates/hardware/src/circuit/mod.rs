@@ -1,18 +1,25 @@
-//! Circuits: a trained network as a graph of adders, requantizers, step functions and registers.
+//! Circuits: a trained network as a graph of adders, maxima, requantizers, step functions and registers.
 //!
 //! A [`Circuit`] is a list of [`Node`]s in single-assignment order. Every node carries the exact
 //! interval of its integers, so widths are derived and nothing overflows. A weight is written in
 //! canonical signed digits: each non-zero digit is one operand, zero weights vanish and powers of
 //! two are wires. The operands of an output are summed by a heap, earliest and smallest first.
+//! Convolutions are unrolled: every output position has adders of its own. A frozen scale multiplies
+//! the finished sum, digit by digit.
 //!
 //! The rule this module keeps: [`Circuit::evaluate`] equals integer inference on every input in
-//! range, and [`Circuit::recover_kernel`] proves the linear part of it from the graph alone.
+//! range, and [`Circuit::check_against`] proves all of it but the maxima's tie to the windows' order
+//! from the graph alone.
 
 mod activation;
+mod adders;
 mod build;
 mod delay;
 mod digits;
 mod evaluate;
+mod linear_map;
+mod maximum;
+mod movement;
 mod node;
 mod pipeline;
 mod recover;
@@ -20,14 +27,14 @@ mod registers;
 mod sharing;
 mod sum_tree;
 
-pub use build::BuildOptions;
+pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use node::{Node, Operand, Operation, Port, Wire};
-pub use recover::{CircuitMismatch, RecoveredLayer};
+pub use recover::{CircuitMismatch, Coefficients};
 pub(crate) use registers::free_low_bits;
 
-use node::LayerMark;
+use node::StepMark;
 
 /// A fully unrolled, pipelined circuit with an initiation interval of one.
 ///
@@ -39,7 +46,7 @@ pub struct Circuit {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     output_operands: Vec<Operand>,
-    layers: Vec<LayerMark>,
+    steps: Vec<StepMark>,
     cycles: u32,
 }
 
@@ -85,8 +92,8 @@ impl Circuit {
         self.cycles
     }
 
-    /// Number of dense layers.
-    pub fn layer_count(&self) -> usize {
-        self.layers.len()
+    /// Number of steps: one a layer, two a separable convolution.
+    pub fn step_count(&self) -> usize {
+        self.steps.len()
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of a circuit.
 
+use super::linear_map::Step;
 use bitfront_network::Interval;
 
 /// A node's result, by the node's position.
@@ -56,6 +57,13 @@ pub enum Operation {
         /// One more than there are thresholds.
         codes: Vec<i64>,
     },
+    /// The larger of the two. One of the two shifts is zero.
+    Max {
+        /// First operand.
+        left: Operand,
+        /// Second operand.
+        right: Operand,
+    },
     /// The source, one clock later.
     Register {
         /// What is kept.
@@ -75,7 +83,7 @@ pub struct Node {
     pub fraction: i32,
     /// Number of registers between the input bus and this node.
     pub stage: u32,
-    /// The dense layer it belongs to.
+    /// The step it belongs to: layers in order, the two steps of a separable convolution counted each.
     pub layer: u32,
 }
 
@@ -96,7 +104,9 @@ impl Operation {
     pub fn sources(&self) -> impl Iterator<Item = Wire> {
         let (first, second) = match self {
             Self::Input { .. } | Self::Constant { .. } => (None, None),
-            Self::Add { left, right, .. } => (Some(left.wire), Some(right.wire)),
+            Self::Add { left, right, .. } | Self::Max { left, right } => {
+                (Some(left.wire), Some(right.wire))
+            }
             Self::Requantize { source, .. }
             | Self::Steps { source, .. }
             | Self::Register { source } => (Some(*source), None),
@@ -109,7 +119,7 @@ impl Operation {
         let mut moved = self.clone();
         match &mut moved {
             Self::Input { .. } | Self::Constant { .. } => {}
-            Self::Add { left, right, .. } => {
+            Self::Add { left, right, .. } | Self::Max { left, right } => {
                 left.wire = rewire(left.wire);
                 right.wire = rewire(right.wire);
             }
@@ -154,13 +164,19 @@ impl Port {
     }
 }
 
-/// Where a dense layer lies in the graph: the evidence that its kernel is recovered from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct LayerMark {
-    /// What carries each input; `None` where nothing reads it.
+/// Where a step lies in the graph: the evidence that its function is recovered from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StepMark {
+    /// Index of its layer.
+    pub(crate) layer: usize,
+    /// Which of the layer's steps.
+    pub(crate) step: Step,
+    /// The steps it reads; `None` is the network's input.
+    pub(crate) sources: Vec<Option<usize>>,
+    /// What carries each input element; `None` where nothing reads it.
     pub(crate) inputs: Vec<Option<Value>>,
-    /// What carries each accumulator; `None` where nothing reads it.
-    pub(crate) accumulators: Vec<Option<Value>>,
+    /// What carries each output element; `None` where nothing reads it.
+    pub(crate) outputs: Vec<Option<Value>>,
 }
 
 /// A tensor element in the graph.

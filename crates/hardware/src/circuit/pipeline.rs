@@ -1,15 +1,15 @@
-//! Register stages: at the ports, behind every layer, and inside a layer where its delay asks for it.
+//! Register stages: at the ports, in front of every kernel, and where a delay asks for them.
 
 use super::DelayModel;
 use super::build::Combinational;
-use super::node::{LayerMark, Node, Operand, Operation, Value, Wire};
+use super::node::{Node, Operand, Operation, StepMark, Value, Wire};
 use bitfront_network::Interval;
 use std::collections::HashMap;
 
 /// A graph with registers.
 pub(crate) struct Pipelined {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) layers: Vec<LayerMark>,
+    pub(crate) steps: Vec<StepMark>,
     pub(crate) outputs: Vec<Operand>,
     pub(crate) cycles: u32,
 }
@@ -50,9 +50,9 @@ impl Copier {
 
 /// Places the registers.
 ///
-/// The input bus is registered, so layer 0 starts in stage 1; each layer starts one stage behind the
-/// last stage of the layer before. Within a layer a node moves to the next stage when its arrival
-/// time would pass the budget of a clock period.
+/// The input bus is registered, so logic starts in stage 1. A step that multiplies by a kernel starts
+/// one stage behind the last stage of what it reads; any other goes on where its operands are.
+/// A node moves to the next stage when its arrival time would pass the budget of a clock period.
 pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
     let mut copier = Copier {
         nodes: Vec::with_capacity(2 * graph.nodes.len()),
@@ -60,44 +60,46 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
     };
     let mut moved: Vec<Wire> = Vec::with_capacity(graph.nodes.len());
     let mut arrival_ps: Vec<u32> = Vec::with_capacity(graph.nodes.len());
-    let mut first_stage = 1;
-    let mut last_stage = 1;
-    let mut layer = 0;
-    for node in &graph.nodes {
-        if node.layer != layer {
-            // A layer without nodes of its own still takes its stage.
-            first_stage = last_stage + (node.layer - layer);
-            last_stage = first_stage;
-            layer = node.layer;
-        }
-        let delay = delay_ps(node, &graph.nodes, delays);
-        let (stage, arrival) = match node.operation {
-            Operation::Input { .. } => (0, 0),
-            Operation::Constant { .. } => (first_stage, 0),
-            _ => place(
-                node,
-                &copier.nodes,
-                &moved,
-                &arrival_ps,
-                delay,
-                first_stage,
-                delays,
-            ),
-        };
-        let operation = node
-            .operation
-            .rewired(|wire| copier.at_stage(moved[wire.0 as usize], stage));
-        let wire = copier.push(Node {
-            operation,
-            stage,
-            ..node.clone()
+    let mut nodes = graph.nodes.iter().peekable();
+    let mut last_stages: Vec<u32> = Vec::with_capacity(graph.steps.len());
+    for (number, (step, registered)) in graph.steps.iter().zip(&graph.registered).enumerate() {
+        let read = step.sources.iter().map(|source| match source {
+            None => 0,
+            Some(step) => last_stages[*step],
         });
-        moved.push(wire);
-        arrival_ps.push(arrival);
-        last_stage = last_stage.max(stage);
+        let read = read.fold(0, u32::max);
+        let first_stage = if *registered { read + 1 } else { 1 };
+        let mut last_stage = if *registered { first_stage } else { read };
+        while let Some(node) = nodes.next_if(|node| node.layer == number as u32) {
+            let delay = delay_ps(node, &graph.nodes, delays);
+            let (stage, arrival) = match node.operation {
+                Operation::Input { .. } => (0, 0),
+                Operation::Constant { .. } => (first_stage, 0),
+                _ => place(
+                    node,
+                    &copier.nodes,
+                    &moved,
+                    &arrival_ps,
+                    delay,
+                    first_stage,
+                    delays,
+                ),
+            };
+            let operation = node
+                .operation
+                .rewired(|wire| copier.at_stage(moved[wire.0 as usize], stage));
+            let wire = copier.push(Node {
+                operation,
+                stage,
+                ..node.clone()
+            });
+            moved.push(wire);
+            arrival_ps.push(arrival);
+            last_stage = last_stage.max(stage);
+        }
+        last_stages.push(last_stage);
     }
-    let trailing = (graph.layers.len() as u32).saturating_sub(layer + 1);
-    let cycles = last_stage + trailing + 1;
+    let cycles = last_stages.last().map_or(0, |last| last + 1);
     let outputs = graph
         .outputs
         .iter()
@@ -109,13 +111,10 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
             Value::Constant(value) => Operand {
                 wire: copier.push(Node {
                     operation: Operation::Constant { value },
-                    range: Interval {
-                        lo: value,
-                        hi: value,
-                    },
+                    range: Interval::point(value),
                     fraction: 0,
                     stage: cycles,
-                    layer,
+                    layer: graph.steps.len().saturating_sub(1) as u32,
                 }),
                 shift: 0,
             },
@@ -128,21 +127,22 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
             ..operand
         }),
     };
-    let layers = graph
-        .layers
+    let moved_all = |values: Vec<Option<Value>>| {
+        let values = values.into_iter().map(|value| value.map(place_of));
+        values.collect()
+    };
+    let steps = graph
+        .steps
         .into_iter()
-        .map(|mark| LayerMark {
-            inputs: mark.inputs.into_iter().map(|v| v.map(place_of)).collect(),
-            accumulators: mark
-                .accumulators
-                .into_iter()
-                .map(|v| v.map(place_of))
-                .collect(),
+        .map(|mark| StepMark {
+            inputs: moved_all(mark.inputs),
+            outputs: moved_all(mark.outputs),
+            ..mark
         })
         .collect();
     Pipelined {
         nodes: copier.nodes,
-        layers,
+        steps,
         outputs,
         cycles,
     }
@@ -181,6 +181,11 @@ fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 {
     match &node.operation {
         Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => 0,
         Operation::Add { .. } => delays.adder_ps(node.width()),
+        // Compared are the operands, which may be wider than the larger of them.
+        Operation::Max { left, right } => {
+            let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;
+            delays.maximum_ps(width(left).max(width(right)))
+        }
         Operation::Requantize { .. } => delays.requantizer_ps(node.width()),
         Operation::Steps {
             source, thresholds, ..

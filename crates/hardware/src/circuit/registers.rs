@@ -60,7 +60,9 @@ impl Circuit {
                     }
                     Operation::Add { .. } => self.added_bit(&mut graph, node, bit, own(bit)),
                     Operation::Steps { codes, .. } => step_bit(codes, bit, own),
-                    Operation::Input { .. } | Operation::Requantize { .. } => own(bit),
+                    Operation::Input { .. }
+                    | Operation::Requantize { .. }
+                    | Operation::Max { .. } => own(bit),
                 })
                 .collect();
             graph.bits.push(row);

@@ -81,17 +81,23 @@ impl SumBuilder<'_> {
         if constant != 0 {
             terms.push(self.constant_term(constant));
         }
+        match self.joined(terms) {
+            None => Value::Constant(0),
+            Some(sum) => Value::Wire(self.positive(&sum)),
+        }
+    }
+
+    /// Adds the terms as a balanced tree; the sum may be a negative term.
+    pub(crate) fn joined(&mut self, terms: Vec<Term>) -> Option<Term> {
         let mut heap = BinaryHeap::new();
         let mut pool: Vec<Option<Term>> = Vec::with_capacity(2 * terms.len());
         for term in terms {
             self.enqueue(&mut heap, &mut pool, term);
         }
         loop {
-            let Some(first) = take(&mut heap, &mut pool) else {
-                return Value::Constant(0);
-            };
+            let first = take(&mut heap, &mut pool)?;
             let Some(second) = take(&mut heap, &mut pool) else {
-                return Value::Wire(self.positive(&first));
+                return Some(first);
             };
             let sum = self.add(&first, &second);
             self.enqueue(&mut heap, &mut pool, sum);

@@ -1,6 +1,10 @@
 //! Size in bits, and the forgiving factor that `AutoQKeras` makes of it.
+//!
+//! Counted are kernels, biases, the scales and offsets of batch normalisations (floats where a
+//! description has the original's, small floats where it has frozen constants) and activations. Scales
+//! of `alpha='auto'` and reciprocals of pools are not: the original does not count them.
 
-use super::{LayerDescription, NetworkDescription};
+use super::{Format, LayerKind, NetworkDescription, Parameter};
 use bitfront_quantizer::Quantizer;
 
 /// What is counted, and at how many bits where nothing says so.
@@ -50,39 +54,36 @@ impl BitRule {
 impl Bits {
     /// The size of a network under a rule.
     pub fn of(network: &NetworkDescription, rule: &BitRule) -> Self {
-        let width = |quantizer: &Option<Quantizer>| {
-            let float = matches!(quantizer, Some(Quantizer::Float | Quantizer::Relu));
-            match quantizer {
-                Some(quantizer) if !float => u64::from(stored_bits(quantizer)),
-                _ => u64::from(rule.reference_bits),
-            }
+        let width = |format: Format| match format {
+            Format::Float => u64::from(rule.reference_bits),
+            Format::Quantized(quantizer) => u64::from(stored_bits(&quantizer)),
+            Format::Constant { bits } => u64::from(constant_bits(bits)),
         };
+        let of_parameter = |part: &Parameter| part.values as u64 * width(part.format);
         let input = rule.input_bits.map(|bits| LayerBits {
             name: "input".to_owned(),
             parameters: 0,
             activations: u64::from(bits) * network.inputs as u64,
         });
         let layers = network.layers.iter().map(|layer| {
-            let units = layer.outputs() as u64;
-            let (parameters, activations) = match layer {
-                LayerDescription::Dense {
-                    inputs,
-                    kernel,
-                    use_bias,
-                    bias,
-                    ..
-                } => {
-                    let of_bias = if *use_bias { units * width(bias) } else { 0 };
-                    (*inputs as u64 * units * width(kernel) + of_bias, 0)
+            let outputs = layer.outputs as u64;
+            let (parameters, activations) = match &layer.kind {
+                LayerKind::Sums { kernel, bias, .. } => {
+                    let of_bias = bias.as_ref().map_or(0, of_parameter);
+                    (of_parameter(kernel) + of_bias, 0)
                 }
-                LayerDescription::BatchNorm { scale, offset, .. } => {
-                    (units * (width(scale) + width(offset)), 0)
+                LayerKind::BatchNorm { scale, offset } => {
+                    (of_parameter(scale) + of_parameter(offset), 0)
                 }
-                LayerDescription::Activation { quantizer, .. } => (0, units * width(quantizer)),
-                LayerDescription::Softmax { .. } => (0, units * u64::from(rule.output_bits)),
+                LayerKind::Activation { format } => (0, outputs * width(*format)),
+                LayerKind::Softmax => (0, outputs * u64::from(rule.output_bits)),
+                LayerKind::MaxPool { .. }
+                | LayerKind::AveragePool { .. }
+                | LayerKind::Add
+                | LayerKind::Concatenate => (0, 0),
             };
             LayerBits {
-                name: layer.name().to_owned(),
+                name: layer.name.clone(),
                 parameters,
                 activations,
             }
@@ -106,6 +107,15 @@ impl Bits {
     pub fn total(&self) -> u64 {
         self.parameters() + self.activations()
     }
+}
+
+/// Bits of the exponent of a frozen constant.
+const EXPONENT_BITS: u32 = 5;
+
+/// Bits a frozen constant takes when stored, as a small float: a sign, an exponent of five bits and
+/// `bits - 1` bits behind a leading one.
+fn constant_bits(bits: u32) -> u32 {
+    1 + EXPONENT_BITS + bits.saturating_sub(1)
 }
 
 /// Bits one value of a quantized tensor takes when stored.

@@ -59,6 +59,36 @@ impl DataType {
         }
     }
 
+    /// A constant of `bits` significant bits, shifted by wires. One bit is a sign and no multiplier.
+    pub(crate) fn constant(bits: u32, signed: bool) -> Self {
+        if bits <= 1 {
+            return Self {
+                kind: HardwareKind::Binary,
+                ..Self::fixed(1, 1, true)
+            };
+        }
+        let sign = u32::from(signed);
+        Self::fixed(bits + sign, 1 + sign as i32, signed)
+    }
+
+    /// A type that holds the values of both: the larger of each width, as the original has it; a float
+    /// where one is.
+    #[must_use]
+    pub(crate) fn hull(self, other: Self) -> Self {
+        if self == other || self.is_float() {
+            return self;
+        }
+        if other.is_float() {
+            return other;
+        }
+        let (one, other) = (self.expanded(), other.expanded());
+        Self::fixed(
+            one.bits.max(other.bits),
+            one.integer_bits.max(other.integer_bits),
+            one.signed || other.signed,
+        )
+    }
+
     /// The type of a quantizer's values; `None` and the float references are `unquantized` floats.
     ///
     /// `quantized_relu(1,1)` is a {0, 1} gate, as `QTools` has it, while `quantized_bits(2,1)` stays

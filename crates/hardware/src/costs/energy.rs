@@ -4,11 +4,18 @@
 //! Machine Intelligence 3, 675 (2021), "energy" paragraphs and table. A layer costs its operations
 //! times (product + accumulator addition) plus moving its tensors once. The authors' own caveat
 //! holds: valid to rank designs, not as watts.
+//!
+//! A convolution costs as many operations as it has products, borders included. An average pool adds
+//! its taps (release 0.9 counts them once a channel, not once a position, which is not kept), a sum of
+//! tensors its sources. A maximum costs its comparisons in the corrected mode and nothing in the
+//! others, as in the original. Multiplying by frozen scales and reciprocals is counted in the
+//! corrected mode only.
 
 use super::{
-    DataType, FloatFormat, LayerDescription, LayerTypes, Memory, NetworkDescription, layer_types,
-    memory::access_pj,
+    DataType, FloatFormat, LayerDescription, LayerKind, LayerTypes, Memory, NetworkDescription,
+    layer_types, memory::access_pj,
 };
+use bitfront_network::Source;
 use serde::{Deserialize, Serialize};
 
 /// Whose rules count.
@@ -115,21 +122,28 @@ impl Energy {
     pub fn of(network: &NetworkDescription, settings: &EnergySettings) -> Self {
         let corrected = settings.mode == EnergyMode::Corrected;
         let types = layer_types(network, settings.mode, settings.unquantized);
-        let chosen: Vec<_> = network
-            .layers
-            .iter()
-            .zip(&types)
-            .filter(|(layer, _)| !(corrected && matches!(layer, LayerDescription::Softmax { .. })))
+        let of_input = DataType::of(Some(&network.input), settings.unquantized);
+        let counted: Vec<usize> = (0..network.layers.len())
+            .filter(|&at| !(corrected && network.layers[at].kind == LayerKind::Softmax))
             .collect();
-        let mut values_in = network.inputs;
-        let last = chosen.len().saturating_sub(1);
-        let layers: Vec<LayerEnergy> = chosen
+        let layers: Vec<LayerEnergy> = counted
             .iter()
-            .enumerate()
-            .map(|(index, (layer, types))| {
-                let entry = one_layer(layer, types, values_in, index == 0, index == last, settings);
-                values_in = layer.outputs();
-                entry
+            .map(|&at| {
+                let layer = &network.layers[at];
+                let reads = layer.sources.iter().map(|&source| {
+                    let of_source = match source {
+                        Source::Input => of_input,
+                        Source::Layer(index) => types[index].output,
+                    };
+                    let bits = network.values(source) as u64 * u64::from(of_source.bits);
+                    (source == Source::Input, bits)
+                });
+                let place = Place {
+                    reads: reads.collect(),
+                    last: counted.last() == Some(&at),
+                    settings,
+                };
+                place.energy(layer, &types[at])
             })
             .collect();
         let everything = |l: &LayerEnergy| l.inputs + l.outputs + l.parameters + l.operations;
@@ -159,88 +173,95 @@ fn truncated_sum(amounts: impl Iterator<Item = f64>) -> f64 {
     (hundredths / 100) as f64
 }
 
-fn one_layer(
-    layer: &LayerDescription,
-    types: &LayerTypes,
-    values_in: usize,
-    first: bool,
+/// Where a layer stands: what it reads (from the input port or not, bits) and whether it writes the
+/// network's outputs.
+struct Place<'a> {
+    reads: Vec<(bool, u64)>,
     last: bool,
-    settings: &EnergySettings,
-) -> LayerEnergy {
-    let corrected = settings.mode == EnergyMode::Corrected;
-    let at_port = if settings.io_on_dram {
-        Memory::Dram
-    } else {
-        Memory::Sram
-    };
-    let access = |memory, bits: u64| {
-        let pj = access_pj(
+    settings: &'a EnergySettings,
+}
+
+impl Place<'_> {
+    /// Moving `bits` once, not rounded.
+    fn access(&self, memory: Memory, bits: u64) -> f64 {
+        access_pj(
             memory,
             bits,
-            settings.min_sram_bits,
-            settings.io_on_dram,
-            corrected,
-        );
-        rounded(pj, corrected)
-    };
-    let inputs = access(
-        if first { at_port } else { settings.activations },
-        values_in as u64 * u64::from(types.input.bits),
-    );
-    let outputs = access(
-        if last { at_port } else { settings.activations },
-        layer.outputs() as u64 * u64::from(types.output.bits),
-    );
-    let units = layer.outputs() as u64;
-    let bias_bits = types.bias.map_or(0, |bias| units * u64::from(bias.bits));
-    let weight_bits = types
-        .weight
-        .map_or(0, |weight| types.operations * u64::from(weight.bits));
-    let parameters = rounded(
-        [weight_bits, bias_bits]
-            .map(|bits| {
-                access_pj(
-                    settings.parameters,
-                    bits,
-                    settings.min_sram_bits,
-                    settings.io_on_dram,
-                    corrected,
-                )
-            })
-            .iter()
-            .sum(),
-        corrected,
-    );
-    let each = match (layer, types.multiplier, types.accumulator) {
-        // The original divides and multiplies in floats, whatever the quantizers are.
-        (LayerDescription::BatchNorm { .. }, Some(product), Some(sum)) => {
-            if corrected && !sum.is_float() {
-                product.energy_pj + accumulate(sum)
-            } else {
-                2.0 * float_multiply(settings.unquantized.bits())
-            }
-        }
-        (_, Some(product), Some(sum)) => product.energy_pj + accumulate(sum),
-        _ => 0.0,
-    };
-    let operations = rounded(types.operations as f64 * each, corrected);
-    let mut counted = match layer {
-        LayerDescription::Dense { .. } => inputs + parameters + operations,
-        LayerDescription::BatchNorm { .. } if corrected => inputs + parameters + operations,
-        LayerDescription::BatchNorm { .. } => parameters,
-        LayerDescription::Activation { .. } | LayerDescription::Softmax { .. } => outputs,
-    };
-    // Without a softmax, the logits of the last dense layer are what the network writes.
-    if corrected && last && !matches!(layer, LayerDescription::Activation { .. }) {
-        counted += outputs;
+            self.settings.min_sram_bits,
+            self.settings.io_on_dram,
+            self.settings.mode == EnergyMode::Corrected,
+        )
     }
-    LayerEnergy {
-        name: layer.name().to_owned(),
-        inputs,
-        outputs,
-        parameters,
-        operations,
-        counted,
+
+    fn energy(&self, layer: &LayerDescription, types: &LayerTypes) -> LayerEnergy {
+        let settings = self.settings;
+        let corrected = settings.mode == EnergyMode::Corrected;
+        let at_port = if settings.io_on_dram {
+            Memory::Dram
+        } else {
+            Memory::Sram
+        };
+        let memory = |port: bool| if port { at_port } else { settings.activations };
+        let reads = self.reads.iter();
+        let inputs = reads.map(|&(port, bits)| self.access(memory(port), bits));
+        let inputs = rounded(inputs.sum(), corrected);
+        let written = layer.outputs as u64 * u64::from(types.output.bits);
+        let outputs = rounded(self.access(memory(self.last), written), corrected);
+        let (weights, biases) = match &layer.kind {
+            LayerKind::Sums { kernel, bias, .. } => (kernel.values, bias.map_or(0, |b| b.values)),
+            LayerKind::BatchNorm { scale, offset } => (scale.values, offset.values),
+            _ => (0, 0),
+        };
+        let stored = [(weights, types.weight), (biases, types.bias)].map(|(values, held)| {
+            let bits = values as u64 * u64::from(held.map_or(0, |held| held.bits));
+            self.access(settings.parameters, bits)
+        });
+        let parameters = rounded(stored.iter().sum(), corrected);
+        let operations = types.operations as f64 * self.operation(layer, types)
+            + layer.outputs as f64 * types.scaling.map_or(0.0, |product| product.energy_pj);
+        let operations = rounded(operations, corrected);
+        let everything_read = inputs + parameters + operations;
+        let mut counted = match layer.kind {
+            LayerKind::Sums { .. } | LayerKind::AveragePool { .. } | LayerKind::Concatenate => {
+                everything_read
+            }
+            LayerKind::Activation { .. } | LayerKind::Softmax => outputs,
+            _ if corrected => everything_read,
+            LayerKind::BatchNorm { .. } => parameters,
+            LayerKind::Add | LayerKind::MaxPool { .. } => operations,
+        };
+        // Without a softmax, the logits of the last layer are what the network writes.
+        if corrected && self.last && !matches!(layer.kind, LayerKind::Activation { .. }) {
+            counted += outputs;
+        }
+        LayerEnergy {
+            name: layer.name.clone(),
+            inputs,
+            outputs,
+            parameters,
+            operations,
+            counted,
+        }
+    }
+
+    /// One operation.
+    fn operation(&self, layer: &LayerDescription, types: &LayerTypes) -> f64 {
+        let corrected = self.settings.mode == EnergyMode::Corrected;
+        match (&layer.kind, types.multiplier, types.accumulator) {
+            // The original divides and multiplies in floats, whatever the quantizers are.
+            (LayerKind::BatchNorm { .. }, Some(product), Some(sum)) => {
+                if corrected && !sum.is_float() {
+                    product.energy_pj + accumulate(sum)
+                } else {
+                    2.0 * float_multiply(self.settings.unquantized.bits())
+                }
+            }
+            (_, Some(product), Some(sum)) => product.energy_pj + accumulate(sum),
+            (_, None, Some(sum)) => accumulate(sum),
+            // A comparison is a subtraction; the original takes maxima for free.
+            (LayerKind::MaxPool { .. }, ..) if corrected => accumulate(types.input),
+            _ => 0.0,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The module text: declarations and logic in graph order, then one always block a stage.
 
 use super::expression::{extended, net};
+use super::maximum::maximum;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
 use crate::circuit::{Circuit, Node, Operation, Wire};
@@ -78,6 +79,7 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
             let sign = if *subtract { '-' } else { '+' };
             format!("  wire [{high}:0] {name} = {left} {sign} {right};\n")
         }
+        Operation::Max { left, right } => maximum(circuit, wire, node, *left, *right),
         Operation::Requantize {
             source,
             right_shift,

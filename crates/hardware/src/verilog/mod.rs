@@ -15,6 +15,7 @@ mod bus;
 mod compared;
 mod emit;
 mod expression;
+mod maximum;
 mod requantizer;
 mod step_function;
 

@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each test and example uses a part of this")]
 
 use bitfront_network::{
-    ActivationRule, Candidate, IntegerLayer, IntegerProgram, Interval, Layer, TensorFormat,
+    ActivationRule, Candidate, DenseStack, Geometry, IntegerLayer, IntegerOperation,
+    IntegerProgram, Interval, Linear, Source, StackLayer, Taps, TensorFormat,
 };
 
 /// `SplitMix64`: small, seeded, good enough for vectors.
@@ -84,36 +85,43 @@ fn signed(bits: u32) -> Interval {
 pub(crate) fn candidate(spec: &Spec) -> Candidate {
     let quantizer = |text: String| text.parse().expect("a quantizer");
     let kernel = format!("quantized_bits({},0,alpha=1.0)", spec.weight_bits);
-    let layers = spec.widths[1..]
-        .iter()
+    let layers = spec
+        .widths
+        .windows(2)
         .enumerate()
-        .map(|(index, &units)| Layer {
+        .map(|(index, pair)| StackLayer {
             name: format!("fc{}", index + 1),
-            units,
+            inputs: pair[0],
+            units: pair[1],
             kernel: quantizer(kernel.clone()),
             bias: quantizer("quantized_bits(6,0,alpha=1.0)".to_owned()),
-            activation: (index + 2 < spec.widths.len()).then(|| bitfront_network::Activation {
-                name: format!("relu{}", index + 1),
-                quantizer: quantizer(format!("quantized_relu({},2)", spec.activation_bits)),
+            activation: (index + 2 < spec.widths.len()).then(|| {
+                (
+                    format!("relu{}", index + 1),
+                    quantizer(format!("quantized_relu({},2)", spec.activation_bits)),
+                )
             }),
         })
         .collect();
-    Candidate {
+    DenseStack {
         inputs: spec.widths[0],
         input_quantizer: quantizer(format!("quantized_bits({},2,alpha=1.0)", spec.input_bits)),
         layers,
+        positions: Vec::new(),
     }
+    .candidate()
 }
 
 /// A random program: weights uniform over their codes, activations scaled so that they vary.
 pub(crate) fn program(spec: &Spec) -> IntegerProgram {
     let mut random = Random(spec.seed);
-    let input = TensorFormat {
-        fraction: spec.input_bits as i32 - 3,
-        range: signed(spec.input_bits),
-    };
-    let mut format = input;
-    let mut layers = Vec::new();
+    let input = uniform(
+        spec.widths[0],
+        spec.input_bits as i32 - 3,
+        signed(spec.input_bits),
+    );
+    let mut format = input.clone();
+    let mut layers: Vec<IntegerLayer> = Vec::new();
     let last = spec.widths.len() - 2;
     for (index, pair) in spec.widths.windows(2).enumerate() {
         let (inputs, outputs) = (pair[0], pair[1]);
@@ -135,7 +143,7 @@ pub(crate) fn program(spec: &Spec) -> IntegerProgram {
         };
         let product_shift: Vec<u32> = (0..outputs).map(|_| shift(2)).collect();
         let bias_shift: Vec<u32> = (0..outputs).map(|_| shift(3)).collect();
-        let fraction = format.fraction + spec.weight_bits as i32 - 1;
+        let fraction = format.fraction[0] + spec.weight_bits as i32 - 1;
         let accumulator_fraction: Vec<i32> = product_shift
             .iter()
             .map(|&shift| fraction + if index == last { 0 } else { shift as i32 })
@@ -148,7 +156,7 @@ pub(crate) fn program(spec: &Spec) -> IntegerProgram {
                 };
                 for i in 0..inputs {
                     let weight = kernel[i * outputs + j] << product_shift[j];
-                    let ends = [weight * format.range.lo, weight * format.range.hi];
+                    let ends = [weight * format.range[i].lo, weight * format.range[i].hi];
                     range.lo += ends[0].min(ends[1]);
                     range.hi += ends[0].max(ends[1]);
                 }
@@ -156,41 +164,57 @@ pub(crate) fn program(spec: &Spec) -> IntegerProgram {
             })
             .collect();
         let widest = result_range.iter().map(|r| r.width()).max().unwrap_or(1);
-        let (activation, output) = if index == last {
-            (
-                None,
-                TensorFormat {
-                    fraction,
-                    range: Interval {
-                        lo: result_range.iter().map(|r| r.lo).min().unwrap_or(0),
-                        hi: result_range.iter().map(|r| r.hi).max().unwrap_or(0),
-                    },
-                },
-            )
-        } else {
-            activation(spec, &mut random, fraction, widest, &result_range)
+        let source = match layers.len() {
+            0 => Source::Input,
+            above => Source::Layer(above - 1),
         };
         layers.push(IntegerLayer {
             name: format!("fc{}", index + 1),
-            inputs,
-            outputs,
-            input: format,
-            kernel,
-            bias,
-            product_shift,
-            bias_shift,
-            accumulator_fraction,
-            accumulator_range: result_range.clone(),
-            result_range,
-            activation,
-            output,
+            sources: vec![source],
+            operation: IntegerOperation::Linear(Linear {
+                taps: Taps::Dense,
+                inputs,
+                outputs,
+                input_shift: vec![0; inputs],
+                kernel,
+                multiplier: vec![1; outputs],
+                product_shift,
+                bias: bias.iter().zip(&bias_shift).map(|(b, s)| b << s).collect(),
+                accumulator_range: result_range.clone(),
+            }),
+            output: TensorFormat {
+                shape: vec![outputs],
+                fraction: accumulator_fraction,
+                range: result_range.clone(),
+            },
         });
+        if index == last {
+            format.fraction = vec![fraction];
+            break;
+        }
+        let (rule, output) = activation(spec, &mut random, fraction, widest, &result_range);
         format = output;
+        layers.push(IntegerLayer {
+            name: format!("relu{}", index + 1),
+            sources: vec![Source::Layer(layers.len() - 1)],
+            operation: IntegerOperation::Activation(rule),
+            output: format.clone(),
+        });
     }
     IntegerProgram {
         candidate: candidate(spec),
         input,
         layers,
+        output_fraction: format.fraction[0],
+    }
+}
+
+/// A vector whose elements have one format.
+fn uniform(size: usize, fraction: i32, range: Interval) -> TensorFormat {
+    TensorFormat {
+        shape: vec![size],
+        fraction: vec![fraction; size],
+        range: vec![range; size],
     }
 }
 
@@ -200,7 +224,7 @@ fn activation(
     fraction: i32,
     widest: u32,
     results: &[Interval],
-) -> (Option<ActivationRule>, TensorFormat) {
+) -> (ActivationRule, TensorFormat) {
     let bits = spec.activation_bits;
     let range = match spec.rule {
         Rule::Relu => Interval {
@@ -215,12 +239,10 @@ fn activation(
     };
     // Keep the bits just below the top ones, so that saturation occurs but is not the rule.
     let drop = widest as i32 - 3 - bits as i32;
-    let format = TensorFormat {
-        fraction: fraction - drop,
-        range,
-    };
+    let fraction = fraction - drop;
+    let format = uniform(results.len(), fraction, range);
     if spec.rule != Rule::Steps {
-        return (Some(ActivationRule::Uniform), format);
+        return (ActivationRule::Uniform { fraction, range }, format);
     }
     let mut thresholds = Vec::new();
     let mut codes = Vec::new();
@@ -237,52 +259,197 @@ fn activation(
         thresholds.push(row);
         codes.push(steps);
     }
-    (Some(ActivationRule::Steps { thresholds, codes }), format)
+    (ActivationRule::Steps { thresholds, codes }, format)
 }
 
 /// Integer inference as the type's own documentation says it, without a circuit.
 pub(crate) fn logits(program: &IntegerProgram, row: &[i64]) -> Vec<i64> {
-    let mut values = row.to_vec();
+    let mut values: Vec<Vec<i64>> = Vec::new();
     for layer in &program.layers {
-        values = (0..layer.outputs)
-            .map(|j| {
-                let sum: i64 = (0..layer.inputs)
-                    .map(|i| values[i] * layer.kernel[i * layer.outputs + j])
-                    .sum();
-                let accumulator =
-                    (sum << layer.product_shift[j]) + (layer.bias[j] << layer.bias_shift[j]);
-                assert!(accumulator >= layer.result_range[j].lo);
-                assert!(accumulator <= layer.result_range[j].hi);
-                match &layer.activation {
-                    None => accumulator << (layer.output.fraction - layer.accumulator_fraction[j]),
-                    Some(ActivationRule::Uniform) => {
-                        let exponent = layer.output.fraction - layer.accumulator_fraction[j];
-                        let real = accumulator as f64 * f64::from(exponent).exp2();
-                        (real.round_ties_even() as i64)
-                            .clamp(layer.output.range.lo, layer.output.range.hi)
-                    }
-                    Some(ActivationRule::Steps { thresholds, codes }) => {
-                        let passed = thresholds[j].iter().filter(|&&t| t <= accumulator).count();
-                        codes[j][passed]
-                    }
-                }
-            })
-            .collect();
+        let read = |source: &Source| match source {
+            Source::Input => (row, &program.input),
+            Source::Layer(index) => (values[*index].as_slice(), &program.layers[*index].output),
+        };
+        let sources: Vec<(&[i64], &TensorFormat)> = layer.sources.iter().map(read).collect();
+        values.push(layer_codes(layer, &sources));
     }
-    values
+    let codes = values.pop().unwrap_or_default();
+    let fraction = &program.layers[program.layers.len() - 1].output.fraction;
+    let shifted =
+        |(j, code): (usize, i64)| code << (program.output_fraction - fraction[j % fraction.len()]);
+    codes.into_iter().enumerate().map(shifted).collect()
+}
+
+fn layer_codes(layer: &IntegerLayer, sources: &[(&[i64], &TensorFormat)]) -> Vec<i64> {
+    let (x, format) = sources[0];
+    let channels = format.fraction.len();
+    let position = |geometry: &Geometry, at: usize| -> Vec<usize> {
+        (0..geometry.taps())
+            .filter_map(|tap| geometry.source(at, tap))
+            .collect()
+    };
+    match &layer.operation {
+        IntegerOperation::Linear(linear) => linear_codes(linear, x),
+        IntegerOperation::Separable {
+            depthwise,
+            pointwise,
+            ..
+        } => linear_codes(pointwise, &linear_codes(depthwise, x)),
+        IntegerOperation::MaxPool(geometry) => (0..geometry.positions() * channels)
+            .map(|at| {
+                let under = position(geometry, at / channels).into_iter();
+                under
+                    .map(|from| x[from * channels + at % channels])
+                    .max()
+                    .unwrap()
+            })
+            .collect(),
+        IntegerOperation::Mean {
+            geometry,
+            reciprocal,
+        } => (0..geometry.positions() * channels)
+            .map(|at| {
+                let under = position(geometry, at / channels);
+                let sum: i64 = under
+                    .iter()
+                    .map(|from| x[from * channels + at % channels])
+                    .sum();
+                sum * reciprocal[under.len()]
+            })
+            .collect(),
+        IntegerOperation::Reshape => x.to_vec(),
+        IntegerOperation::ZeroPadding { border } => {
+            let axes = &format.shape[..format.shape.len() - 1];
+            let out = &layer.output.shape;
+            let size: usize = out.iter().product();
+            (0..size)
+                .map(|element| {
+                    // Coordinates of the element, last axis first.
+                    let mut rest = element / channels;
+                    let mut from = 0;
+                    let mut scale = 1;
+                    for axis in (0..axes.len()).rev() {
+                        let at = rest % out[axis];
+                        rest /= out[axis];
+                        let [before, _] = border[axis];
+                        if at < before || at >= before + axes[axis] {
+                            return 0;
+                        }
+                        from += (at - before) * scale;
+                        scale *= axes[axis];
+                    }
+                    x[from * channels + element % channels]
+                })
+                .collect()
+        }
+        IntegerOperation::Affine {
+            multiplier,
+            product_shift,
+            offset,
+        } => x
+            .iter()
+            .enumerate()
+            .map(|(at, x)| {
+                let c = at % channels;
+                ((x * multiplier[c]) << product_shift[c]) + offset[c]
+            })
+            .collect(),
+        IntegerOperation::Add { shift } => (0..x.len())
+            .map(|at| {
+                let terms = sources.iter().zip(shift);
+                terms
+                    .map(|((x, _), shift)| x[at] << shift[at % channels])
+                    .sum()
+            })
+            .collect(),
+        IntegerOperation::Concatenate => {
+            let positions = x.len() / channels;
+            let mut joined = Vec::new();
+            for at in 0..positions {
+                for (x, format) in sources {
+                    let channels = format.fraction.len();
+                    joined.extend_from_slice(&x[at * channels..(at + 1) * channels]);
+                }
+            }
+            joined
+        }
+        IntegerOperation::Activation(rule) => x
+            .iter()
+            .enumerate()
+            .map(|(at, &accumulator)| match rule {
+                ActivationRule::Uniform { fraction, range } => {
+                    let exponent = fraction - format.fraction[at % channels];
+                    let real = accumulator as f64 * f64::from(exponent).exp2();
+                    (real.round_ties_even() as i64).clamp(range.lo, range.hi)
+                }
+                ActivationRule::Steps { thresholds, codes } => {
+                    let c = at % channels;
+                    let passed = thresholds[c].iter().filter(|&&t| t <= accumulator).count();
+                    codes[c][passed]
+                }
+                ActivationRule::Function(quantizer) => panic!("{quantizer} is a function"),
+            })
+            .collect(),
+    }
+}
+
+fn linear_codes(linear: &Linear, x: &[i64]) -> Vec<i64> {
+    let (inputs, outputs) = (linear.inputs, linear.outputs);
+    // Positions of the output, and what each tap reads there.
+    let (positions, taps) = match &linear.taps {
+        Taps::Dense => (x.len() / inputs, 1),
+        Taps::Window(geometry) | Taps::Depthwise(geometry) => {
+            (geometry.positions(), geometry.taps())
+        }
+    };
+    let source = |position: usize, tap: usize| match &linear.taps {
+        Taps::Dense => Some(position),
+        Taps::Window(geometry) | Taps::Depthwise(geometry) => geometry.source(position, tap),
+    };
+    let mut sums = Vec::with_capacity(positions * outputs);
+    for position in 0..positions {
+        for j in 0..outputs {
+            let mut sum = 0;
+            for tap in 0..taps {
+                let Some(from) = source(position, tap) else {
+                    continue;
+                };
+                for i in 0..inputs {
+                    let code = x[from * inputs + i] << linear.input_shift[i];
+                    sum += code
+                        * match &linear.taps {
+                            Taps::Depthwise(_) => {
+                                let multiplier = outputs / inputs;
+                                if j / multiplier != i {
+                                    continue;
+                                }
+                                linear.kernel[(tap * inputs + i) * multiplier + j % multiplier]
+                            }
+                            _ => linear.kernel[(tap * inputs + i) * outputs + j],
+                        };
+                }
+            }
+            let sum = ((sum * linear.multiplier[j]) << linear.product_shift[j]) + linear.bias[j];
+            assert!(sum >= linear.accumulator_range[j].lo);
+            assert!(sum <= linear.accumulator_range[j].hi);
+            sums.push(sum);
+        }
+    }
+    sums
 }
 
 /// Rows over the whole input box: all least, all greatest, one greatest among zeros, then random.
 pub(crate) fn rows(program: &IntegerProgram, count: usize, seed: u64) -> Vec<i64> {
     let mut random = Random(seed);
-    let Interval { lo, hi } = program.input.range;
-    let columns = program.candidate.inputs;
-    let mut rows = vec![lo; columns];
-    rows.extend(vec![hi; columns]);
-    for hot in 0..columns {
-        rows.extend((0..columns).map(|i| if i == hot { hi } else { 0 }));
+    let range = |element: usize| program.input.range[element % program.input.range.len()];
+    let columns = program.candidate.inputs();
+    let mut rows: Vec<i64> = (0..columns).map(|i| range(i).lo).collect();
+    rows.extend((0..columns).map(|i| range(i).hi));
+    for hot in 0..columns.min(count) {
+        rows.extend((0..columns).map(|i| if i == hot { range(i).hi } else { 0 }));
     }
     while rows.len() < count * columns {
+        let Interval { lo, hi } = range(rows.len() % columns);
         rows.push(random.within(lo, hi));
     }
     rows

@@ -1,0 +1,41 @@
+//! The larger of two numbers in Verilog.
+
+use super::expression::{extended, net};
+use crate::circuit::{Circuit, Node, Operand, Wire};
+
+/// A comparison of both operands at a common width, then a selection. Sign bits are inverted, so that
+/// an unsigned comparison orders them.
+pub(crate) fn maximum(
+    circuit: &Circuit,
+    wire: Wire,
+    node: &Node,
+    left: Operand,
+    right: Operand,
+) -> String {
+    let name = net(wire);
+    let from = |operand: Operand| circuit.node(operand.wire);
+    let signed = from(left).is_signed() || from(right).is_signed();
+    // An unsigned number among signed ones needs a sign bit.
+    let bits = |operand: Operand| {
+        let more = u32::from(signed && !from(operand).is_signed());
+        from(operand).width() + operand.shift + more
+    };
+    let width = bits(left).max(bits(right));
+    let high = width - 1;
+    let ordered = |side: &str| match (signed, width) {
+        (false, _) => format!("{name}_{side}"),
+        (true, 1) => format!("~{name}_{side}"),
+        (true, _) => format!("{{~{name}_{side}[{high}], {name}_{side}[{}:0]}}", high - 1),
+    };
+    let top = node.width() - 1;
+    format!(
+        "  wire [{high}:0] {name}_a = {};\n  wire [{high}:0] {name}_b = {};\n  \
+         wire {name}_g = {} >= {};\n  wire [{top}:0] {name} = {name}_g ? {} : {};\n",
+        extended(circuit, left, width),
+        extended(circuit, right, width),
+        ordered("a"),
+        ordered("b"),
+        extended(circuit, left, node.width()),
+        extended(circuit, right, node.width()),
+    )
+}
