@@ -142,15 +142,13 @@ proptest! {
 fn the_layout_stays_as_it_is() {
     let bytes = sample().to_bytes().unwrap();
     assert_eq!(bytes, file(&bytes[HEADER..]));
-    let digest: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
     // Of a file that a writer of the documented table made, apart from this code.
-    assert_eq!(
-        digest,
-        "7be549ee8d328a19cda563f4a94ef1663ba4c9fc30d92567445ef5515e6d2e3f"
-    );
+    let digest: [u8; 32] = [
+        0x7b, 0xe5, 0x49, 0xee, 0x8d, 0x32, 0x8a, 0x19, 0xcd, 0xa5, 0x63, 0xf4, 0xa9, 0x4e, 0xf1,
+        0x66, 0x3b, 0xa4, 0xc9, 0xfc, 0x30, 0xd9, 0x25, 0x67, 0x44, 0x5e, 0xf5, 0x51, 0x5e, 0x6d,
+        0x2e, 0x3f,
+    ];
+    assert_eq!(Sha256::digest(&bytes)[..], digest);
     assert_eq!(Checkpoint::from_bytes(&bytes).unwrap(), sample());
     assert_eq!(
         Checkpoint::from_bytes(&file(&[0; 31])).unwrap(),
@@ -350,7 +348,7 @@ fn what_could_not_be_read_is_not_written() {
                 c.best = Some(BestEpoch {
                     epoch: 0,
                     score: f64::NAN,
-                })
+                });
             }),
             "checkpoint, best epoch: NaN is not finite",
         ),
