@@ -3,6 +3,7 @@
 //! The rule this module keeps: memory does not grow with the number of rows but for the results;
 //! rows are taken in blocks.
 
+use crate::infer_chain::{Step, plan};
 use crate::infer_layer::evaluate;
 use crate::{Head, IntegerProgram, Interval, Source};
 
@@ -55,10 +56,11 @@ impl IntegerProgram {
     /// # Panics
     /// If `input_codes` is not whole rows, or holds codes outside the input's range.
     pub fn logits(&self, input_codes: &[i32]) -> Vec<i64> {
-        self.check_input(input_codes);
-        let rows = input_codes.len() / self.inputs();
+        let rows = self.check_rows(input_codes);
         let mut logits = Vec::with_capacity(rows * self.outputs());
-        self.each_block(input_codes, |block| logits.extend_from_slice(block));
+        self.each_block(&plan(self), input_codes, |block| {
+            logits.extend_from_slice(block);
+        });
         logits
     }
 
@@ -68,8 +70,8 @@ impl IntegerProgram {
     /// # Panics
     /// As [`IntegerProgram::logits`], for one row.
     pub fn trace(&self, input_codes: &[i32]) -> Vec<Vec<i64>> {
-        self.check_input(input_codes);
         assert_eq!(input_codes.len(), self.inputs(), "one row of codes");
+        self.check_codes(input_codes);
         let input: Vec<i64> = input_codes.iter().map(|c| i64::from(*c)).collect();
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.layers.len());
         for index in 0..self.layers.len() {
@@ -89,9 +91,20 @@ impl IntegerProgram {
         let Head::Softmax { .. } = self.candidate.head else {
             return None;
         };
-        self.check_input(input_codes);
-        let mut classes = Vec::with_capacity(input_codes.len() / self.inputs());
-        self.each_block(input_codes, |block| {
+        let rows = self.check_rows(input_codes);
+        let steps = plan(self);
+        if let [Step::Chain(chain)] = &steps[..]
+            && let Some((chain, kernels)) = chain.whole(self.layers.len(), self.inputs())
+            && self.is_aligned()
+        {
+            let mut classes = vec![0; rows];
+            if let Err(fault) = chain.classify(kernels, input_codes, &mut classes) {
+                panic!("{fault}");
+            }
+            return Some(classes);
+        }
+        let mut classes = Vec::with_capacity(rows);
+        self.each_block(&steps, input_codes, |block| {
             classes.extend(block.chunks_exact(self.outputs()).map(largest));
         });
         Some(classes)
@@ -104,9 +117,9 @@ impl IntegerProgram {
     /// As [`IntegerProgram::logits`].
     pub fn probabilities(&self, input_codes: &[i32]) -> Option<Vec<u32>> {
         let softmax = self.softmax()?;
-        self.check_input(input_codes);
-        let mut all = Vec::with_capacity(input_codes.len() / self.inputs() * softmax.classes);
-        self.each_block(input_codes, |block| {
+        let rows = self.check_rows(input_codes);
+        let mut all = Vec::with_capacity(rows * softmax.classes);
+        self.each_block(&plan(self), input_codes, |block| {
             for row in block.chunks_exact(softmax.classes) {
                 all.extend(softmax.probabilities(row));
             }
@@ -115,25 +128,50 @@ impl IntegerProgram {
     }
 
     /// Gives the logits of blocks of rows, in order.
-    fn each_block(&self, codes: &[i32], mut take: impl FnMut(&[i64])) {
+    fn each_block(&self, steps: &[Step], codes: &[i32], mut take: impl FnMut(&[i64])) {
         let sizes = self.layers.iter().map(|layer| layer.output.size());
         let row: usize = sizes.sum::<usize>() + self.inputs();
         let rows = (BLOCK_VALUES / row).clamp(1, BLOCK_ROWS);
         let last_use = self.last_uses();
+        let reads_input = |step: &Step| match step {
+            Step::Layer(index) => self.layers[*index].sources.contains(&Source::Input),
+            Step::Chain(_) => false,
+        };
+        let wide_input = steps.iter().any(reads_input);
         let mut values: Vec<Vec<i64>> = vec![Vec::new(); self.layers.len()];
         let mut spare: Vec<Vec<i64>> = Vec::new();
         let mut input = Vec::new();
         for codes in codes.chunks(rows * self.inputs()) {
+            self.check_codes(codes);
             input.clear();
-            input.extend(codes.iter().map(|c| i64::from(*c)));
-            for index in 0..self.layers.len() {
+            if wide_input {
+                input.extend(codes.iter().map(|c| i64::from(*c)));
+            }
+            for step in steps {
                 let mut out = spare.pop().unwrap_or_default();
                 out.clear();
-                self.evaluate_layer(index, &input, &values, &mut out);
-                values[index] = out;
-                for (at, value) in values.iter_mut().enumerate().take(index) {
-                    if last_use[at] == index {
-                        spare.push(std::mem::take(value));
+                let (first, last) = match step {
+                    Step::Layer(index) => {
+                        self.evaluate_layer(*index, &input, &values, &mut out);
+                        (*index, *index)
+                    }
+                    Step::Chain(chain) => {
+                        match self.layers[chain.first].sources[0] {
+                            Source::Input => chain.run(codes, self.inputs(), &mut out),
+                            Source::Layer(at) => {
+                                let size = self.layers[at].output.size();
+                                chain.run(&values[at], size, &mut out);
+                            }
+                        }
+                        (chain.first, chain.last)
+                    }
+                };
+                values[last] = out;
+                for source in &self.layers[first].sources {
+                    if let Source::Layer(at) = source
+                        && last_use[*at] == first
+                    {
+                        spare.push(std::mem::take(&mut values[*at]));
                     }
                 }
             }
@@ -188,13 +226,24 @@ impl IntegerProgram {
         }
     }
 
-    fn check_input(&self, codes: &[i32]) {
+    /// Whether the last layer's channels have the common fraction already.
+    fn is_aligned(&self) -> bool {
+        let last = self.layers.last().map(|last| &last.output.fraction);
+        last.is_none_or(|last| last.iter().all(|f| *f == self.output_fraction))
+    }
+
+    /// Number of rows.
+    fn check_rows(&self, codes: &[i32]) -> usize {
         let inputs = self.inputs();
         assert!(
             codes.len().is_multiple_of(inputs),
             "{} codes are rows of {inputs}",
             codes.len()
         );
+        codes.len() / inputs
+    }
+
+    fn check_codes(&self, codes: &[i32]) {
         let Interval { lo, hi } = self.input.hull();
         let (lo, hi) = (lo as i32, hi as i32);
         let (least, most) = codes

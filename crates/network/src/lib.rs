@@ -4,6 +4,32 @@
 //! every activation layer. With [`Weights`] it freezes to an [`IntegerProgram`], which is what is
 //! scored and what becomes a circuit (promise P1: the fake-quantized forward pass, the integer
 //! program and the simulated RTL give the same integers).
+//!
+//! ```
+//! use bitfront_network::{
+//!     Candidate, IntegerProgram, LayerWeights, Weights, forward, forward_precision,
+//! };
+//!
+//! let candidate: Candidate = serde_json::from_str(r#"{
+//!     "input_shape": [2], "input_quantizer": "quantized_bits(4,1,alpha=1.0)",
+//!     "layers": [{"name": "fc1", "operation": {
+//!         "kind": "dense", "units": 2, "kernel": "ternary(alpha=1.0)",
+//!         "bias": "quantized_bits(4,0,alpha=1.0)", "fold": null}}],
+//!     "head": {"kind": "softmax"}}"#)?;
+//! assert_eq!(candidate.check(), Ok(()));
+//! let fc1 = LayerWeights::dense(vec![0.7, 0.1, -0.9, 0.8], vec![0.25, -0.5]);
+//! let weights = Weights { layers: vec![fc1] };
+//!
+//! let program = IntegerProgram::freeze(&candidate, &weights)?;
+//! let rows = [1.5, 0.5];
+//! let codes = program.input_codes(&rows);
+//! // Inputs have 2 fraction bits, the bias 3: 1.5 - 0.5 + 0.25 and 0.5 - 0.5 in eighths.
+//! assert_eq!((program.logits(&codes), program.output_fraction), (vec![10, 0], 3));
+//! assert_eq!(program.classify(&codes), Some(vec![0]));
+//! let precision = forward_precision(&candidate, &weights);
+//! assert_eq!(forward(&candidate, &weights, &rows, precision), [1.25, 0.0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod candidate;
 mod check;
@@ -21,7 +47,10 @@ mod freeze_sum;
 mod geometry;
 mod head;
 mod infer;
+mod infer_chain;
 mod infer_layer;
+#[cfg(test)]
+mod infer_tests;
 mod integer;
 mod normalisation;
 mod operation;
