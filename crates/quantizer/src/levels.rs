@@ -1,5 +1,8 @@
 //! What a quantizer tells about itself: bits, sign, hardware kind, ranges.
 
+use bitfront_kernel::ln;
+
+use crate::Sigmoid;
 use crate::arguments::power_of_two;
 use crate::squash::Real;
 use crate::{
@@ -74,6 +77,24 @@ impl QuantizedRelu {
         let floor = 2f64.powi(n + slope);
         let below = 2.0 * self.sigmoid.level(x, n + slope) as f64 - floor;
         above + below.clamp(-floor, 0.0)
+    }
+
+    /// Inputs at, just below and just above every step of the sigmoid, and beyond its ends.
+    pub(crate) fn squashed_inputs(&self) -> impl Iterator<Item = f64> {
+        let n = self.unsigned_bits() as i32;
+        let slope = power_of_two(self.negative_slope).unwrap_or(0);
+        // Halves of the finest of both grids.
+        let fine = 2 * (1i64 << (n + slope.max(0)));
+        let sigmoid = self.sigmoid;
+        (0..=fine).flat_map(move |k| {
+            let p = k as f64 / fine as f64;
+            let x = match sigmoid {
+                Sigmoid::Hard => 2.0 * p - 1.0,
+                Sigmoid::Smooth => (2.0 * p - 1.0) * (8.0 / 3.0),
+                Sigmoid::Real => ln((p / (1.0 - p)).clamp(1e-18, 1e18)),
+            };
+            [x - 1e-9, x, x + 1e-9]
+        })
     }
 
     /// The upper bound where it cuts the values.

@@ -154,6 +154,20 @@ impl Exponents {
         }
     }
 
+    /// All exponents it gives.
+    pub(crate) fn all(&self) -> Vec<i32> {
+        let epsilon = Exact::of(f64::from(EPSILON));
+        let mut all = vec![self.min];
+        let step = if self.quadratic { 2 } else { 1 };
+        let lowest = self.round(epsilon);
+        let mut e = lowest;
+        while e <= self.highest() {
+            all.push(e);
+            e += step;
+        }
+        all
+    }
+
     /// The largest exponent it gives.
     pub(crate) fn highest(&self) -> i32 {
         self.round(Exact {

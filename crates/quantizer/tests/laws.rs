@@ -1,6 +1,6 @@
 //! The laws of the table in the crate's documentation, on random quantizers and inputs.
 
-use bitfront_quantizer::{Alpha, Quantizer, Role};
+use bitfront_quantizer::{Alpha, Quantizer, Role, Sigmoid};
 use proptest::prelude::*;
 
 /// Canonical and other spellings of quantizers of every family.
@@ -54,7 +54,91 @@ fn texts() -> impl Strategy<Value = String> {
         }),
         Just("float".to_owned()),
         Just("relu".to_owned()),
+        functions(),
+        fixed_point(),
     ]
+}
+
+/// Families with a function in front of the grid, drawn ones, and every other option.
+fn functions() -> impl Strategy<Value = String> {
+    let flag = prop_oneof![Just("True"), Just("False")];
+    let sigmoid = prop_oneof![Just("hard"), Just("smooth"), Just("real")];
+    let alpha = prop_oneof![
+        Just("None"),
+        Just("0.5"),
+        Just("0.3"),
+        Just("'auto'"),
+        Just("'auto_po2'")
+    ];
+    prop_oneof![
+        (1u32..=12, flag.clone(), sigmoid.clone())
+            .prop_map(|(b, s, g)| format!("quantized_tanh({b},symmetric={s},sigmoid='{g}')")),
+        (1u32..=12, flag.clone()).prop_map(|(b, s)| format!("quantized_tanh({b},0,{s},True)")),
+        (1u32..=12, flag.clone(), sigmoid.clone())
+            .prop_map(|(b, s, g)| format!("quantized_sigmoid({b},{s},sigmoid='{g}')")),
+        (1u32..=10, -2i32..=4, sigmoid.clone())
+            .prop_map(|(b, i, g)| format!("quantized_ulaw({b},{i},u=127.0,sigmoid='{g}')")),
+        (2u32..=16, -3i32..=5, 1u32..=6, 1u32..=8).prop_map(|(b, i, s, u)| {
+            format!("quantized_hswish({b},{i},relu_shift={s},relu_upper_bound={u})")
+        }),
+        (1u32..=14, -4i32..=8, flag.clone(), flag, alpha.clone())
+            .prop_map(|(b, i, s, k, a)| { format!("quantized_linear({b},{i},{s},{k},{a})") }),
+        (3u32..=10, -3i32..=5, -2i32..=1, sigmoid.clone()).prop_map(|(b, i, s, g)| {
+            format!("quantized_relu({b},{i},1,{},sigmoid='{g}')", 2f32.powi(s))
+        }),
+        (2u32..=6, 0i32..=3, sigmoid)
+            .prop_map(|(b, i, g)| format!("quantized_relu({b},{i},1,sigmoid='{g}')")),
+        (2u32..=8, 0usize..3).prop_map(|(b, v)| {
+            format!(
+                "quantized_po2({b},{},log2_rounding='floor')",
+                ["1", "4.0", "None"][v]
+            )
+        }),
+        alpha
+            .clone()
+            .prop_map(|a| format!("stochastic_ternary({a},temperature=4.0)")),
+        alpha.prop_map(|a| format!("bernoulli({a},use_real_sigmoid=False)")),
+        Just("ternary(alpha='auto',number_of_unrolls=2,use_stochastic_rounding=True)".to_owned()),
+        Just(
+            "binary(use_stochastic_rounding=True,alpha='auto_po2',min_po2_exponent=-3)".to_owned()
+        ),
+        Just("quantized_relu(4,1,use_stochastic_rounding='whole')".to_owned()),
+    ]
+}
+
+/// `ap_fixed` and `ap_ufixed` in all modes.
+fn fixed_point() -> impl Strategy<Value = String> {
+    const ROUNDING: [&str; 7] = [
+        "TRN",
+        "TRN_ZERO",
+        "RND",
+        "RND_ZERO",
+        "RND_MIN_INF",
+        "RND_INF",
+        "RND_CONV",
+    ];
+    const OVERFLOW: [&str; 5] = ["WRAP", "SAT", "SAT_ZERO", "SAT_SYM", "WRAP_SM"];
+    (
+        any::<bool>(),
+        1u32..=16,
+        -4i32..=20,
+        0usize..7,
+        0usize..5,
+        0u32..=4,
+    )
+        .prop_map(|(signed, w, i, r, o, n)| {
+            let overflow = if signed { OVERFLOW[o] } else { OVERFLOW[o % 4] };
+            let n = if overflow.starts_with("WRAP") {
+                n.min(w)
+            } else {
+                0
+            };
+            let sign = if signed { "" } else { "u" };
+            format!(
+                "ap_{sign}fixed<{w},{i},AP_{},AP_{overflow},{n}>",
+                ROUNDING[r]
+            )
+        })
 }
 
 fn quantizers() -> impl Strategy<Value = Quantizer> {
@@ -94,15 +178,20 @@ fn unit(q: &Quantizer) -> bool {
 
 fn idempotent(q: &Quantizer) -> bool {
     match q {
-        Quantizer::Float | Quantizer::Relu => true,
+        Quantizer::Float | Quantizer::Relu | Quantizer::Fixed(_) => true,
         Quantizer::QuantizedBits(_) | Quantizer::Ternary(_) => unit(q) && fixed(q),
         Quantizer::QuantizedRelu(r) => {
-            r.negative_slope == 0.0 && q.check_exact(Role::Input).is_ok()
+            r.negative_slope == 0.0
+                && r.sigmoid == Sigmoid::Hard
+                && q.check_exact(Role::Input).is_ok()
         }
         Quantizer::Binary(b) => !b.use_01 && fixed(q),
         Quantizer::StochasticBinary(_) => fixed(q),
         Quantizer::QuantizedPo2(q) => !q.quadratic_approximation,
         Quantizer::QuantizedReluPo2(q) => !q.quadratic_approximation && q.negative_slope == 0.0,
+        Quantizer::StochasticTernary(_) => unit(q),
+        Quantizer::QuantizedLinear(l) => fixed(q) && l.alpha != Alpha::Constant(0.3),
+        Quantizer::QuantizedTanh(_) => q.is_uniform(),
         _ => false,
     }
 }
@@ -137,11 +226,52 @@ proptest! {
     }
 
     #[test]
+    fn values_are_among_the_levels(q in quantizers().prop_filter("fixed", fixed), x in numbers()) {
+        let Some(levels) = q.levels() else { return Ok(()) };
+        let y = f64::from(quantize(&q, &[x])[0]);
+        prop_assert!(levels.is_sorted() && levels.binary_search_by(|v| v.total_cmp(&y)).is_ok(),
+            "{q}: {x:?} gives {y:?}");
+        let ends = (levels[0], levels[levels.len() - 1]);
+        let range = q.true_range();
+        prop_assert!(range == ends, "{}: {:?} is not {:?}", q, range, ends);
+    }
+
+    #[test]
+    fn codes_of_values_go_there_and_back(q in quantizers(), x in numbers()) {
+        let Ok(code) = q.code(f64::from(x)) else { return Ok(()) };
+        let value = q.value_of(code).expect("in range");
+        prop_assert_eq!(value, f64::from(quantize(&q, &[x])[0]), "{} of {:?}", q, x);
+    }
+
+    #[test]
+    fn every_level_is_given(q in quantizers().prop_filter("exact", |q| q.grid(Role::Activation).is_ok()), pick: prop::sample::Index) {
+        let Some(levels) = q.levels() else { return Ok(()) };
+        prop_assume!(q.is_monotone() && levels.len() <= 1024);
+        // The steps over a range that reaches both ends.
+        let steps = q.step_function(20, -(1 << 52), 1 << 52).expect("steps");
+        let grid = q.grid(Role::Activation).expect("exact");
+        let value = levels[pick.index(levels.len())];
+        let code = (value * 2f64.powi(grid.fraction)) as i64;
+        let slow = matches!(q, Quantizer::QuantizedPo2(_) | Quantizer::QuantizedReluPo2(_));
+        prop_assert!(slow || steps.codes.contains(&code), "{q} never gives {value}");
+    }
+
+    #[test]
+    fn not_a_number_and_infinity_are_refused(q in quantizers()) {
+        for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            prop_assert!(q.code(f64::from(x)).is_err());
+            prop_assert!(q.codes(Role::Kernel, &[x], 1).is_err());
+            prop_assert!(q.codes_frozen(Role::Kernel, &[x], 1, 12).is_err());
+        }
+    }
+
+    #[test]
     fn monotone(q in quantizers().prop_filter("fixed", fixed), a in numbers(), b in numbers()) {
         let po2 = matches!(q, Quantizer::QuantizedPo2(_) | Quantizer::QuantizedReluPo2(_));
         // A slope shrinks the negative side before epsilon is looked at.
         let far = |v: f32| !po2 || v.abs() >= 4e-7;
         prop_assume!(far(a) && far(b));
+        prop_assume!(q.is_monotone());
         let (a, b) = (a.min(b), a.max(b));
         let unsigned_po2 = matches!(q, Quantizer::QuantizedReluPo2(q) if q.negative_slope == 0.0);
         prop_assume!(!(unsigned_po2 && a < 0.0));
