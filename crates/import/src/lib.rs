@@ -1,0 +1,86 @@
+//! Trained models of other tools as networks with starting weights.
+//!
+//! [`read`] takes the bytes of a Keras 2 or 3 model (with `QKeras` layers or without), or of an ONNX
+//! or QONNX graph, and gives the [`Candidate`] and [`Weights`] that compute the same.
+//!
+//! The rule this crate keeps: all or nothing. A model is imported whole, or refused with the list of
+//! everything that stands in the way; nothing is left out or replaced by something similar. And no
+//! file, however damaged, makes it panic or allocate by a number that merely stands in it.
+
+mod array;
+mod curve;
+mod error;
+mod graph;
+#[cfg(feature = "hdf5")]
+mod hdf5;
+#[cfg(feature = "hdf5")]
+mod keras;
+mod limits;
+mod onnx;
+
+use std::path::Path;
+
+use bitfront_network::{Candidate, Weights};
+
+pub use error::{ImportError, Unsupported};
+#[cfg(feature = "hdf5")]
+pub use keras::{read_keras_h5, read_keras_json, read_keras_zip};
+pub use onnx::read_onnx;
+
+/// An imported model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The network.
+    pub candidate: Candidate,
+    /// Its weights as they stand in the file, before quantization.
+    pub weights: Weights,
+    /// What it was: format, version, writer (`Keras 2.15.0 .h5`).
+    pub source: String,
+    /// What a user should know of the import: renamed layers, what the file does not say.
+    pub notes: Vec<String>,
+}
+
+/// Reads a model file of any format that is known; `name_hint` is its file name, if it has one.
+///
+/// HDF5 files and zips are known by their first bytes. Anything else is read as ONNX, whose files
+/// have no mark of their own, unless its name or its first byte says JSON.
+///
+/// # Errors
+/// [`ImportError`]: an unknown or damaged file, all unsupported layers, or all faults of the
+/// network.
+pub fn read(bytes: &[u8], name_hint: Option<&str>) -> Result<Imported, ImportError> {
+    let name = name_hint.unwrap_or("");
+    if bytes.is_empty() {
+        return Err(ImportError::Unknown {
+            problem: "it is empty".into(),
+        });
+    }
+    #[cfg(feature = "hdf5")]
+    {
+        if hdf5::is_hdf5(bytes) {
+            return read_keras_h5(bytes);
+        }
+        if bytes.starts_with(b"PK\x03\x04") {
+            return read_keras_zip(bytes);
+        }
+    }
+    if ends(name, &["json"]) || bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ImportError::Unknown {
+            problem: "a model's JSON without weights; put both into a zip".into(),
+        });
+    }
+    if ends(name, &["h5", "hdf5", "keras", "zip"]) {
+        return Err(ImportError::Unknown {
+            problem: format!("the bytes are not what the name `{name}` says"),
+        });
+    }
+    read_onnx(bytes)
+}
+
+/// Whether a file name ends in one of the extensions.
+fn ends(name: &str, extensions: &[&str]) -> bool {
+    let extension = Path::new(name).extension();
+    extensions
+        .iter()
+        .any(|wanted| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(wanted)))
+}

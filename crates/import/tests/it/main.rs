@@ -1,0 +1,29 @@
+//! Model files of the real libraries: structure, numbers, refusals, damage.
+
+mod numbers;
+
+use std::path::PathBuf;
+
+/// A file of `testdata/models`.
+fn file(name: &str) -> Vec<u8> {
+    let path = folder().join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// `testdata/models`.
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/models"
+    ))
+}
+
+/// Imports the model of a name, whatever its form.
+fn import(name: &str) -> Result<bitfront_import::Imported, bitfront_import::ImportError> {
+    let names = [".h5", ".keras", ".onnx"].map(|ending| format!("{name}{ending}"));
+    if let Some(found) = names.iter().find(|name| folder().join(name).exists()) {
+        return bitfront_import::read(&file(found), Some(found));
+    }
+    let weights = file(&format!("{name}.weights.h5"));
+    bitfront_import::read_keras_json(&file(&format!("{name}.json")), &weights)
+}
