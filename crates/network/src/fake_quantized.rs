@@ -7,11 +7,11 @@
 //! shared ([`Normalisation`](crate::Normalisation), [`reciprocal`](crate::reciprocal), tables of a
 //! softmax): they are definitions, not results.
 
-use bitfront_quantizer::{Quantizer, Role};
+use bitfront_quantizer::Role;
 
 use crate::candidate::shape_of;
 use crate::fake_quantized_layers::{Prepared, Real, prepare};
-use crate::{Candidate, Operation, Source, Weights};
+use crate::{Candidate, Source, Weights};
 
 /// Which float carries the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,13 +197,7 @@ impl<'a, T: Real> Network<'a, T> {
 
 /// Whether a quantizer of values finds its scale from all rows, so that blocks would change it.
 fn finds_scales(candidate: &Candidate) -> bool {
-    let finds = |quantizer: &Quantizer, role| {
-        !matches!(quantizer, Quantizer::Float | Quantizer::Relu)
-            && quantizer.check_exact(role).is_err()
-    };
-    finds(&candidate.input_quantizer, Role::Input)
-        || candidate.layers.iter().any(|layer| match &layer.operation {
-            Operation::Activation { quantizer } => finds(quantizer, Role::Activation),
-            _ => false,
-        })
+    candidate.quantizers().iter().any(|(_, role, quantizer)| {
+        matches!(role, Role::Input | Role::Activation) && quantizer.has_automatic_scale()
+    })
 }

@@ -112,10 +112,9 @@ fn of_layer(layer: &Prepared<f64>, sources: &[&[Bound]], shape: &[usize]) -> Opt
             x.to_vec()
         }),
         Prepared::Mean(geometry, reciprocals) => {
-            let most = geometry.taps();
             let reciprocals = reciprocals.as_deref().unwrap_or(&[]);
             let mean = |x: &Bound| {
-                let sum = x.times(most as f64).held()?;
+                let sum = x.repeated(geometry.taps()).held()?;
                 let mut all = ZERO;
                 for reciprocal in reciprocals.iter().skip(1) {
                     all = all.beside(sum.times(*reciprocal).held()?);
@@ -186,6 +185,14 @@ impl Bound {
         Self {
             unit: self.unit + constant.unit,
             most: self.most * constant.most,
+        }
+    }
+
+    /// Sums of so many.
+    fn repeated(self, count: usize) -> Self {
+        Self {
+            most: self.most * count as f64,
+            ..self
         }
     }
 

@@ -38,6 +38,7 @@ mod checkpoint_bytes;
 mod checkpoint_file;
 mod dense_stack;
 mod fake_quantized;
+mod fake_quantized_head;
 mod fake_quantized_layers;
 mod fake_quantized_precision;
 mod freeze;
@@ -64,6 +65,7 @@ pub use dense_stack::{DenseStack, StackLayer};
 pub use fake_quantized::{
     ForwardOptions, ForwardPrecision, NormalisationConstants, forward, forward_trace, forward_with,
 };
+pub use fake_quantized_head::probabilities;
 pub use fake_quantized_precision::{first_beyond_f32, forward_precision};
 pub use geometry::{Axis, Geometry, Padding, Window};
 pub use head::{Head, SoftmaxTables};

@@ -1,7 +1,12 @@
-//! Random candidates, weights and rows from a seed, shared by the tests of this crate.
+//! Random networks, weights and rows from a seed, shared by the tests of this crate.
 
-use bitfront_network::{Activation, Candidate, Layer, LayerWeights, Weights};
-use bitfront_quantizer::{Quantizer, Role};
+mod graph;
+mod quantizers;
+
+pub(crate) use graph::{candidate, labels};
+pub(crate) use quantizers::{expected_families, family, quantizer};
+
+use bitfront_network::{Candidate, Part, TensorSpec, Weights};
 
 /// A small counter-based generator (splitmix64): the same numbers on every machine.
 pub(crate) struct Random(pub(crate) u64);
@@ -19,6 +24,11 @@ impl Random {
         (self.next() % n as u64) as usize
     }
 
+    /// 1 to `most`.
+    pub(crate) fn up_to(&mut self, most: usize) -> usize {
+        1 + self.below(most)
+    }
+
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
@@ -31,142 +41,61 @@ impl Random {
         (self.next() >> 40) as f32 / (1u64 << 24) as f32
     }
 
-    /// Roughly normal, with a spread that differs from call to call.
+    /// Roughly normal.
     pub(crate) fn normal(&mut self) -> f32 {
         (0..6).map(|_| self.unit() - 0.5).sum::<f32>() * 1.4
     }
 }
 
-/// A family's name in counts.
-pub(crate) fn family(q: &Quantizer) -> String {
-    let text = q.to_string();
-    text.split('(').next().unwrap_or(&text).to_owned()
+/// Weights of a spread between 2^-6 and 2^4: some columns all zero, some single ones huge or tiny;
+/// gammas of both signs and zero, variances down to zero.
+pub(crate) fn weights(random: &mut Random, candidate: &Candidate) -> Weights {
+    Weights::build(candidate, |spec| tensor(random, spec))
 }
 
-fn alpha(random: &mut Random, role: Role) -> String {
-    let constants = [
-        "",
-        ",alpha=1.0",
-        ",alpha=0.5",
-        ",alpha=4.0",
-        ",alpha=0.0625",
-    ];
-    if matches!(role, Role::Kernel | Role::Bias) && random.chance(40) {
-        ",alpha='auto_po2'".into()
-    } else {
-        random.pick(&constants).into()
-    }
-}
-
-/// A quantizer of a random family that is exact in `role`.
-pub(crate) fn quantizer(random: &mut Random, role: Role) -> Quantizer {
-    loop {
-        let bits = 1 + random.below(16);
-        let integer = random.below(9) as i32 - 3;
-        let text = match random.below(9) {
-            0 | 1 => {
-                let symmetric = random.pick(&["", ",symmetric=1"]);
-                let negative = random.pick(&["", "", ",keep_negative=0"]);
-                let a = alpha(random, role);
-                format!("quantized_bits({bits},{integer}{symmetric}{negative}{a})")
-            }
-            2 => format!("quantized_relu({bits},{integer})"),
-            3 => match random.below(4) {
-                0 => format!("quantized_relu({bits},{integer},use_sigmoid=1)"),
-                1 => format!(
-                    "quantized_relu({bits},{integer},relu_upper_bound={},is_quantized_clip=False)",
-                    random.pick(&["0.5", "1.5", "3.0"])
-                ),
-                _ => format!(
-                    "quantized_relu({bits},{integer},negative_slope={})",
-                    random.pick(&["0.5", "0.25", "0.125", "1.0"])
-                ),
-            },
-            4 => format!(
-                "binary(use_01={}{})",
-                random.pick(&["True", "False"]),
-                alpha(random, role)
-            ),
-            5 => format!(
-                "stochastic_binary({})",
-                alpha(random, role).trim_start_matches(',')
-            ),
-            6 => {
-                let a = alpha(random, role);
-                let t = if a.contains("auto") {
-                    ""
-                } else {
-                    random.pick(&["", ",threshold=0.7"])
-                };
-                format!("ternary({})", format!("{a}{t}").trim_start_matches(','))
-            }
-            7 => format!(
-                "quantized_po2({},max_value={}{})",
-                2 + random.below(5),
-                random.pick(&["1", "2", "4", "0.5", "3.0"]),
-                random.pick(&["", "", ",quadratic_approximation=True"])
-            ),
-            _ => format!(
-                "quantized_relu_po2({},max_value={}{}{})",
-                1 + random.below(5),
-                random.pick(&["1", "2", "4", "0.5", "3.0"]),
-                random.pick(&["", ",negative_slope=0.25"]),
-                random.pick(&["", "", ",quadratic_approximation=True"])
-            ),
-        };
-        if let Ok(q) = text.parse::<Quantizer>()
-            && q.check_exact(role).is_ok()
-        {
-            return q;
-        }
-    }
-}
-
-/// A random candidate: 1 to 4 layers of odd shapes, every quantizer of its own family.
-pub(crate) fn candidate(random: &mut Random) -> Candidate {
-    let depth = 1 + random.below(4);
-    let shape = |random: &mut Random| 1 + random.below(17);
-    Candidate {
-        inputs: shape(random),
-        input_quantizer: quantizer(random, Role::Input),
-        layers: (0..depth)
-            .map(|index| Layer {
-                name: format!("fc{index}"),
-                units: shape(random),
-                kernel: quantizer(random, Role::Kernel),
-                bias: quantizer(random, Role::Bias),
-                activation: (index + 1 < depth).then(|| Activation {
-                    name: format!("act{index}"),
-                    quantizer: quantizer(random, Role::Activation),
-                }),
+fn tensor(random: &mut Random, spec: &TensorSpec) -> Vec<f32> {
+    let size: usize = spec.shape.iter().product();
+    let columns = spec.shape.last().copied().unwrap_or(1).max(1);
+    let spread = 2f32.powi(random.below(11) as i32 - 6);
+    match spec.part {
+        Part::Variance => (0..size)
+            .map(|_| match random.below(12) {
+                0 => 0.0,
+                1 => 1e-6 * random.unit(),
+                2 => 100.0 * random.unit(),
+                _ => 2.0 * random.unit(),
             })
             .collect(),
-    }
-}
-
-/// Weights of a spread between 2^-6 and 2^4, some columns and biases all zero, some huge.
-pub(crate) fn weights(random: &mut Random, candidate: &Candidate) -> Weights {
-    let layers = (0..candidate.layers.len()).map(|index| {
-        let (inputs, units) = candidate.layer_shape(index);
-        let spread = 2f32.powi(random.below(11) as i32 - 6);
-        let zero: Vec<bool> = (0..units).map(|_| random.chance(5)).collect();
-        let kernel = (0..inputs * units)
-            .map(|i| {
-                if zero[i % units] {
+        Part::Gamma => (0..size)
+            .map(|_| match random.below(12) {
+                0 => 0.0,
+                1 => -1.0,
+                _ => random.normal(),
+            })
+            .collect(),
+        Part::Beta | Part::Mean => (0..size)
+            .map(|_| {
+                if random.chance(10) {
                     0.0
                 } else {
-                    spread * random.normal()
+                    random.normal()
                 }
             })
-            .collect();
-        let zero = random.chance(10);
-        let bias = (0..units)
-            .map(|_| if zero { 0.0 } else { spread * random.normal() })
-            .collect();
-        LayerWeights { kernel, bias }
-    });
-    Weights {
-        layers: layers.collect(),
+            .collect(),
+        _ => {
+            let zero: Vec<bool> = (0..columns).map(|_| random.chance(5)).collect();
+            let all = random.chance(5);
+            let value = |i: usize, random: &mut Random| {
+                let value = spread * random.normal();
+                match random.below(100) {
+                    _ if all || zero[i % columns] => 0.0,
+                    0 => value * 1e4,
+                    1 => value * 1e-6,
+                    _ => value,
+                }
+            };
+            (0..size).map(|i| value(i, random)).collect()
+        }
     }
 }
 
@@ -180,7 +109,7 @@ pub(crate) fn rows(random: &mut Random, candidate: &Candidate, count: usize) -> 
         4 => 1e-7 * random.normal(),
         _ => 2.0 * random.normal(),
     };
-    (0..count * candidate.inputs)
+    (0..count * candidate.inputs())
         .map(|_| value(random))
         .collect()
 }
