@@ -8,8 +8,8 @@ use std::error::Error;
 use std::path::Path;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
-use bitfront_network::{Activation, Candidate, ForwardPrecision, IntegerProgram, Layer, forward};
-use bitfront_training::{Control, Recipe, Samples, metrics, train};
+use bitfront_network::{Candidate, ForwardPrecision, Head, Layer, Operation, SCALE_BITS, forward};
+use bitfront_training::{Control, Recipe, Samples, Targets, metrics, train};
 
 /// Quantizers of one row of the table.
 struct Format {
@@ -82,24 +82,27 @@ const FORMATS: [Format; 8] = [
 ];
 
 fn candidate(units: &[usize], format: &Format) -> Result<Candidate, Box<dyn Error>> {
-    let last = units.len() - 1;
-    let layers = units.iter().enumerate().map(|(index, &units)| {
-        let activation = Activation {
-            name: format!("relu{}", index + 1),
-            quantizer: format.activation.parse()?,
-        };
-        Ok(Layer {
-            name: format!("fc{}", index + 1),
-            units,
+    let mut layers = Vec::new();
+    for (index, &units_here) in units.iter().enumerate() {
+        let dense = Operation::Dense {
+            units: units_here,
             kernel: format.kernel.parse()?,
-            bias: format.bias.parse()?,
-            activation: (index < last).then_some(activation),
-        })
-    });
+            bias: Some(format.bias.parse()?),
+            fold: None,
+        };
+        layers.push(Layer::new(format!("fc{}", index + 1), dense));
+        if index + 1 < units.len() {
+            let quantizer = format.activation.parse()?;
+            let name = format!("relu{}", index + 1);
+            layers.push(Layer::new(name, Operation::Activation { quantizer }));
+        }
+    }
     Ok(Candidate {
-        inputs: 16,
+        input_shape: vec![16],
         input_quantizer: format.input.parse()?,
-        layers: layers.collect::<Result<_, Box<dyn Error>>>()?,
+        layers,
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
     })
 }
 
@@ -113,7 +116,7 @@ fn cpu_seconds() -> Option<f64> {
 fn samples(table: &Table) -> Samples<'_> {
     Samples {
         x: &table.x,
-        y: &table.y,
+        y: Targets::Classes(&table.y),
         rows: table.rows,
         columns: table.columns,
     }
@@ -169,18 +172,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                     .zip(start)
                     .map_or(f64::NAN, |(end, start)| end - start);
                 validation += trained.curve.last().map_or(0.0, |e| e.validation_accuracy);
-                let logits: Vec<i64> = if candidate.is_float() {
-                    let logits = forward(
-                        &candidate,
-                        &trained.weights,
-                        &jets.test.x,
-                        ForwardPrecision::F32,
-                    );
-                    logits.iter().map(|z| (z * 65536.0) as i64).collect()
-                } else {
-                    let program = IntegerProgram::freeze(&candidate, &trained.weights)?;
-                    program.logits(&program.input_codes(&jets.test.x))
-                };
+                let logits = forward(
+                    &candidate,
+                    &trained.weights,
+                    &jets.test.x,
+                    ForwardPrecision::F32,
+                );
+                let logits: Vec<i64> = logits.iter().map(|z| (z * 65536.0) as i64).collect();
                 test += metrics::accuracy(&logits, candidate.outputs(), &jets.test.y);
             }
             let count = seeds as f64;

@@ -1,202 +1,245 @@
-//! Forward and backward pass on preallocated buffers, in micro-batches that stay in cache.
+//! Forward and backward pass of a whole graph on preallocated buffers, in micro-batches that stay in
+//! cache.
 //!
 //! The rule this module keeps: the gradient of a batch is one chain over its rows, whatever the
-//! micro-batches, and after the first step nothing is allocated by the passes themselves.
+//! micro-batches, and after the first step nothing is allocated by the passes themselves. Where a
+//! normalisation needs the statistics of a whole batch, the micro-batch is the batch.
 
-use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, Shape, stride};
-use bitfront_network::{Candidate, Layer, LayerWeights, Weights};
+use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, stride};
+use bitfront_network::{Candidate, LayerWeights, Weights};
 
-use crate::parameter::Parameter;
-use crate::plan::Plan;
-use crate::random::{Purpose, stream, uniform};
+use crate::extent::{Extent, Mode, Pass, Target, add, pass_on};
+use crate::loss::Loss;
+use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, needs_whole_batch, nodes};
+use crate::pooling::{flatten, join, part, unflatten};
+use crate::train::Targets;
 
-/// Rows that pass the network together.
+/// Most samples that pass the network together; exactly as many in networks without positions.
 pub(crate) const MICRO_BATCH: usize = 64;
+
+/// Values of all layers that should stay in cache while a micro-batch passes.
+const CACHED_VALUES: usize = 1 << 19;
 
 /// Adam's decays and epsilon, as in Keras.
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-7;
 
-/// One dense layer with its buffers.
-struct Dense {
-    name: String,
-    inputs: usize,
-    units: usize,
-    kernel: Parameter,
-    bias: Parameter,
-    activation: Option<Plan>,
-    /// Quantized kernel, `units x inputs`.
-    transposed: Buffer,
-    /// Sums of a micro-batch.
-    sums: Buffer,
-    /// What follows the activation (unused without one).
-    outputs: Buffer,
-    /// Gradient by the sums.
-    gradient: Buffer,
-}
-
-impl Dense {
-    /// What the next layer (or the loss) sees.
-    fn outputs(&self) -> &Buffer {
-        if self.activation.is_some() {
-            &self.outputs
-        } else {
-            &self.sums
-        }
-    }
-}
-
 /// A network in training.
 pub(crate) struct Engine {
     kernels: Kernels,
-    inputs: usize,
-    layers: Vec<Dense>,
-    /// Rows of the current micro-batch.
-    x: Buffer,
-    y: Vec<u8>,
+    seed: u64,
+    input: Extent,
+    /// Samples of a micro-batch.
+    micro: usize,
+    /// Whether statistics make the micro-batch the batch.
+    whole: bool,
+    nodes: Vec<Node>,
+    output: usize,
+    gradients: Vec<Buffer>,
+    /// A gradient that is added to another.
+    scratch: Buffer,
+    /// Rows of the current micro-batch, as they are stored.
+    gathered: Buffer,
+    /// The same by position, where there are several.
+    unpacked: Buffer,
+    loss: Loss,
     steps: u64,
     /// `beta^t` of both moments.
     decay: [f64; 2],
-}
-
-/// Starting kernel as `lecun_uniform` draws it: uniform in `+-sqrt(3 / inputs)`.
-///
-/// A coarse quantizer would map all of that to zero, and a network of zeros has no gradient: so the
-/// kernel is doubled while less than a quarter of its quantized values differ from zero.
-fn starting_kernel(layer: &Layer, inputs: usize, seed: u64, index: u64) -> Vec<f32> {
-    const MOST_DOUBLINGS: usize = 16;
-    let mut words = stream(seed, Purpose::Initial, index);
-    let limit = (3.0 / inputs as f64).sqrt() as f32;
-    let mut start: Vec<f32> = (0..inputs * layer.units)
-        .map(|_| uniform(&mut words, limit))
-        .collect();
-    let mut quantized = vec![0.0; start.len()];
-    for _ in 0..MOST_DOUBLINGS {
-        layer.kernel.quantize(&start, layer.units, &mut quantized);
-        let alive = quantized.iter().filter(|value| **value != 0.0).count();
-        if 4 * alive >= quantized.len() {
-            break;
-        }
-        for value in &mut start {
-            *value *= 2.0;
-        }
-    }
-    start
+    candidate_layers: usize,
 }
 
 /// Rows with padded, already quantized features.
+#[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) x: &'a [f32],
-    pub(crate) y: &'a [u8],
+    pub(crate) y: Targets<'a>,
+    pub(crate) count: usize,
+}
+
+/// Samples that a candidate's buffers are made for, and those of a micro-batch.
+fn sizes(candidate: &Candidate, batch: usize) -> (usize, usize) {
+    let whole = whole_batch(candidate);
+    let extents: Vec<Extent> = candidate.shapes().iter().map(|s| Extent::of(s)).collect();
+    let input = Extent::of(&candidate.input_shape);
+    let flat = input.positions == 1 && extents.iter().all(|extent| extent.positions == 1);
+    let values: usize = extents.iter().map(|extent| extent.padded()).sum();
+    let micro = if flat {
+        MICRO_BATCH
+    } else {
+        (CACHED_VALUES / (values + input.padded()).max(1)).clamp(1, MICRO_BATCH)
+    };
+    (if whole { batch.max(micro) } else { micro }, micro)
+}
+
+/// Whether any layer's statistics are those of a batch.
+fn whole_batch(candidate: &Candidate) -> bool {
+    let mut operations = candidate.layers.iter().map(|layer| &layer.operation);
+    operations.any(needs_whole_batch)
+}
+
+/// About how many bytes the buffers of an engine take, for batches of `batch` rows.
+pub(crate) fn buffer_bytes(candidate: &Candidate, batch: usize) -> usize {
+    let (capacity, _) = sizes(candidate, batch);
+    let values = candidate.shapes().into_iter().zip(&candidate.layers);
+    let values = values.map(|(shape, layer)| {
+        // Values and gradients; the unfolded outputs of a folded layer; a separable layer's middle.
+        let copies = 2 + 2 * usize::from(needs_whole_batch(&layer.operation));
+        Extent::of(&shape).padded().saturating_mul(copies)
+    });
+    let values = values.fold(
+        Extent::of(&candidate.input_shape).padded(),
+        usize::saturating_add,
+    );
+    let weights = candidate.tensors().into_iter().map(|spec| {
+        let columns = spec.shape.last().copied().unwrap_or(1).max(1);
+        spec.shape.iter().product::<usize>() / columns * stride(columns) * 6
+    });
+    let weights = weights.fold(0, usize::saturating_add);
+    values
+        .saturating_mul(capacity)
+        .saturating_add(weights)
+        .saturating_mul(size_of::<f32>())
 }
 
 impl Engine {
-    /// A network with starting weights as [`starting_kernel`] draws them, biases zero.
-    pub(crate) fn new(kernels: Kernels, candidate: &Candidate, seed: u64) -> Self {
-        let layers = candidate.layers.iter().enumerate().map(|(index, layer)| {
-            let (inputs, units) = candidate.layer_shape(index);
-            let start = starting_kernel(layer, inputs, seed, index as u64);
-            let rows = || Buffer::zeroed(MICRO_BATCH * stride(units));
-            Dense {
-                name: layer.name.clone(),
-                inputs,
-                units,
-                kernel: Parameter::new(&layer.kernel, &start, units),
-                bias: Parameter::new(&layer.bias, &vec![0.0; units], units),
-                activation: layer.activation.as_ref().map(|a| Plan::of(&a.quantizer)),
-                transposed: Buffer::zeroed(units * stride(inputs)),
-                sums: rows(),
-                outputs: rows(),
-                gradient: rows(),
-            }
+    /// A network with these weights, for batches of at most `batch` rows.
+    pub(crate) fn new(
+        kernels: Kernels,
+        candidate: &Candidate,
+        weights: &Weights,
+        seed: u64,
+        batch: usize,
+    ) -> Self {
+        let (capacity, micro) = sizes(candidate, batch);
+        let Nodes {
+            all: nodes,
+            output,
+            slots,
+        } = nodes(candidate, weights, capacity);
+        let output = match output {
+            Origin::Node(at) => at,
+            Origin::Input => 0,
+        };
+        let input = Extent::of(&candidate.input_shape);
+        let widest = nodes.iter().flat_map(|node| {
+            let feeds = node.feeds.iter().filter(|feed| feed.flow == Flow::Add);
+            feeds.map(|feed| match feed.origin {
+                Origin::Node(at) => nodes[at].extent.padded(),
+                Origin::Input => 0,
+            })
         });
+        let widest = widest.max().unwrap_or(0);
+        // A folded layer gives two gradients by its input.
+        let folded = nodes
+            .iter()
+            .filter_map(|node| match (&node.work, &node.feeds[..]) {
+                (
+                    Work::Weighted(w),
+                    [
+                        Feed {
+                            origin: Origin::Node(at),
+                            ..
+                        },
+                    ],
+                ) if w.folded.is_some() => Some(nodes[*at].extent.padded()),
+                _ => None,
+            });
+        let widest = widest.max(folded.max().unwrap_or(0));
+        let unpacked = if input.positions == 1 {
+            0
+        } else {
+            input.padded()
+        };
+        let all = |values: usize| Buffer::zeroed(capacity * values);
         Self {
             kernels,
-            inputs: candidate.inputs,
-            layers: layers.collect(),
-            x: Buffer::zeroed(MICRO_BATCH * stride(candidate.inputs)),
-            y: vec![0; MICRO_BATCH],
+            seed,
+            input,
+            micro,
+            whole: whole_batch(candidate),
+            output,
+            gradients: slots.into_iter().map(all).collect(),
+            scratch: all(widest),
+            gathered: all(stride(input.values())),
+            unpacked: all(unpacked),
+            loss: Loss::new(candidate.head, nodes[output].extent, capacity),
+            nodes,
             steps: 0,
             decay: [1.0; 2],
+            candidate_layers: candidate.layers.len(),
         }
     }
 
-    /// The float weights.
+    /// The float weights and running statistics.
     pub(crate) fn weights(&self) -> Weights {
-        let layers = self.layers.iter().map(|layer| LayerWeights {
-            kernel: layer.kernel.dense(),
-            bias: layer.bias.dense(),
-        });
-        Weights {
-            layers: layers.collect(),
+        let mut layers = vec![LayerWeights::default(); self.candidate_layers];
+        for node in &self.nodes {
+            node.save(&mut layers[node.layer]);
         }
+        Weights { layers }
     }
 
-    /// Fake-quantizes all parameters for the passes that follow.
-    pub(crate) fn quantize(&mut self) {
-        for (index, layer) in self.layers.iter_mut().enumerate() {
-            layer.kernel.quantize(self.kernels);
-            layer.bias.quantize(self.kernels);
-            if index > 0 {
-                self.kernels.transpose(
-                    layer.inputs,
-                    layer.units,
-                    &layer.kernel.quantized,
-                    &mut layer.transposed,
-                );
+    /// Fake-quantizes all parameters for the passes that follow, and starts their random draws.
+    pub(crate) fn quantize(&mut self, mode: Mode) {
+        for node in &mut self.nodes {
+            match &mut node.work {
+                Work::Weighted(weighted) => weighted.quantize(self.kernels, mode),
+                Work::Dropout(dropout) if mode.is_training() => {
+                    dropout.begin(self.seed, self.steps, node.layer);
+                }
+                _ => {}
             }
         }
     }
 
     /// Gradient of the mean loss over the rows `batch` by the float parameters; parameters must be
-    /// quantized. Returns the summed loss.
-    pub(crate) fn gradients(&mut self, rows: &Rows<'_>, batch: &[u32]) -> BatchLoss {
-        for layer in &mut self.layers {
-            layer.kernel.gradient.fill(0.0);
-            layer.bias.gradient.fill(0.0);
+    /// quantized in the same mode. Returns the summed loss.
+    pub(crate) fn gradients(&mut self, rows: Rows<'_>, batch: &[u32], mode: Mode) -> BatchLoss {
+        for node in &mut self.nodes {
+            node.each_parameter(|_, parameter| parameter.gradient.fill(0.0));
         }
         let scale = 1.0 / batch.len() as f32;
         let mut total = BatchLoss::default();
-        let mut parts = batch.chunks(MICRO_BATCH).peekable();
+        let width = self.input.values();
+        let micro = if self.whole { batch.len() } else { self.micro };
+        let mut parts = batch.chunks(micro).peekable();
         while let Some(part) = parts.next() {
-            let step = stride(self.inputs);
-            let x = &mut self.x[..part.len() * step];
-            self.kernels.gather(self.inputs, rows.x, part, x);
-            for (label, &row) in self.y.iter_mut().zip(part) {
-                *label = rows.y[row as usize];
-            }
+            let pass = self.pass(part.len(), mode);
+            let x = &mut self.gathered[..part.len() * stride(width)];
+            self.kernels.gather(width, rows.x, part, x);
+            self.loss.take(rows.y, part.iter().map(|row| *row as usize));
             if let Some(next) = parts.peek() {
-                self.kernels.prefetch(self.inputs, rows.x, next);
+                self.kernels.prefetch(width, rows.x, next);
             }
-            self.forward(part.len(), None);
-            let loss = self.loss(part.len(), scale);
+            self.forward(pass, None);
+            let loss = self.lose(pass, scale);
             total.loss += loss.loss;
             total.correct += loss.correct;
             if !total.loss.is_finite() {
                 break;
             }
-            self.backward(part.len());
+            self.backward(pass);
         }
-        for layer in &mut self.layers {
-            layer.kernel.straight_through(self.kernels);
-            layer.bias.straight_through(self.kernels);
+        for node in &mut self.nodes {
+            if let Work::Weighted(weighted) = &mut node.work {
+                weighted.straight_through(self.kernels, mode);
+            }
         }
         total
     }
 
-    /// Loss over all rows in order, without gradients; parameters must be quantized.
-    pub(crate) fn evaluate(&mut self, rows: &Rows<'_>) -> BatchLoss {
-        let step = stride(self.inputs);
+    /// Loss over all rows in order, without gradients; parameters must be quantized for evaluation.
+    pub(crate) fn evaluate(&mut self, rows: Rows<'_>) -> BatchLoss {
+        let step = stride(self.input.values());
         let mut total = BatchLoss::default();
-        for (x, y) in rows
-            .x
-            .chunks(MICRO_BATCH * step)
-            .zip(rows.y.chunks(MICRO_BATCH))
-        {
-            self.forward(y.len(), Some(x));
-            self.y[..y.len()].copy_from_slice(y);
-            let loss = self.loss(y.len(), 1.0);
+        for start in (0..rows.count).step_by(self.micro) {
+            let samples = self.micro.min(rows.count - start);
+            let pass = self.pass(samples, Mode::Evaluate);
+            self.forward(pass, Some(&rows.x[start * step..][..samples * step]));
+            self.loss.take(rows.y, start..start + samples);
+            let loss = self.lose(pass, 1.0);
             total.loss += loss.loss;
             total.correct += loss.correct;
         }
@@ -219,113 +262,197 @@ impl Engine {
             epsilon: EPSILON,
             limit: f32::INFINITY,
         };
-        for layer in &mut self.layers {
-            for (parameter, name) in [(&mut layer.kernel, "kernel"), (&mut layer.bias, "bias")] {
-                if !parameter.update(self.kernels, step) {
-                    return Err(format!("{}.{name}", layer.name));
+        for node in &mut self.nodes {
+            let mut bad = None;
+            node.each_parameter(|part, parameter| {
+                if !parameter.update(self.kernels, step) && bad.is_none() {
+                    bad = Some(part);
                 }
+            });
+            if let Some(part) = bad {
+                return Err(format!("{}.{part}", node.name));
             }
         }
         Ok(())
     }
 
-    /// Gradients by the float kernel and bias of each layer, without padding.
+    /// Gradients by the float parameters.
     #[cfg(test)]
-    pub(crate) fn float_gradients(&self) -> Vec<[Vec<f32>; 2]> {
-        let layers = self.layers.iter().map(|layer| {
-            [&layer.kernel, &layer.bias].map(|parameter| parameter.gradient.dense(layer.units))
-        });
-        layers.collect()
+    pub(crate) fn float_gradients(&mut self) -> Weights {
+        let mut layers = vec![LayerWeights::default(); self.candidate_layers];
+        for node in &mut self.nodes {
+            let to = &mut layers[node.layer].parts;
+            node.each_parameter(|part, parameter| {
+                to.insert(part, parameter.gradient.dense(parameter.columns()));
+            });
+        }
+        Weights { layers }
     }
 
-    /// The first layer whose sums are not finite, for an error message.
+    /// The first layer whose values are not finite, for an error message.
     pub(crate) fn first_not_finite(&self) -> String {
-        let bad = |layer: &&Dense| layer.sums.iter().any(|sum| !sum.is_finite());
-        match self.layers.iter().find(bad) {
-            Some(layer) => format!("{}.output", layer.name),
+        let bad = |node: &&Node| node.values.iter().any(|value| !value.is_finite());
+        match self.nodes.iter().find(bad) {
+            Some(node) => format!("{}.output", node.name),
             None => "the loss".to_owned(),
         }
     }
 
-    /// Forward pass of `count` rows of `x`, or of the gathered ones.
-    fn forward(&mut self, count: usize, x: Option<&[f32]>) {
-        let kernels = self.kernels;
-        for index in 0..self.layers.len() {
-            let (before, layer) = self.layers.split_at_mut(index);
-            let layer = &mut layer[0];
-            let input: &[f32] = match before.last() {
-                Some(before) => before.outputs(),
-                None => x.unwrap_or(&self.x),
+    fn pass(&self, samples: usize, mode: Mode) -> Pass {
+        Pass {
+            kernels: self.kernels,
+            samples,
+            mode,
+        }
+    }
+
+    /// Forward pass of rows `x`, or of the gathered ones.
+    fn forward(&mut self, pass: Pass, x: Option<&[f32]>) {
+        let stored = x.unwrap_or(&self.gathered);
+        let input: &[f32] = if self.input.positions == 1 {
+            stored
+        } else {
+            unpack(self.input, pass.samples, stored, &mut self.unpacked);
+            &self.unpacked
+        };
+        for index in 0..self.nodes.len() {
+            let (before, rest) = self.nodes.split_at_mut(index);
+            let Node {
+                feeds,
+                extent,
+                work,
+                values,
+                ..
+            } = &mut rest[0];
+            let read = |feed: Feed| {
+                let (x, extent) = match feed.origin {
+                    Origin::Input => (input, self.input),
+                    Origin::Node(at) => (&*before[at].values, before[at].extent),
+                };
+                (&x[..pass.samples * extent.padded()], extent)
             };
-            let (kernel, bias) = (&layer.kernel.quantized, &layer.bias.quantized);
-            kernels.affine(
-                layer.shape(count),
-                input,
-                kernel,
-                Some(bias),
-                &mut layer.sums,
-            );
-            if let Some(activation) = &layer.activation {
-                let step = stride(layer.units);
-                let used = ..count * step;
-                activation.forward(kernels, step, &layer.sums[used], &mut layer.outputs[used]);
+            let y = &mut values[..pass.samples * extent.padded()];
+            let (x, from) = read(feeds[0]);
+            match work {
+                Work::Weighted(weighted) => weighted.forward(pass, x, y),
+                Work::Normalise(normalise) => normalise.forward(pass, x, y),
+                Work::Activation(plan) => plan.forward(pass.kernels, extent.stride(), x, y),
+                Work::Dropout(dropout) => dropout.forward(pass, x, y),
+                Work::MaxPool(pool) => pool.forward(pass.samples, x, y),
+                Work::AveragePool(pool) => pool.forward(pass.samples, x, y),
+                Work::Pad(pad) => pad.forward(pass.samples, x, y),
+                Work::Flatten => flatten(from, pass.samples, x, y),
+                Work::Add => {
+                    y.copy_from_slice(x);
+                    for feed in &feeds[1..] {
+                        add(read(*feed).0, y);
+                    }
+                }
+                Work::Concatenate => {
+                    let mut offset = 0;
+                    for feed in feeds {
+                        let (x, from) = read(*feed);
+                        join(from, *extent, offset, x, y);
+                        offset += from.channels;
+                    }
+                }
             }
         }
     }
 
-    /// Loss of the rows that went forward, and its gradient times `scale` by the last outputs.
-    fn loss(&mut self, count: usize, scale: f32) -> BatchLoss {
-        let Some(last) = self.layers.last_mut() else {
+    /// Loss of the samples that went forward, and its gradient times `scale` by the outputs.
+    fn lose(&mut self, pass: Pass, scale: f32) -> BatchLoss {
+        let output = &self.nodes[self.output];
+        let Some(slot) = output.slot else {
             return BatchLoss::default();
         };
-        let logits = if last.activation.is_some() {
-            &last.outputs
-        } else {
-            &last.sums
-        };
-        let labels = &self.y[..count];
-        self.kernels
-            .softmax_cross_entropy(last.units, logits, labels, scale, &mut last.gradient)
+        let gradient = &mut self.gradients[slot];
+        self.loss
+            .of(pass.kernels, pass.samples, &output.values, scale, gradient)
     }
 
-    /// Backward pass of `count` rows, from the gradient by the last outputs.
-    fn backward(&mut self, count: usize) {
-        let kernels = self.kernels;
-        for index in (0..self.layers.len()).rev() {
-            let (before, layer) = self.layers.split_at_mut(index);
-            let layer = &mut layer[0];
-            let step = stride(layer.units);
-            if let Some(activation) = &layer.activation {
-                let used = ..count * step;
-                activation.backward(kernels, step, &layer.sums[used], &mut layer.gradient[used]);
+    /// Backward pass from the gradient by the outputs.
+    fn backward(&mut self, pass: Pass) {
+        let input: &[f32] = if self.input.positions == 1 {
+            &self.gathered
+        } else {
+            &self.unpacked
+        };
+        for index in (0..self.nodes.len()).rev() {
+            let (before, rest) = self.nodes.split_at_mut(index);
+            let Node {
+                feeds,
+                extent,
+                work,
+                slot: Some(slot),
+                ..
+            } = &mut rest[0]
+            else {
+                continue;
+            };
+            let mut own = std::mem::replace(&mut self.gradients[*slot], Buffer::zeroed(0));
+            let dy = &mut own[..pass.samples * extent.padded()];
+            let x = match feeds[0].origin {
+                Origin::Input => &input[..pass.samples * self.input.padded()],
+                Origin::Node(at) => &before[at].values[..pass.samples * before[at].extent.padded()],
+            };
+            // What changes the gradient in place comes first; the others read it.
+            match work {
+                Work::Activation(plan) => plan.backward(pass.kernels, extent.stride(), x, dy),
+                Work::Dropout(dropout) => dropout.backward(dy),
+                Work::Normalise(normalise) => normalise.backward(x, dy),
+                Work::Weighted(weighted) if !weighted.feeds_back => {
+                    weighted.backward(pass, x, dy, None);
+                }
+                _ => {}
             }
-            let shape = layer.shape(count);
-            let input: &[f32] = before.last().map_or(&self.x, |before| before.outputs());
-            kernels.kernel_gradient(shape, input, &layer.gradient, &mut layer.kernel.gradient);
-            kernels.column_sums(
-                count,
-                layer.units,
-                &layer.gradient,
-                &mut layer.bias.gradient,
-            );
-            if let Some(before) = before.last_mut() {
-                kernels.input_gradient(
-                    shape,
-                    &layer.gradient,
-                    &layer.transposed,
-                    &mut before.gradient,
-                );
+            let mut offset = 0;
+            for feed in feeds.iter() {
+                let Origin::Node(at) = feed.origin else {
+                    offset += self.input.channels;
+                    continue;
+                };
+                let source = &before[at];
+                let shared = source.slot == Some(*slot);
+                if let Some(to) = source.slot
+                    && feed.flow != Flow::None
+                    && !shared
+                {
+                    let from = source.extent;
+                    let mut target = Target {
+                        gradient: &mut self.gradients[to][..pass.samples * from.padded()],
+                        add: feed.flow == Flow::Add,
+                        scratch: &mut self.scratch,
+                    };
+                    match work {
+                        Work::Weighted(weighted) => weighted.backward(pass, x, dy, Some(target)),
+                        Work::MaxPool(pool) => pool.backward(pass.samples, dy, &mut target),
+                        Work::AveragePool(pool) => pool.backward(pass.samples, dy, &mut target),
+                        Work::Pad(pad) => pad.backward(pass.samples, dy, &mut target),
+                        Work::Flatten => unflatten(from, pass.samples, dy, &mut target),
+                        Work::Concatenate => part(from, *extent, offset, dy, &mut target),
+                        Work::Add | Work::Activation(_) | Work::Dropout(_) | Work::Normalise(_) => {
+                            pass_on(dy, &mut target);
+                        }
+                    }
+                }
+                offset += source.extent.channels;
             }
+            self.gradients[*slot] = own;
         }
     }
 }
 
-impl Dense {
-    fn shape(&self, rows: usize) -> Shape {
-        Shape {
-            rows,
-            inner: self.inputs,
-            columns: self.units,
+/// Stored rows (all values of a sample, padded once) by position.
+fn unpack(input: Extent, samples: usize, stored: &[f32], out: &mut [f32]) {
+    let step = stride(input.values());
+    let rows = out
+        .chunks_exact_mut(input.padded())
+        .zip(stored.chunks_exact(step));
+    for (out, x) in rows.take(samples) {
+        let positions = out.chunks_exact_mut(input.stride());
+        for (out, x) in positions.zip(x.chunks_exact(input.channels)) {
+            out[..input.channels].copy_from_slice(x);
         }
     }
 }

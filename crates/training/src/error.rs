@@ -1,5 +1,7 @@
 //! Why a training run could not start or did not end.
 
+use bitfront_network::CandidateError;
+
 use crate::recipe::RecipeFault;
 
 /// Why there are no trained weights. Epochs and steps are counted from 1.
@@ -8,6 +10,9 @@ pub enum TrainError {
     /// The recipe has fields out of range.
     #[error("recipe: {}", join(.0))]
     Recipe(Vec<RecipeFault>),
+    /// The candidate's graph has faults.
+    #[error("candidate: {}", join(.0))]
+    Graph(Vec<CandidateError>),
     /// Samples and candidate do not fit together.
     #[error("{place}: {problem}; accepted: {accepted}")]
     Samples {
@@ -22,6 +27,16 @@ pub enum TrainError {
     #[error("{place}: {problem}; accepted: {accepted}")]
     Candidate {
         /// Layer and parameter, `fc1.kernel`.
+        place: String,
+        /// What is wrong.
+        problem: String,
+        /// What would be right.
+        accepted: String,
+    },
+    /// Starting weights that are not of the candidate.
+    #[error("starting weights: {place}: {problem}; accepted: {accepted}")]
+    Weights {
+        /// Layer and tensor, `fc1.kernel`.
         place: String,
         /// What is wrong.
         problem: String,
@@ -50,7 +65,7 @@ pub enum TrainError {
     },
 }
 
-fn join(faults: &[RecipeFault]) -> String {
+fn join(faults: &[impl ToString]) -> String {
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     faults.join("; ")
 }

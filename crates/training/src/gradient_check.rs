@@ -1,260 +1,426 @@
-//! Gradients of the engine against finite differences and against a plain loop in f64.
+//! Gradients of every layer kind against finite differences of the reference.
 
 use bitfront_kernel::{Buffer, Kernels};
-use bitfront_network::{Activation, Candidate, Layer};
+use bitfront_network::{
+    Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Weights, Window,
+};
 use bitfront_quantizer::Quantizer;
 
 use crate::engine::{Engine, Rows};
+use crate::extent::Mode;
 use crate::random::{Purpose, stream, uniform};
+use crate::reference::{Reference, Tensors, Wanted};
+use crate::train::Targets;
 
-/// Kernel and bias of each layer.
-type Tensors = Vec<[Vec<f64>; 2]>;
+const SEED: u64 = 11;
 
-fn candidate(kernel: &str, bias: &str, activation: &str) -> Candidate {
-    let layer = |name: &str, units, last: bool| Layer {
-        name: name.to_owned(),
+fn dense(units: usize) -> Operation {
+    Operation::Dense {
         units,
-        kernel: kernel.parse().unwrap(),
-        bias: bias.parse().unwrap(),
-        activation: (!last).then(|| Activation {
-            name: format!("{name}_out"),
-            quantizer: activation.parse().unwrap(),
-        }),
-    };
-    Candidate {
-        inputs: 3,
-        input_quantizer: "float".parse().unwrap(),
-        layers: vec![
-            layer("fc1", 17, false),
-            layer("fc2", 6, false),
-            layer("fc3", 4, true),
-        ],
+        kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+        fold: None,
     }
 }
 
-/// 150 rows: two whole micro-batches and a part.
-fn rows() -> (Vec<f32>, Vec<u8>) {
-    let mut words = stream(5, Purpose::Initial, 9);
-    let x = (0..450).map(|_| uniform(&mut words, 2.0)).collect();
-    let y = (0..150_u32)
-        .map(|row| ((row * 7 + row / 5) % 4) as u8)
+fn window<const N: usize>(size: [usize; N], strides: [usize; N], padding: Padding) -> Window {
+    Window {
+        size: size.to_vec(),
+        strides: strides.to_vec(),
+        dilation: vec![1; N],
+        padding,
+    }
+}
+
+fn conv(filters: usize, window: Window) -> Operation {
+    Operation::Conv {
+        filters,
+        window,
+        kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+        fold: None,
+    }
+}
+
+fn depthwise(multiplier: usize, window: Window) -> Operation {
+    Operation::DepthwiseConv {
+        multiplier,
+        window,
+        kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+        fold: None,
+    }
+}
+
+fn relu() -> Operation {
+    Operation::Activation {
+        quantizer: Quantizer::Relu,
+    }
+}
+
+fn normalise() -> Operation {
+    Operation::BatchNorm {
+        epsilon: 1e-3,
+        momentum: 0.9,
+        scale_bits: 8,
+        offset_bits: 8,
+    }
+}
+
+/// With a folded normalisation, and quantizers so fine that differences do not see them.
+fn folded(mut operation: Operation) -> Operation {
+    let fine: Quantizer = "quantized_bits(24,3,alpha=1.0)".parse().unwrap();
+    if let Operation::Dense {
+        fold, kernel, bias, ..
+    }
+    | Operation::Conv {
+        fold, kernel, bias, ..
+    }
+    | Operation::DepthwiseConv {
+        fold, kernel, bias, ..
+    } = &mut operation
+    {
+        *fold = Some(Fold {
+            epsilon: 1e-3,
+            momentum: 0.9,
+        });
+        (*kernel, *bias) = (fine, Some(fine));
+    }
+    operation
+}
+
+/// Layers in a row, named by their place.
+fn network(input: &[usize], operations: Vec<Operation>) -> Candidate {
+    let layers = operations.into_iter().enumerate();
+    Candidate {
+        input_shape: input.to_vec(),
+        input_quantizer: Quantizer::Float,
+        layers: layers
+            .map(|(at, operation)| Layer::new(format!("l{at}"), operation))
+            .collect(),
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
+fn draws(index: u64, count: usize, limit: f32) -> Vec<f32> {
+    let mut words = stream(5, Purpose::Initial, index);
+    (0..count).map(|_| uniform(&mut words, limit)).collect()
+}
+
+/// Weights at random, no channel like another, normalisations that do something.
+fn weights(candidate: &Candidate) -> Weights {
+    let mut index = 100;
+    Weights::build(candidate, |spec| {
+        use bitfront_network::Part;
+        index += 1;
+        let size = spec.shape.iter().product();
+        let around = |middle: f32, width| {
+            let all = draws(index, size, width);
+            all.into_iter().map(|v| middle + v).collect::<Vec<f32>>()
+        };
+        match spec.part {
+            Part::Gamma => around(1.0, 0.5),
+            Part::Variance => around(2.0, 1.0),
+            Part::Beta | Part::Mean | Part::Bias => around(0.0, 0.3),
+            _ => around(0.0, 0.6),
+        }
+    })
+}
+
+/// The largest difference between a gradient and a finite difference, over all weights.
+fn largest_error(name: &str, candidate: &Candidate, rows: usize, mode: Mode) -> f64 {
+    candidate
+        .check_shapes()
+        .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let x = draws(9, rows * candidate.inputs(), 2.0);
+    let outputs = candidate.outputs();
+    let classes: Vec<u8> = (0..rows)
+        .map(|row| ((row * 7 + row / 5) % outputs.max(2)) as u8)
         .collect();
-    (x, y)
-}
+    let values = draws(8, rows * outputs, 1.0);
+    let linear = candidate.head == Head::Linear;
+    let (targets, wanted) = if linear {
+        (Targets::Values(&values), Wanted::Values(&values))
+    } else {
+        (Targets::Classes(&classes), Wanted::Classes(&classes))
+    };
+    let start = weights(candidate);
+    let padded = Buffer::padded(&x, candidate.inputs());
+    let kernels = Kernels::detect();
+    let mut engine = Engine::new(kernels, candidate, &start, SEED, rows);
+    engine.quantize(mode);
+    let order: Vec<u32> = (0..rows as u32).collect();
+    let stored = Rows {
+        x: &padded,
+        y: targets,
+        count: rows,
+    };
+    let loss = engine.gradients(stored, &order, mode).loss / rows as f64;
+    let gradients = engine.float_gradients();
 
-/// Values of a quantizer in f64, rounded through f32 as the engine's are.
-fn quantized(q: &Quantizer, x: &[f64], columns: usize) -> Vec<f64> {
-    let x: Vec<f32> = x.iter().map(|v| *v as f32).collect();
-    let mut y = vec![0.0; x.len()];
-    q.quantize(&x, columns, &mut y);
-    y.into_iter().map(f64::from).collect()
-}
-
-fn slope(q: &Quantizer, x: &[f64], columns: usize) -> Vec<f64> {
-    let x: Vec<f32> = x.iter().map(|v| *v as f32).collect();
-    let mut g = vec![1.0; x.len()];
-    q.straight_through(&x, columns, &mut g);
-    g.into_iter().map(f64::from).collect()
-}
-
-/// Mean loss and the gradients by kernel and bias of each layer, row by row in f64.
-fn plain(candidate: &Candidate, parameters: &Tensors, x: &[f32], y: &[u8]) -> (f64, Tensors) {
-    let count = y.len() as f64;
-    let mut loss = 0.0;
-    let mut total: Tensors = parameters
+    let reference = Reference {
+        candidate,
+        x: &x,
+        y: wanted,
+        seed: SEED,
+        frozen: mode == Mode::TrainFrozen,
+    };
+    let specs = candidate.tensors();
+    let mut tensors: Tensors = specs
         .iter()
-        .map(|[w, b]| [vec![0.0; w.len()], vec![0.0; b.len()]])
-        .collect();
-    let quantized_parameters: Tensors = (candidate.layers.iter().zip(parameters))
-        .map(|(layer, [w, b])| {
-            [
-                quantized(&layer.kernel, w, layer.units),
-                quantized(&layer.bias, b, layer.units),
-            ]
+        .map(|spec| {
+            start
+                .part(spec.layer, spec.part)
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect()
         })
         .collect();
-    for (row, label) in x.chunks(candidate.inputs).zip(y) {
-        let mut inputs = vec![row.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>()];
-        let mut sums = Vec::new();
-        for (layer, [w, b]) in candidate.layers.iter().zip(&quantized_parameters) {
-            let input = &inputs[inputs.len() - 1];
-            let sum: Vec<f64> = (0..layer.units)
-                .map(|j| {
-                    b[j] + input
-                        .iter()
-                        .enumerate()
-                        .map(|(i, v)| v * w[i * layer.units + j])
-                        .sum::<f64>()
-                })
-                .collect();
-            let output = match &layer.activation {
-                Some(a) => quantized(&a.quantizer, &sum, layer.units),
-                None => sum.clone(),
-            };
-            sums.push(sum);
-            inputs.push(output);
-        }
-        let logits = &inputs[inputs.len() - 1];
-        let powers: Vec<f64> = logits.iter().map(|z| z.exp()).collect();
-        let norm: f64 = powers.iter().sum();
-        loss += (norm.ln() - logits[usize::from(*label)]) / count;
-        let mut gradient: Vec<f64> = powers.iter().map(|p| p / norm / count).collect();
-        gradient[usize::from(*label)] -= 1.0 / count;
-        for (index, layer) in candidate.layers.iter().enumerate().rev() {
-            if let Some(a) = &layer.activation {
-                let slope = slope(&a.quantizer, &sums[index], layer.units);
-                gradient.iter_mut().zip(slope).for_each(|(g, s)| *g *= s);
-            }
-            let input = &inputs[index];
-            for (j, g) in gradient.iter().enumerate() {
-                total[index][1][j] += g;
-                for (i, v) in input.iter().enumerate() {
-                    total[index][0][i * layer.units + j] += v * g;
-                }
-            }
-            let w = &quantized_parameters[index][0];
-            gradient = (0..input.len())
-                .map(|i| {
-                    gradient
-                        .iter()
-                        .enumerate()
-                        .map(|(j, g)| g * w[i * layer.units + j])
-                        .sum()
-                })
-                .collect();
-        }
-    }
-    for ((layer, [w, b]), [gw, gb]) in candidate.layers.iter().zip(parameters).zip(&mut total) {
-        for (q, x, g) in [(&layer.kernel, w, gw), (&layer.bias, b, gb)] {
-            let slope = slope(q, x, layer.units);
-            g.iter_mut().zip(slope).for_each(|(g, s)| *g *= s);
-        }
-    }
-    (loss, total)
-}
-
-/// Parameters, loss and gradients of the engine.
-fn engine(candidate: &Candidate) -> (Tensors, f64, Tensors) {
-    let (x, y) = rows();
-    let padded = Buffer::padded(&x, 3);
-    let mut engine = Engine::new(Kernels::detect(), candidate, 11);
-    engine.quantize();
-    let order: Vec<u32> = (0..150).collect();
-    let loss = engine.gradients(&Rows { x: &padded, y: &y }, &order);
-    let wide = |v: &[f32]| v.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-    let weights = engine.weights();
-    let parameters = weights
-        .layers
+    let expected = reference.loss(&tensors);
+    assert!(
+        (loss - expected).abs() < 2e-6 * (1.0 + expected),
+        "{name}: {loss} {expected}"
+    );
+    let (mut worst, mut seen) = (0.0_f64, 0.0_f64);
+    let step = 1e-6;
+    for (at, spec) in specs
         .iter()
-        .map(|l| [wide(&l.kernel), wide(&l.bias)])
-        .collect();
-    let gradients = engine.float_gradients();
-    let gradients = gradients.iter().map(|[w, b]| [wide(w), wide(b)]).collect();
-    (parameters, loss.loss / 150.0, gradients)
-}
-
-fn assert_close(a: &Tensors, b: &Tensors, tolerance: f64, name: &str) {
-    let mut seen = 0.0_f64;
-    for (layer, (a, b)) in a.iter().zip(b).enumerate() {
-        for part in 0..2 {
-            for (i, (a, b)) in a[part].iter().zip(&b[part]).enumerate() {
-                assert!(
-                    (a - b).abs() < tolerance,
-                    "{name}: layer {layer}, part {part}, {i}: {a} {b}"
-                );
-                seen = seen.max(a.abs());
-            }
+        .enumerate()
+        .filter(|(_, spec)| spec.part.is_trained())
+    {
+        let gradient = gradients.part(spec.layer, spec.part);
+        assert_eq!(gradient.len(), tensors[at].len(), "{name}: {spec:?}");
+        for (i, gradient) in gradient.iter().enumerate() {
+            let value = tensors[at][i];
+            let mut move_to = |to: f64| {
+                tensors[at][i] = to;
+                reference.loss(&tensors)
+            };
+            let difference = (move_to(value + step) - move_to(value - step)) / (2.0 * step);
+            tensors[at][i] = value;
+            let error = (f64::from(*gradient) - difference).abs();
+            assert!(
+                error < 2e-5,
+                "{name}: {spec:?}, {i}: {gradient} {difference}"
+            );
+            worst = worst.max(error);
+            seen = seen.max(difference.abs());
         }
     }
     assert!(seen > 0.01, "{name}: all gradients are tiny");
+    println!("{name:32} loss {expected:.4}, largest gradient {seen:.4}, largest error {worst:.1e}");
+    worst
+}
+
+fn check(name: &str, candidate: &Candidate) {
+    largest_error(name, candidate, 20, Mode::Train);
+}
+
+fn image() -> [usize; 3] {
+    [5, 6, 2]
 }
 
 #[test]
-fn gradients_are_finite_differences() {
-    let candidate = candidate("float", "float", "relu");
-    let (parameters, loss, gradients) = engine(&candidate);
-    let (x, y) = rows();
-    let (expected, _) = plain(&candidate, &parameters, &x, &y);
-    assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
-    let mut differences = gradients.clone();
-    let step = 1e-6;
-    for layer in 0..parameters.len() {
-        for part in 0..2 {
-            for i in 0..parameters[layer][part].len() {
-                let at = |offset: f64| {
-                    let mut moved = parameters.clone();
-                    moved[layer][part][i] += offset;
-                    float_loss(&candidate, &moved, &x, &y)
-                };
-                differences[layer][part][i] = (at(step) - at(-step)) / (2.0 * step);
-            }
-        }
+fn dense_of_any_rank() {
+    let stack = network(&[3], vec![dense(17), relu(), dense(6), relu(), dense(4)]);
+    // Two whole micro-batches and a part.
+    largest_error("dense", &stack, 150, Mode::Train);
+    check(
+        "dense by position",
+        &network(
+            &[4, 3],
+            vec![dense(5), relu(), Operation::Flatten, dense(3)],
+        ),
+    );
+    let mut bare = dense(5);
+    if let Operation::Dense { bias, .. } = &mut bare {
+        *bias = None;
     }
-    assert_close(&gradients, &differences, 2e-5, "float");
-}
-
-/// Mean loss of a float network with rectifiers, all in f64.
-fn float_loss(candidate: &Candidate, parameters: &Tensors, x: &[f32], y: &[u8]) -> f64 {
-    let mut loss = 0.0;
-    for (row, label) in x.chunks(candidate.inputs).zip(y) {
-        let mut values: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-        for (layer, [w, b]) in candidate.layers.iter().zip(parameters) {
-            values = (0..layer.units)
-                .map(|j| {
-                    let products = values
-                        .iter()
-                        .enumerate()
-                        .map(|(i, v)| v * w[i * layer.units + j]);
-                    let sum = b[j] + products.sum::<f64>();
-                    if layer.activation.is_some() {
-                        sum.max(0.0)
-                    } else {
-                        sum
-                    }
-                })
-                .collect();
-        }
-        let norm: f64 = values.iter().map(|z| z.exp()).sum();
-        loss += (norm.ln() - values[usize::from(*label)]) / y.len() as f64;
-    }
-    loss
+    check(
+        "dense without bias",
+        &network(&[4], vec![bare, relu(), dense(3)]),
+    );
 }
 
 #[test]
-fn gradients_go_straight_through_as_each_family_says() {
-    let families = [
-        (
-            "quantized_bits(6,1,alpha=1.0)",
-            "quantized_bits(6,1,alpha=1.0)",
-            "quantized_relu(6)",
-        ),
-        (
-            "quantized_bits(4,0,1,alpha='auto_po2')",
-            "quantized_bits(8,3,alpha=1.0)",
-            "quantized_bits(5,1,alpha=1.0)",
-        ),
-        ("ternary()", "quantized_po2(4)", "quantized_relu(4,2)"),
-        (
-            "ternary(alpha='auto_po2')",
-            "binary()",
-            "quantized_relu(8,0,negative_slope=0.25)",
-        ),
-        ("binary(alpha=0.5)", "float", "binary()"),
-        (
-            "float",
-            "quantized_bits(6,0,alpha=1.0)",
-            "quantized_relu_po2(4,2)",
-        ),
+fn convolutions() {
+    use Padding::{Same, Valid};
+    let tail = |mut operations: Vec<Operation>| {
+        operations.extend([relu(), Operation::Flatten, dense(3)]);
+        operations
+    };
+    let first = conv(3, window([3, 3], [1, 1], Same));
+    let second = conv(4, window([2, 3], [2, 1], Valid));
+    check(
+        "conv 2d",
+        &network(&image(), tail(vec![first.clone(), relu(), second])),
+    );
+    let mut dilated = conv(3, window([3], [1], Valid));
+    if let Operation::Conv { window, bias, .. } = &mut dilated {
+        window.dilation = vec![2];
+        *bias = None;
+    }
+    let wide = conv(18, window([2], [1], Same));
+    check(
+        "conv 1d, dilated, no bias",
+        &network(&[9, 1], tail(vec![wide, relu(), dilated])),
+    );
+    let alone = depthwise(1, window([3, 2], [1, 2], Same));
+    check(
+        "depthwise",
+        &network(&image(), tail(vec![first.clone(), relu(), alone])),
+    );
+    let double = depthwise(3, window([2, 2], [2, 2], Valid));
+    check(
+        "depthwise, several a channel",
+        &network(&image(), tail(vec![first.clone(), relu(), double])),
+    );
+    let separable = Operation::SeparableConv {
+        filters: 4,
+        multiplier: 2,
+        window: window([3, 3], [1, 2], Same),
+        depthwise_kernel: Quantizer::Float,
+        pointwise_kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+    };
+    check(
+        "separable",
+        &network(&image(), tail(vec![first.clone(), relu(), separable])),
+    );
+    let padding = Operation::ZeroPadding {
+        border: vec![[1, 0], [2, 1]],
+    };
+    let after = conv(3, window([3, 3], [2, 2], Valid));
+    check(
+        "zero padding",
+        &network(&image(), tail(vec![first, padding, after])),
+    );
+}
+
+#[test]
+fn pooling() {
+    let first = || conv(3, window([3, 3], [1, 1], Padding::Same));
+    let max = Operation::MaxPool {
+        window: window([2, 2], [2, 2], Padding::Same),
+    };
+    let overlapping = Operation::MaxPool {
+        window: window([3, 2], [1, 1], Padding::Valid),
+    };
+    let mean = Operation::AveragePool {
+        window: window([2, 3], [2, 2], Padding::Same),
+        reciprocal_bits: 24,
+    };
+    let global = Operation::GlobalAveragePool {
+        reciprocal_bits: 24,
+    };
+    let tail = |pool| network(&image(), vec![first(), pool, Operation::Flatten, dense(3)]);
+    check("max pool", &tail(max));
+    check("overlapping max pool", &tail(overlapping));
+    check("average pool", &tail(mean));
+    check(
+        "global average pool",
+        &network(&image(), vec![first(), relu(), global, dense(3)]),
+    );
+}
+
+#[test]
+fn normalisations() {
+    let stack = vec![dense(7), normalise(), relu(), dense(4), normalise()];
+    let stack = network(&[3], stack);
+    largest_error("batch norm", &stack, 90, Mode::Train);
+    let first = || conv(3, window([3, 3], [1, 1], Padding::Same));
+    let images = vec![first(), normalise(), relu(), Operation::Flatten, dense(3)];
+    check("batch norm of images", &network(&image(), images));
+    let stack = network(
+        &[3],
+        vec![folded(dense(7)), relu(), folded(dense(5)), relu(), dense(3)],
+    );
+    let small = depthwise(2, window([2, 2], [1, 1], Padding::Valid));
+    let images = vec![
+        folded(first()),
+        relu(),
+        folded(small),
+        relu(),
+        Operation::GlobalAveragePool {
+            reciprocal_bits: 24,
+        },
+        dense(3),
     ];
-    for (kernel, bias, activation) in families {
-        let candidate = candidate(kernel, bias, activation);
-        let (parameters, loss, gradients) = engine(&candidate);
-        let (x, y) = rows();
-        let (expected, plain) = plain(&candidate, &parameters, &x, &y);
-        assert!(
-            (loss - expected).abs() < 1e-6 * (1.0 + expected),
-            "{kernel}: {loss} {expected}"
-        );
-        assert_close(&gradients, &plain, 2e-5, kernel);
+    let images = network(&image(), images);
+    for (mode, name) in [(Mode::Train, ""), (Mode::TrainFrozen, ", frozen")] {
+        largest_error(&format!("folded dense{name}"), &stack, 90, mode);
+        largest_error(&format!("folded conv, depthwise{name}"), &images, 20, mode);
     }
+}
+
+#[test]
+fn graphs() {
+    let mut graph = network(
+        &[4],
+        vec![
+            dense(6),
+            relu(),
+            dense(6),
+            normalise(),
+            Operation::Add,
+            relu(),
+            Operation::Concatenate,
+            Operation::Add,
+            folded(dense(5)),
+            Operation::Dropout { rate: 0.3 },
+            dense(3),
+        ],
+    );
+    let read = |graph: &mut Candidate, at: usize, names: &[&str]| {
+        graph.layers[at].inputs = names.iter().map(|name| (*name).to_owned()).collect();
+    };
+    // Several readers of l1, l5 read twice by one layer, and the input beside a layer.
+    read(&mut graph, 4, &["l1", "l3", "l0"]);
+    read(&mut graph, 6, &["l5", "input", "l1"]);
+    read(&mut graph, 7, &["l6", "l6"]);
+    check("graph", &graph);
+    let mut images = network(
+        &image(),
+        vec![
+            conv(3, window([3, 3], [1, 1], Padding::Same)),
+            relu(),
+            depthwise(1, window([3, 3], [1, 1], Padding::Same)),
+            Operation::Dropout { rate: 0.25 },
+            conv(3, window([1, 1], [1, 1], Padding::Valid)),
+            Operation::Add,
+            Operation::MaxPool {
+                window: window([3, 3], [1, 1], Padding::Same),
+            },
+            Operation::AveragePool {
+                window: window([3, 3], [1, 1], Padding::Same),
+                reciprocal_bits: 24,
+            },
+            Operation::Concatenate,
+            Operation::Flatten,
+            dense(4),
+        ],
+    );
+    read(&mut images, 3, &["l1"]);
+    read(&mut images, 4, &["l1"]);
+    read(&mut images, 5, &["l1", "l2", "l3", "l4"]);
+    read(&mut images, 7, &["l5"]);
+    read(&mut images, 8, &["l6", "l7", "input"]);
+    check("graph of images", &images);
+}
+
+#[test]
+fn heads() {
+    for (name, head, outputs) in [
+        ("sigmoid, one output", Head::Sigmoid, 1),
+        ("sigmoid, several outputs", Head::Sigmoid, 3),
+        ("linear", Head::Linear, 2),
+    ] {
+        let mut candidate = network(&[3], vec![dense(6), relu(), dense(outputs)]);
+        candidate.head = head;
+        check(name, &candidate);
+    }
+    let mut autoencoder = network(&[4, 3], vec![dense(5), relu(), dense(3)]);
+    autoencoder.head = Head::Linear;
+    check("linear by position", &autoencoder);
 }

@@ -1,4 +1,4 @@
-//! Quantization-aware training of dense networks.
+//! Quantization-aware training of networks.
 //!
 //! [`train`] takes a candidate, standardised samples, a [`Recipe`] and a seed, and gives float weights
 //! whose fake-quantized forward pass was trained: the forward pass uses quantized values, the
@@ -9,20 +9,22 @@
 //! made of correctly rounded operations, and randomness is counted from the seed.
 //!
 //! ```
-//! use bitfront_network::{Candidate, Layer};
-//! use bitfront_training::{Control, Recipe, Samples, train};
+//! use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
+//! use bitfront_training::{Control, Recipe, Samples, Targets, train};
 //! let candidate = Candidate {
-//!     inputs: 1,
+//!     input_shape: vec![1],
 //!     input_quantizer: "quantized_bits(8,3,0,1,alpha=1.0)".parse()?,
-//!     layers: vec![Layer {
-//!         name: "fc1".into(),
+//!     layers: vec![Layer::new("fc1", Operation::Dense {
 //!         units: 2,
 //!         kernel: "quantized_bits(6,2,alpha=1.0)".parse()?,
-//!         bias: "quantized_bits(6,2,alpha=1.0)".parse()?,
-//!         activation: None,
-//!     }],
+//!         bias: Some("quantized_bits(6,2,alpha=1.0)".parse()?),
+//!         fold: None,
+//!     })],
+//!     head: Head::ARG_MAX,
+//!     scale_bits: SCALE_BITS,
 //! };
-//! let samples = Samples { x: &[-1.0, -0.5, 0.5, 1.0], y: &[0, 0, 1, 1], rows: 4, columns: 1 };
+//! let y = Targets::Classes(&[0, 0, 1, 1]);
+//! let samples = Samples { x: &[-1.0, -0.5, 0.5, 1.0], y, rows: 4, columns: 1 };
 //! let recipe = Recipe { epochs: 60, batch_size: 4, learning_rate: 0.1, ..Recipe::default() };
 //! let mut on_epoch = |_: &_| Control::Continue;
 //! let trained = train(&candidate, &samples, &samples, &recipe, 7, &mut on_epoch, &|| false)?;
@@ -30,17 +32,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod channelwise;
+mod check;
+mod dropout;
 mod engine;
 mod error;
+mod extent;
+mod fold;
 #[cfg(test)]
 mod gradient_check;
+mod initial;
+mod loss;
 pub mod metrics;
+mod node;
+mod normalise;
 mod parameter;
 mod plan;
+mod pooling;
 mod random;
 mod recipe;
+#[cfg(test)]
+mod reference;
+mod statistics;
+#[cfg(test)]
+mod straight_through_check;
 mod train;
+mod weighted;
+mod window;
 
 pub use error::TrainError;
 pub use recipe::{Recipe, RecipeFault, Schedule};
-pub use train::{Control, EpochReport, Samples, Trained, Trainer, train};
+pub use train::{Control, EpochReport, Samples, Targets, Trained, Trainer, train};

@@ -3,6 +3,7 @@
 use bitfront_kernel::{AdamStep, Buffer, Kernels, stride};
 use bitfront_quantizer::Quantizer;
 
+use crate::extent::Mode;
 use crate::plan::Plan;
 
 /// A kernel (`rows x columns`) or a bias (one row), all buffers padded.
@@ -39,12 +40,37 @@ impl Parameter {
         }
     }
 
-    /// Fake-quantizes the values. Columns are padded with zeros, which no other column's scale sees;
-    /// where a family maps zero elsewhere, the padding is cleared again.
-    pub(crate) fn quantize(&mut self, kernels: Kernels) {
+    /// Lets the values go anywhere: a folded kernel's size says nothing, the normalisation takes it
+    /// out again.
+    #[must_use]
+    pub(crate) fn unlimited(mut self) -> Self {
+        self.limit = f32::INFINITY;
+        self
+    }
+
+    /// Rows of the tensor.
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len() / stride(self.columns)
+    }
+
+    /// Columns of the tensor.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Fake-quantizes the values.
+    pub(crate) fn quantize(&mut self, kernels: Kernels, mode: Mode) {
+        let values = std::mem::replace(&mut self.values, Buffer::zeroed(0));
+        self.quantize_from(kernels, mode, &values);
+        self.values = values;
+    }
+
+    /// Fake-quantizes other values of the same shape. Columns are padded with zeros, which no other
+    /// column's scale sees; where a family maps zero elsewhere, the padding is cleared again.
+    pub(crate) fn quantize_from(&mut self, kernels: Kernels, _mode: Mode, values: &[f32]) {
         let step = stride(self.columns);
         self.plan
-            .forward(kernels, step, &self.values, &mut self.quantized);
+            .forward(kernels, step, values, &mut self.quantized);
         if !self.plan.keeps_zero() {
             clear_padding(&mut self.quantized, self.columns);
         }
@@ -52,9 +78,16 @@ impl Parameter {
 
     /// Turns the gradient by the quantized values into the gradient by the float values.
     pub(crate) fn straight_through(&mut self, kernels: Kernels) {
+        let values = std::mem::replace(&mut self.values, Buffer::zeroed(0));
+        self.straight_through_at(kernels, &values);
+        self.values = values;
+    }
+
+    /// The same where other values were quantized.
+    pub(crate) fn straight_through_at(&mut self, kernels: Kernels, values: &[f32]) {
         let step = stride(self.columns);
         self.plan
-            .backward(kernels, step, &self.values, &mut self.gradient);
+            .backward(kernels, step, values, &mut self.gradient);
         if !self.plan.keeps_zero() {
             clear_padding(&mut self.gradient, self.columns);
         }
@@ -107,7 +140,7 @@ mod tests {
             let quantizer: Quantizer = text.parse().unwrap();
             let start = [0.5, -0.25, 0.75, -1.0, 0.125, 0.5];
             let mut parameter = Parameter::new(&quantizer, &start, 3);
-            parameter.quantize(Kernels::detect());
+            parameter.quantize(Kernels::detect(), Mode::Train);
             let mut expected = [0.0; 6];
             quantizer.quantize(&start, 3, &mut expected);
             assert_eq!(parameter.quantized.dense(3), expected, "{text}");

@@ -9,22 +9,34 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// What a stream is for.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
-    /// Starting weights; the index is the layer.
+    /// Starting kernel of a dense layer; the index counts dense layers.
     Initial,
+    /// Starting kernel of any other layer; the index counts such kernels.
+    Kernel,
     /// Order of the rows; the index is the epoch, from 0.
     Order,
+    /// What a dropout layer zeroes; the index is the step, from 0.
+    Dropout,
 }
 
 /// The stream of (`seed`, `purpose`, `index`).
 pub(crate) fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
+    stream_of(seed, purpose, index, 0)
+}
+
+/// The stream of (`seed`, `purpose`, `index`) that belongs to `place`.
+pub(crate) fn stream_of(seed: u64, purpose: Purpose, index: u64, place: u64) -> ChaCha8Rng {
     let label = match purpose {
         Purpose::Initial => b"bf.init_",
+        Purpose::Kernel => b"bf.kernl",
         Purpose::Order => b"bf.order",
+        Purpose::Dropout => b"bf.dropo",
     };
     let mut key = [0_u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(label);
     key[16..24].copy_from_slice(&index.to_le_bytes());
+    key[24..].copy_from_slice(&place.to_le_bytes());
     ChaCha8Rng::from_seed(key)
 }
 

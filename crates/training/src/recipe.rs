@@ -14,7 +14,14 @@ pub enum Schedule {
     Cosine,
 }
 
-/// A training recipe: Adam on softmax cross-entropy.
+/// Part of a run, its end, in which normalisations that are folded into weights use running statistics.
+const FROZEN_PART: u64 = 4;
+
+/// A training recipe: Adam on the head's loss.
+///
+/// Batch normalisations that are folded into weights take their batch's statistics in the first three
+/// quarters of the steps and their running ones in the last, so that the weights settle for what the
+/// circuit will compute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
@@ -26,6 +33,12 @@ pub struct Recipe {
     pub learning_rate: f32,
     /// How the learning rate goes on from there.
     pub schedule: Schedule,
+}
+
+/// Whether folded normalisations use running statistics in step `step` (from 0) of `steps`: in the last
+/// quarter, and never in the first step.
+pub(crate) fn freezes_folds_at(step: u64, steps: u64) -> bool {
+    step > 0 && step >= steps - steps / FROZEN_PART
 }
 
 /// A field of a recipe that is out of range.

@@ -2,25 +2,49 @@
 
 use bitfront_kernel::{BatchLoss, Buffer, Kernels};
 use bitfront_network::{Candidate, Weights};
-use bitfront_quantizer::{Alpha, Quantizer};
 use serde::{Deserialize, Serialize};
 
+use crate::check::{check_candidate, check_samples, check_weights};
 use crate::engine::{Engine, Rows};
 use crate::error::TrainError;
+use crate::extent::Mode;
+use crate::initial::starting_weights;
 use crate::random::{Purpose, shuffle, stream};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, freezes_folds_at};
 
-/// Standardised rows with their labels.
+/// Standardised rows with their targets.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
-    /// Features, `rows x columns`, row-major.
+    /// Features, `rows x columns`, row-major; images and sequences channels last.
     pub x: &'a [f32],
-    /// Class of each row.
-    pub y: &'a [u8],
+    /// What each row should give.
+    pub y: Targets<'a>,
     /// Number of rows.
     pub rows: usize,
     /// Number of features.
     pub columns: usize,
+}
+
+/// What rows should give.
+#[derive(Clone, Copy, Debug)]
+pub enum Targets<'a> {
+    /// A class a row. A softmax head has one output a class; a sigmoid head with several outputs too,
+    /// and one with a single output says whether the class is 1.
+    Classes(&'a [u8]),
+    /// `rows x outputs`: values for a linear head, shares from 0 to 1 for a sigmoid head.
+    Values(&'a [f32]),
+}
+
+impl<'a> From<&'a [u8]> for Targets<'a> {
+    fn from(classes: &'a [u8]) -> Self {
+        Self::Classes(classes)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Targets<'a> {
+    fn from(classes: &'a Vec<u8>) -> Self {
+        Self::Classes(classes)
+    }
 }
 
 /// What an epoch gave.
@@ -28,14 +52,17 @@ pub struct Samples<'a> {
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u32,
-    /// Mean cross-entropy over the train rows in nats, each before the step it belongs to.
+    /// Mean loss over the train rows, each before the step it belongs to: cross-entropy in nats for a
+    /// softmax head, binary cross-entropy for a sigmoid head, squared error for a linear one.
     pub train_loss: f32,
-    /// Share of the train rows classified rightly, each before the step it belongs to.
+    /// Share of the train rows classified rightly, each before the step it belongs to; 0 for a linear
+    /// head.
     pub train_accuracy: f64,
-    /// Mean cross-entropy over the validation rows after the epoch.
+    /// Mean loss over the validation rows after the epoch.
     pub validation_loss: f32,
     /// Share of the validation rows classified rightly after the epoch, by the fake-quantized
-    /// forward pass in f32. Scores come from the integer program.
+    /// forward pass in f32, with running statistics in normalisations; 0 for a linear head. Scores
+    /// come from the integer program.
     pub validation_accuracy: f64,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f32,
@@ -64,11 +91,12 @@ pub struct Trained {
 /// A checked training run.
 pub struct Trainer<'a> {
     candidate: &'a Candidate,
-    train: (Buffer, &'a [u8]),
-    validation: (Buffer, &'a [u8]),
+    train: (Buffer, Samples<'a>),
+    validation: (Buffer, Samples<'a>),
     recipe: &'a Recipe,
     seed: u64,
     kernels: Kernels,
+    start: Option<Weights>,
 }
 
 /// Trains a candidate: [`Trainer::new`] and [`Trainer::run`] at the CPU's best level.
@@ -93,7 +121,8 @@ impl<'a> Trainer<'a> {
     /// Checks everything and fake-quantizes the inputs.
     ///
     /// # Errors
-    /// [`TrainError::Recipe`], [`TrainError::Candidate`] and [`TrainError::Samples`].
+    /// [`TrainError::Recipe`], [`TrainError::Graph`], [`TrainError::Candidate`] and
+    /// [`TrainError::Samples`].
     pub fn new(
         candidate: &'a Candidate,
         train: &Samples<'a>,
@@ -102,16 +131,17 @@ impl<'a> Trainer<'a> {
         seed: u64,
     ) -> Result<Self, TrainError> {
         recipe.check().map_err(TrainError::Recipe)?;
-        check_candidate(candidate)?;
+        check_candidate(candidate, recipe.batch_size.min(train.rows))?;
         check_samples("train", train, candidate)?;
         check_samples("validation", validation, candidate)?;
         Ok(Self {
             candidate,
-            train: (quantized_inputs(candidate, train), train.y),
-            validation: (quantized_inputs(candidate, validation), validation.y),
+            train: (quantized_inputs(candidate, train), *train),
+            validation: (quantized_inputs(candidate, validation), *validation),
             recipe,
             seed,
             kernels: Kernels::detect(),
+            start: None,
         })
     }
 
@@ -120,6 +150,17 @@ impl<'a> Trainer<'a> {
     pub fn on(mut self, kernels: Kernels) -> Self {
         self.kernels = kernels;
         self
+    }
+
+    /// Starts from these weights, not from random ones.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] for weights that are missing, of another shape, not finite, or variances
+    /// below zero.
+    pub fn starting_from(mut self, weights: Weights) -> Result<Self, TrainError> {
+        check_weights(self.candidate, &weights)?;
+        self.start = Some(weights);
+        Ok(self)
     }
 
     /// Trains to the recipe's end, or until `on_epoch` stops it.
@@ -131,17 +172,18 @@ impl<'a> Trainer<'a> {
         on_epoch: &mut dyn FnMut(&EpochReport) -> Control,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Trained, TrainError> {
-        let train_rows = self.train.1.len();
-        let (train_count, validation_count) = (train_rows as f64, self.validation.1.len() as f64);
-        let train = Rows {
-            x: &self.train.0,
-            y: self.train.1,
+        let (train, validation) = (rows(&self.train), rows(&self.validation));
+        let (train_rows, train_count) = (train.count, train.count as f64);
+        let validation_count = validation.count as f64;
+        let batch = self.recipe.batch_size.min(train_rows);
+        let drawn;
+        let start = if let Some(start) = &self.start {
+            start
+        } else {
+            drawn = starting_weights(self.candidate, self.seed);
+            &drawn
         };
-        let validation = Rows {
-            x: &self.validation.0,
-            y: self.validation.1,
-        };
-        let mut engine = Engine::new(self.kernels, self.candidate, self.seed);
+        let mut engine = Engine::new(self.kernels, self.candidate, start, self.seed, batch);
         let mut order = vec![0_u32; train_rows];
         let epoch_steps = train_rows.div_ceil(self.recipe.batch_size) as u64;
         let steps = epoch_steps * u64::from(self.recipe.epochs);
@@ -156,11 +198,15 @@ impl<'a> Trainer<'a> {
                 if cancelled() {
                     return Err(TrainError::Cancelled { epoch, step });
                 }
-                learning_rate = self
-                    .recipe
-                    .rate_at(index * epoch_steps + u64::from(step - 1), steps);
-                engine.quantize();
-                let loss = engine.gradients(&train, batch);
+                let done = index * epoch_steps + u64::from(step - 1);
+                learning_rate = self.recipe.rate_at(done, steps);
+                let mode = if freezes_folds_at(done, steps) {
+                    Mode::TrainFrozen
+                } else {
+                    Mode::Train
+                };
+                engine.quantize(mode);
+                let loss = engine.gradients(train, batch, mode);
                 total.loss += loss.loss;
                 total.correct += loss.correct;
                 let updated = if total.loss.is_finite() {
@@ -170,8 +216,8 @@ impl<'a> Trainer<'a> {
                 };
                 updated.map_err(|place| TrainError::Diverged { epoch, step, place })?;
             }
-            engine.quantize();
-            let checked = engine.evaluate(&validation);
+            engine.quantize(Mode::Evaluate);
+            let checked = engine.evaluate(validation);
             let report = EpochReport {
                 epoch,
                 train_loss: (total.loss / train_count) as f32,
@@ -195,106 +241,19 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// Quantized rows with their targets.
+fn rows<'a>((x, samples): &'a (Buffer, Samples<'_>)) -> Rows<'a> {
+    Rows {
+        x,
+        y: samples.y,
+        count: samples.rows,
+    }
+}
+
 /// Input rows on the input quantizer's grid, padded.
 fn quantized_inputs(candidate: &Candidate, samples: &Samples<'_>) -> Buffer {
     let mut quantized = vec![0.0; samples.x.len()];
     let quantizer = &candidate.input_quantizer;
     quantizer.quantize(samples.x, samples.columns, &mut quantized);
     Buffer::padded(&quantized, samples.columns)
-}
-
-/// An automatic scale of values that change with every batch would not be the one at inference.
-fn has_automatic_scale(quantizer: &Quantizer) -> bool {
-    let alpha = quantizer.alpha();
-    matches!(alpha, Alpha::Auto | Alpha::AutoPo2)
-}
-
-fn check_candidate(candidate: &Candidate) -> Result<(), TrainError> {
-    let fault = |place: String, problem: String, accepted: &str| {
-        Err(TrainError::Candidate {
-            place,
-            problem,
-            accepted: accepted.to_owned(),
-        })
-    };
-    let narrow = candidate.layers.iter().find(|layer| layer.units == 0);
-    if candidate.inputs == 0 || candidate.layers.is_empty() || narrow.is_some() {
-        let place = narrow.map_or("network", |layer| &layer.name).to_owned();
-        let accepted = "at least one input, one layer and one unit a layer";
-        return fault(place, "nothing to train".to_owned(), accepted);
-    }
-    if !(2..=256).contains(&candidate.outputs()) {
-        let problem = format!("{} outputs", candidate.outputs());
-        return fault(
-            "network".to_owned(),
-            problem,
-            "2 to 256 outputs, one a class",
-        );
-    }
-    let activations = candidate
-        .layers
-        .iter()
-        .filter_map(|layer| layer.activation.as_ref());
-    let stored = activations.map(|a| (a.name.as_str(), &a.quantizer));
-    for (place, quantizer) in std::iter::once(("input", &candidate.input_quantizer)).chain(stored) {
-        if has_automatic_scale(quantizer) {
-            let problem = format!("{quantizer} has an automatic scale");
-            return fault(
-                place.to_owned(),
-                problem,
-                "a fixed alpha on inputs and activations",
-            );
-        }
-    }
-    Ok(())
-}
-
-fn check_samples(
-    part: &str,
-    samples: &Samples<'_>,
-    candidate: &Candidate,
-) -> Result<(), TrainError> {
-    let fault = |field: &str, problem: String, accepted: String| {
-        Err(TrainError::Samples {
-            place: format!("{part}.{field}"),
-            problem,
-            accepted,
-        })
-    };
-    if samples.rows == 0 || samples.rows > u32::MAX as usize {
-        let accepted = "1 to 4294967295 rows".to_owned();
-        return fault("rows", format!("{} rows", samples.rows), accepted);
-    }
-    if samples.columns != candidate.inputs {
-        let accepted = format!("{}, the candidate's inputs", candidate.inputs);
-        return fault("columns", format!("{} columns", samples.columns), accepted);
-    }
-    let values = samples.rows.checked_mul(samples.columns);
-    if values != Some(samples.x.len()) {
-        let accepted = format!("{} x {}", samples.rows, samples.columns);
-        return fault("x", format!("{} values", samples.x.len()), accepted);
-    }
-    if samples.y.len() != samples.rows {
-        let accepted = format!("{}, one a row", samples.rows);
-        return fault("y", format!("{} labels", samples.y.len()), accepted);
-    }
-    if let Some(at) = samples.x.iter().position(|value| !value.is_finite()) {
-        let (row, column) = (at / samples.columns, at % samples.columns);
-        let problem = format!("row {row}, column {column} is {}", samples.x[at]);
-        return fault("x", problem, "finite numbers".to_owned());
-    }
-    let outputs = candidate.outputs();
-    if let Some(row) = samples
-        .y
-        .iter()
-        .position(|label| usize::from(*label) >= outputs)
-    {
-        let accepted = format!("0 to {}, one an output of the candidate", outputs - 1);
-        return fault(
-            "y",
-            format!("row {row} has label {}", samples.y[row]),
-            accepted,
-        );
-    }
-    Ok(())
 }

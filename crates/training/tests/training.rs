@@ -1,9 +1,9 @@
 //! Whole training runs: determinism, every CPU level, control, errors.
 
 use bitfront_kernel::{Kernels, Level};
-use bitfront_network::{Activation, Candidate, ForwardPrecision, Layer, forward};
+use bitfront_network::{Candidate, ForwardPrecision, Head, Layer, Operation, SCALE_BITS, forward};
 use bitfront_training::{
-    Control, EpochReport, Recipe, Samples, Schedule, TrainError, Trained, Trainer, train,
+    Control, EpochReport, Recipe, Samples, Schedule, Targets, TrainError, Trained, Trainer, train,
 };
 
 /// Three noisy blobs in five features.
@@ -37,7 +37,7 @@ impl Blobs {
     fn samples(&self) -> Samples<'_> {
         Samples {
             x: &self.x,
-            y: &self.y,
+            y: Targets::Classes(&self.y),
             rows: self.y.len(),
             columns: 5,
         }
@@ -45,24 +45,29 @@ impl Blobs {
 }
 
 fn candidate(kernel: &str, bias: &str, activation: &str, input: &str) -> Candidate {
-    let layer = |name: &str, units, last: bool| Layer {
-        name: name.to_owned(),
-        units,
-        kernel: kernel.parse().unwrap(),
-        bias: bias.parse().unwrap(),
-        activation: (!last).then(|| Activation {
-            name: format!("{name}_out"),
-            quantizer: activation.parse().unwrap(),
-        }),
-    };
+    let mut layers = Vec::new();
+    for (name, units, last) in [("fc1", 19, false), ("fc2", 7, false), ("fc3", 3, true)] {
+        layers.push(Layer::new(
+            name,
+            Operation::Dense {
+                units,
+                kernel: kernel.parse().unwrap(),
+                bias: Some(bias.parse().unwrap()),
+                fold: None,
+            },
+        ));
+        if !last {
+            let quantizer = activation.parse().unwrap();
+            let name = format!("{name}_out");
+            layers.push(Layer::new(name, Operation::Activation { quantizer }));
+        }
+    }
     Candidate {
-        inputs: 5,
+        input_shape: vec![5],
         input_quantizer: input.parse().unwrap(),
-        layers: vec![
-            layer("fc1", 19, false),
-            layer("fc2", 7, false),
-            layer("fc3", 3, true),
-        ],
+        layers,
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
     }
 }
 
@@ -101,9 +106,8 @@ fn run(candidate: &Candidate, blobs: &Blobs, seed: u64) -> Trained {
 
 fn bits(trained: &Trained) -> Vec<u32> {
     let layers = trained.weights.layers.iter();
-    layers
-        .flat_map(|l| l.kernel.iter().chain(&l.bias).map(|v| v.to_bits()))
-        .collect()
+    let tensors = layers.flat_map(|layer| layer.parts.values());
+    tensors.flatten().map(|v| v.to_bits()).collect()
 }
 
 #[test]
@@ -364,7 +368,7 @@ fn what_does_not_fit_is_named() {
         "validation.columns: 6 columns; accepted: 5, the candidate's inputs"
     );
     let short = Samples {
-        y: &good.y[..59],
+        y: Targets::Classes(&blobs.y[..59]),
         ..good
     };
     assert_eq!(
@@ -372,7 +376,10 @@ fn what_does_not_fit_is_named() {
         "validation.y: 59 labels; accepted: 60, one a row"
     );
     let labels = vec![3; 60];
-    let wrong = Samples { y: &labels, ..good };
+    let wrong = Samples {
+        y: Targets::Classes(&labels),
+        ..good
+    };
     assert!(
         text(&six, &wrong, &recipe)
             .starts_with("validation.y: row 0 has label 3; accepted: 0 to 2")

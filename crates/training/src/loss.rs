@@ -1,0 +1,172 @@
+//! What a head's outputs cost, and the gradient by them.
+
+use bitfront_kernel::{BatchLoss, Buffer, Kernels, exp, ln};
+use bitfront_network::Head;
+
+use crate::extent::Extent;
+use crate::train::Targets;
+
+/// A head with its targets of one micro-batch.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    head: Head,
+    output: Extent,
+    classes: Vec<u8>,
+    /// `samples x outputs`.
+    values: Vec<f32>,
+}
+
+impl Loss {
+    /// With room for `capacity` samples.
+    pub(crate) fn new(head: Head, output: Extent, capacity: usize) -> Self {
+        let wide = match head {
+            Head::Softmax { .. } => 0,
+            Head::Sigmoid | Head::Linear => capacity * output.values(),
+        };
+        Self {
+            head,
+            output,
+            classes: vec![0; capacity],
+            values: vec![0.0; wide],
+        }
+    }
+
+    /// Takes the targets of the rows that go forward.
+    pub(crate) fn take(&mut self, targets: Targets<'_>, rows: impl Iterator<Item = usize>) {
+        let outputs = self.output.values();
+        match targets {
+            Targets::Classes(classes) => {
+                for (sample, row) in rows.enumerate() {
+                    let class = classes[row];
+                    self.classes[sample] = class;
+                    if let Some(values) = self.values.chunks_exact_mut(outputs).nth(sample) {
+                        // One output says whether the class is 1, several say which class it is.
+                        let wanted = |at: usize| {
+                            let class = usize::from(class);
+                            if outputs == 1 {
+                                class == 1
+                            } else {
+                                class == at
+                            }
+                        };
+                        for (at, value) in values.iter_mut().enumerate() {
+                            *value = f32::from(u8::from(wanted(at)));
+                        }
+                    }
+                }
+            }
+            Targets::Values(values) => {
+                for (to, row) in self.values.chunks_exact_mut(outputs).zip(rows) {
+                    to.copy_from_slice(&values[row * outputs..][..outputs]);
+                }
+            }
+        }
+    }
+
+    /// Summed loss of `samples` rows of outputs, and its gradient times `scale`.
+    pub(crate) fn of(
+        &self,
+        kernels: Kernels,
+        samples: usize,
+        outputs: &[f32],
+        scale: f32,
+        gradient: &mut Buffer,
+    ) -> BatchLoss {
+        match self.head {
+            Head::Softmax { .. } => {
+                let classes = &self.classes[..samples];
+                let columns = self.output.values();
+                kernels.softmax_cross_entropy(columns, outputs, classes, scale, gradient)
+            }
+            Head::Sigmoid => self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                // max(z, 0) - z t + ln(1 + e^-|z|), and sigmoid(z) - t.
+                let small = exp(-z.abs());
+                let loss = z.max(0.0) - z * t + ln(1.0 + small);
+                let sigmoid = if z < 0.0 { small } else { 1.0 } / (1.0 + small);
+                (loss, sigmoid - t, (z >= 0.0) == (t >= 0.5))
+            }),
+            Head::Linear => self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                let off = z - t;
+                (off * off, 2.0 * off, false)
+            }),
+        }
+    }
+
+    /// A loss that is the mean over a row's outputs; a row is right where all its outputs are.
+    fn elementwise(
+        &self,
+        samples: usize,
+        outputs: &[f32],
+        scale: f32,
+        gradient: &mut Buffer,
+        of: impl Fn(f64, f64) -> (f64, f64, bool),
+    ) -> BatchLoss {
+        let (step, size) = (self.output.padded(), self.output.values());
+        let share = 1.0 / size as f64;
+        let factor = f64::from(scale) * share;
+        let mut total = BatchLoss::default();
+        let rows = outputs
+            .chunks_exact(step)
+            .zip(gradient.chunks_exact_mut(step));
+        for ((z, g), targets) in rows.zip(self.values.chunks_exact(size)).take(samples) {
+            let (mut sum, mut right) = (0.0, true);
+            let (stride, channels) = (self.output.stride(), self.output.channels);
+            let positions = z.chunks_exact(stride).zip(g.chunks_exact_mut(stride));
+            for ((z, g), targets) in positions.zip(targets.chunks_exact(channels)) {
+                for ((z, g), target) in z.iter().zip(g).zip(targets) {
+                    let (loss, slope, hit) = of(f64::from(*z), f64::from(*target));
+                    // Infinity times zero is NaN, and NaN stays.
+                    sum += loss + f64::from(*z * 0.0);
+                    *g = (slope * factor) as f32;
+                    right &= hit;
+                }
+            }
+            total.loss += sum * share;
+            total.correct += usize::from(right);
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(head: Head, outputs: usize, z: &[f32], targets: Targets<'_>) -> (BatchLoss, Vec<f32>) {
+        let samples = z.len() / outputs;
+        let extent = Extent {
+            positions: 1,
+            channels: outputs,
+        };
+        let mut loss = Loss::new(head, extent, samples);
+        loss.take(targets, 0..samples);
+        let mut gradient = Buffer::zeroed(samples * extent.padded());
+        let z = Buffer::padded(z, outputs);
+        let total = loss.of(Kernels::detect(), samples, &z, 1.0, &mut gradient);
+        (total, gradient.dense(outputs))
+    }
+
+    #[test]
+    fn sigmoid_by_hand() {
+        let (total, gradient) = loss(Head::Sigmoid, 1, &[0.0, 3.0], Targets::Classes(&[1, 0]));
+        let expected = 2.0_f64.ln() + (1.0 + 3.0_f64.exp()).ln();
+        assert!((total.loss - expected).abs() < 1e-9, "{}", total.loss);
+        assert_eq!(total.correct, 1);
+        let sigmoid = 1.0 / (1.0 + (-3.0_f64).exp());
+        assert!((f64::from(gradient[0]) + 0.5).abs() < 1e-7);
+        assert!((f64::from(gradient[1]) - sigmoid).abs() < 1e-7);
+        let (total, gradient) = loss(Head::Sigmoid, 2, &[4.0, -4.0], Targets::Classes(&[0]));
+        assert_eq!(total.correct, 1);
+        assert!(gradient[0] < 0.0 && gradient[1] > 0.0);
+    }
+
+    #[test]
+    fn squares_by_hand() {
+        let targets = Targets::Values(&[0.0, 1.0, 2.0, 3.0]);
+        let (total, gradient) = loss(Head::Linear, 2, &[1.0, 1.0, 0.0, 5.0], targets);
+        assert_eq!(total.loss, 0.5 + 4.0);
+        assert_eq!(gradient, [1.0, 0.0, -2.0, 2.0]);
+        let (total, _) = loss(Head::Linear, 1, &[f32::INFINITY], Targets::Values(&[0.0]));
+        assert!(!total.loss.is_finite());
+    }
+}

@@ -1,0 +1,449 @@
+//! The nodes of a network in training: a candidate's layers, each with what it reads and its buffers.
+//!
+//! The rule this module keeps: nodes stand in graph order; layers that change nothing (a flatten of one
+//! row, a dropout of nothing) have no node; a separable convolution is two.
+
+use bitfront_kernel::Buffer;
+use bitfront_network::{Candidate, Fold, LayerWeights, Operation, Part, Source, Weights};
+use bitfront_quantizer::Quantizer;
+
+use crate::channelwise::Channelwise;
+use crate::dropout::Dropout;
+use crate::extent::Extent;
+use crate::fold::Folded;
+use crate::normalise::Normalise;
+use crate::parameter::Parameter;
+use crate::plan::Plan;
+use crate::pooling::{AveragePool, MaxPool, Pad};
+use crate::weighted::{Map, Weighted};
+use crate::window::{Patches, Table};
+
+/// Where a node's input comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The network's input.
+    Input,
+    /// An earlier node.
+    Node(usize),
+}
+
+/// What becomes of a node's gradient by one of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Nobody needs it.
+    None,
+    /// It is the first to be written (nodes run backwards, so: of the last reader).
+    Write,
+    /// Another reader has written before.
+    Add,
+}
+
+/// One input of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feed {
+    pub(crate) origin: Origin,
+    pub(crate) flow: Flow,
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Weighted(Box<Weighted>),
+    Normalise(Box<Normalise>),
+    Activation(Plan),
+    Dropout(Box<Dropout>),
+    MaxPool(MaxPool),
+    AveragePool(AveragePool),
+    Pad(Pad),
+    Flatten,
+    Add,
+    Concatenate,
+}
+
+/// A node with its values.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Name of its layer.
+    pub(crate) name: String,
+    /// Index of its layer.
+    pub(crate) layer: usize,
+    pub(crate) feeds: Vec<Feed>,
+    pub(crate) extent: Extent,
+    pub(crate) work: Work,
+    pub(crate) values: Buffer,
+    /// Which gradient buffer is its own; `None` where nothing before it is trained.
+    pub(crate) slot: Option<usize>,
+}
+
+impl Node {
+    /// Calls `f` for every trained tensor.
+    pub(crate) fn each_parameter(&mut self, mut f: impl FnMut(Part, &mut Parameter)) {
+        match &mut self.work {
+            Work::Weighted(w) => {
+                f(w.part, &mut w.kernel);
+                if let Some(bias) = &mut w.bias {
+                    f(Part::Bias, bias);
+                }
+                if let Some(folded) = &mut w.folded {
+                    f(Part::Gamma, &mut folded.gamma);
+                    f(Part::Beta, &mut folded.beta);
+                }
+            }
+            Work::Normalise(n) => {
+                f(Part::Gamma, &mut n.gamma);
+                f(Part::Beta, &mut n.beta);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the float weights.
+    pub(crate) fn save(&self, to: &mut LayerWeights) {
+        let mut put = |part, values: Vec<f32>| {
+            to.parts.insert(part, values);
+        };
+        match &self.work {
+            Work::Weighted(w) => {
+                put(w.part, w.kernel.dense());
+                if let Some(bias) = &w.bias {
+                    put(Part::Bias, bias.dense());
+                }
+                if let Some(folded) = &w.folded {
+                    put(Part::Gamma, folded.gamma.dense());
+                    put(Part::Beta, folded.beta.dense());
+                    let (statistics, channels) = (&folded.statistics, self.extent.channels);
+                    put(Part::Mean, statistics.mean[..channels].to_vec());
+                    put(Part::Variance, statistics.variance[..channels].to_vec());
+                }
+            }
+            Work::Normalise(n) => {
+                put(Part::Gamma, n.gamma.dense());
+                put(Part::Beta, n.beta.dense());
+                let (statistics, channels) = (&n.statistics, self.extent.channels);
+                put(Part::Mean, statistics.mean[..channels].to_vec());
+                put(Part::Variance, statistics.variance[..channels].to_vec());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it changes a gradient value by value, so that it can do so in place.
+    fn is_elementwise(&self) -> bool {
+        matches!(
+            self.work,
+            Work::Activation(_) | Work::Dropout(_) | Work::Normalise(_)
+        )
+    }
+}
+
+/// Whether a layer's statistics need the whole batch at once.
+pub(crate) fn needs_whole_batch(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::BatchNorm { .. }
+            | Operation::Dense { fold: Some(_), .. }
+            | Operation::Conv { fold: Some(_), .. }
+            | Operation::DepthwiseConv { fold: Some(_), .. }
+    )
+}
+
+/// A network's nodes and the sizes of its gradient buffers, for one sample each.
+pub(crate) struct Nodes {
+    pub(crate) all: Vec<Node>,
+    pub(crate) output: Origin,
+    pub(crate) slots: Vec<usize>,
+}
+
+/// Makes the nodes of a candidate whose graph has no faults, with room for `capacity` samples.
+pub(crate) fn nodes(candidate: &Candidate, weights: &Weights, capacity: usize) -> Nodes {
+    let mut builder = Builder {
+        input: Extent::of(&candidate.input_shape),
+        nodes: Vec::new(),
+        capacity,
+    };
+    let shapes = candidate.shapes();
+    let inputs = candidate.first_input_shapes();
+    // Where each layer's values are to be found.
+    let mut found: Vec<Origin> = Vec::with_capacity(candidate.layers.len());
+    for (index, layer) in candidate.layers.iter().enumerate() {
+        let sources = candidate.sources(index).unwrap_or_default();
+        let origins = sources.into_iter().map(|source| match source {
+            Source::Input => Origin::Input,
+            Source::Layer(at) => found[at],
+        });
+        let place = Place {
+            name: &layer.name,
+            layer: index,
+            input: &inputs[index],
+            output: Extent::of(&shapes[index]),
+            weights: &weights.layers[index],
+        };
+        let origin = builder.layer(&place, &layer.operation, &origins.collect::<Vec<_>>());
+        found.push(origin);
+    }
+    let mut nodes = builder.nodes;
+    let slots = connect(&mut nodes);
+    Nodes {
+        output: found.last().copied().unwrap_or(Origin::Input),
+        all: nodes,
+        slots,
+    }
+}
+
+/// A layer where it stands.
+struct Place<'a> {
+    name: &'a str,
+    layer: usize,
+    /// Shape of what it reads first.
+    input: &'a [usize],
+    output: Extent,
+    weights: &'a LayerWeights,
+}
+
+struct Builder {
+    input: Extent,
+    nodes: Vec<Node>,
+    capacity: usize,
+}
+
+impl Builder {
+    fn push(
+        &mut self,
+        place: &Place<'_>,
+        extent: Extent,
+        origins: &[Origin],
+        work: Work,
+    ) -> Origin {
+        let feed = |origin: &Origin| Feed {
+            origin: *origin,
+            flow: Flow::None,
+        };
+        self.nodes.push(Node {
+            name: place.name.to_owned(),
+            layer: place.layer,
+            feeds: origins.iter().map(feed).collect(),
+            extent,
+            work,
+            values: Buffer::zeroed(self.capacity * extent.padded()),
+            slot: None,
+        });
+        Origin::Node(self.nodes.len() - 1)
+    }
+
+    fn extent(&self, origin: Origin) -> Extent {
+        match origin {
+            Origin::Input => self.input,
+            Origin::Node(at) => self.nodes[at].extent,
+        }
+    }
+
+    /// Adds a layer's nodes; where its values are.
+    fn layer(&mut self, place: &Place<'_>, operation: &Operation, origins: &[Origin]) -> Origin {
+        let first = origins[0];
+        let input = self.extent(first);
+        let output = place.output;
+        let table = || {
+            let geometry = operation.geometry(place.input);
+            Table::of(&geometry.expect("a checked graph's windows fit"))
+        };
+        let work = match operation {
+            Operation::Dense {
+                kernel, bias, fold, ..
+            } => {
+                let map = Map::Pointwise {
+                    inner: input.channels,
+                    columns: output.channels,
+                };
+                self.weighted(
+                    place,
+                    output,
+                    map,
+                    (Part::Kernel, kernel),
+                    bias.as_ref(),
+                    *fold,
+                )
+            }
+            Operation::Conv {
+                kernel, bias, fold, ..
+            } => {
+                let map = Map::Window(Patches::new(table(), input.channels, output.channels));
+                self.weighted(
+                    place,
+                    output,
+                    map,
+                    (Part::Kernel, kernel),
+                    bias.as_ref(),
+                    *fold,
+                )
+            }
+            Operation::DepthwiseConv {
+                kernel,
+                bias,
+                fold,
+                multiplier,
+                ..
+            } => {
+                let capacity = self.capacity;
+                let map = Channelwise::new(table(), input.channels, *multiplier, capacity);
+                let map = Map::Depthwise(map);
+                self.weighted(
+                    place,
+                    output,
+                    map,
+                    (Part::Kernel, kernel),
+                    bias.as_ref(),
+                    *fold,
+                )
+            }
+            Operation::SeparableConv {
+                multiplier,
+                depthwise_kernel,
+                pointwise_kernel,
+                bias,
+                ..
+            } => {
+                let between = Extent {
+                    positions: output.positions,
+                    channels: input.channels * multiplier,
+                };
+                let capacity = self.capacity;
+                let map = Channelwise::new(table(), input.channels, *multiplier, capacity);
+                let kernel = (Part::DepthwiseKernel, depthwise_kernel);
+                let work = self.weighted(place, between, Map::Depthwise(map), kernel, None, None);
+                let middle = self.push(place, between, origins, work);
+                let map = Map::Pointwise {
+                    inner: between.channels,
+                    columns: output.channels,
+                };
+                let kernel = (Part::PointwiseKernel, pointwise_kernel);
+                let work = self.weighted(place, output, map, kernel, bias.as_ref(), None);
+                return self.push(place, output, &[middle], work);
+            }
+            Operation::MaxPool { .. } => Work::MaxPool(MaxPool::new(table(), input, self.capacity)),
+            Operation::AveragePool {
+                reciprocal_bits, ..
+            }
+            | Operation::GlobalAveragePool { reciprocal_bits } => {
+                Work::AveragePool(AveragePool::new(table(), input, *reciprocal_bits))
+            }
+            Operation::Flatten if input.positions == 1 => return first,
+            Operation::Flatten => Work::Flatten,
+            Operation::ZeroPadding { border } => {
+                let spatial = &place.input[..place.input.len() - 1];
+                Work::Pad(Pad::new(Table::of_border(spatial, border), input))
+            }
+            Operation::BatchNorm {
+                epsilon, momentum, ..
+            } => {
+                let normalise = Normalise::new(output, *epsilon, *momentum, place.weights);
+                Work::Normalise(Box::new(normalise))
+            }
+            Operation::Add => Work::Add,
+            Operation::Concatenate => Work::Concatenate,
+            Operation::Activation { quantizer } => Work::Activation(Plan::of(quantizer)),
+            Operation::Dropout { rate } if *rate == 0.0 => return first,
+            Operation::Dropout { rate } => {
+                Work::Dropout(Box::new(Dropout::new(output, *rate, self.capacity)))
+            }
+        };
+        self.push(place, output, origins, work)
+    }
+
+    fn weighted(
+        &self,
+        place: &Place<'_>,
+        extent: Extent,
+        map: Map,
+        (part, quantizer): (Part, &Quantizer),
+        bias: Option<&Quantizer>,
+        fold: Option<Fold>,
+    ) -> Work {
+        let columns = match &map {
+            Map::Depthwise(channelwise) => channelwise.multiplier(),
+            _ => extent.channels,
+        };
+        let mut kernel = Parameter::new(quantizer, place.weights.part(part), columns);
+        let values = place.weights.part(Part::Bias);
+        let mut bias = bias.map(|quantizer| Parameter::new(quantizer, values, extent.channels));
+        let prepared = map.prepared_len(&kernel);
+        let folded = fold.map(|fold| {
+            let rows = self.capacity * extent.positions;
+            Folded::new(
+                fold,
+                place.weights,
+                extent.channels,
+                &kernel,
+                prepared,
+                rows,
+            )
+        });
+        if folded.is_some() {
+            kernel = kernel.unlimited();
+            bias = bias.map(Parameter::unlimited);
+        }
+        Work::Weighted(Box::new(Weighted {
+            map,
+            extent,
+            kernel,
+            part,
+            bias,
+            folded,
+            prepared: Buffer::zeroed(prepared),
+            feeds_back: false,
+        }))
+    }
+}
+
+/// Finds who needs which gradient and where it is kept; sizes of the buffers for one sample.
+fn connect(nodes: &mut [Node]) -> Vec<usize> {
+    let mut readers = vec![0_usize; nodes.len()];
+    let mut needed = vec![false; nodes.len()];
+    for (index, node) in nodes.iter_mut().enumerate() {
+        let mut trained = false;
+        node.each_parameter(|_, _| trained = true);
+        for feed in &node.feeds {
+            if let Origin::Node(at) = feed.origin {
+                readers[at] += 1;
+                trained |= needed[at];
+            }
+        }
+        needed[index] = trained;
+    }
+    let mut slots = Vec::new();
+    for index in 0..nodes.len() {
+        if !needed[index] {
+            continue;
+        }
+        let source = match nodes[index].feeds[..] {
+            [feed] => match feed.origin {
+                Origin::Node(at) if readers[at] == 1 => nodes[at].slot,
+                _ => None,
+            },
+            _ => None,
+        };
+        // The gradient of a value that only this node reads is changed in place.
+        let shared = source.filter(|_| nodes[index].is_elementwise());
+        let slot = shared.unwrap_or_else(|| {
+            slots.push(nodes[index].extent.padded());
+            slots.len() - 1
+        });
+        nodes[index].slot = Some(slot);
+    }
+    let mut written = vec![false; nodes.len()];
+    for index in (0..nodes.len()).rev() {
+        let feeds = &mut nodes[index].feeds;
+        for feed in feeds.iter_mut() {
+            if let Origin::Node(at) = feed.origin
+                && needed[at]
+            {
+                feed.flow = if written[at] { Flow::Add } else { Flow::Write };
+                written[at] = true;
+            }
+        }
+        let feeds_back = feeds.iter().any(|feed| feed.flow != Flow::None);
+        if let Work::Weighted(weighted) = &mut nodes[index].work {
+            weighted.feeds_back = feeds_back;
+        }
+    }
+    slots
+}

@@ -1,0 +1,263 @@
+//! Layers with a kernel in the training loop: dense, convolution, depthwise; a bias and a folded batch
+//! normalisation where the layer has them.
+
+use bitfront_kernel::{Buffer, Kernels, Shape, stride};
+use bitfront_network::Part;
+
+use crate::channelwise::Channelwise;
+use crate::extent::{Extent, Mode, Pass, Target};
+use crate::fold::Folded;
+use crate::parameter::Parameter;
+use crate::window::Patches;
+
+/// Which inputs meet which weights.
+#[derive(Debug)]
+pub(crate) enum Map {
+    /// All channels of a position.
+    Pointwise {
+        /// Input channels.
+        inner: usize,
+        /// Output channels.
+        columns: usize,
+    },
+    /// All channels under a window.
+    Window(Patches),
+    /// One channel under a window.
+    Depthwise(Channelwise),
+}
+
+/// A layer with a kernel.
+#[derive(Debug)]
+pub(crate) struct Weighted {
+    pub(crate) map: Map,
+    /// Of the outputs.
+    pub(crate) extent: Extent,
+    pub(crate) kernel: Parameter,
+    /// Its name among the layer's weights.
+    pub(crate) part: Part,
+    pub(crate) bias: Option<Parameter>,
+    pub(crate) folded: Option<Folded>,
+    /// The quantized kernel transposed (or packed, for a depthwise one).
+    pub(crate) prepared: Buffer,
+    /// Whether the gradient by the inputs is wanted.
+    pub(crate) feeds_back: bool,
+}
+
+impl Map {
+    /// Values of a prepared kernel.
+    pub(crate) fn prepared_len(&self, kernel: &Parameter) -> usize {
+        match self {
+            Self::Depthwise(channelwise) => channelwise.packed_len(),
+            _ => kernel.columns() * stride(kernel.rows()),
+        }
+    }
+
+    /// Brings a kernel into the form that the passes read beside the kernel itself.
+    fn prepare(
+        &self,
+        kernels: Kernels,
+        feeds_back: bool,
+        kernel: &Parameter,
+        values: &[f32],
+        to: &mut [f32],
+    ) {
+        match self {
+            Self::Depthwise(channelwise) => channelwise.pack(values, to),
+            _ if feeds_back => kernels.transpose(kernel.rows(), kernel.columns(), values, to),
+            _ => {}
+        }
+    }
+
+    fn shape(inner: usize, columns: usize, rows: usize) -> Shape {
+        Shape {
+            rows,
+            inner,
+            columns,
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a product and its operands")]
+    fn forward(
+        &mut self,
+        pass: Pass,
+        positions: usize,
+        x: &[f32],
+        kernel: &[f32],
+        prepared: &[f32],
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
+        match self {
+            Self::Pointwise { inner, columns } => {
+                let shape = Self::shape(*inner, *columns, pass.samples * positions);
+                pass.kernels.affine(shape, x, kernel, bias, y);
+            }
+            Self::Window(patches) => {
+                patches.forward(pass, x, kernel, bias, y);
+            }
+            Self::Depthwise(channelwise) => {
+                channelwise.forward(pass, x, prepared, bias, y);
+            }
+        }
+    }
+
+    /// Adds to the gradient by the kernel, and gives the one by the inputs.
+    #[allow(clippy::too_many_arguments, reason = "a product and its operands")]
+    fn backward(
+        &mut self,
+        pass: Pass,
+        positions: usize,
+        x: &[f32],
+        dy: &[f32],
+        dkernel: &mut [f32],
+        prepared: &[f32],
+        target: Option<&mut Target<'_>>,
+    ) {
+        match self {
+            Self::Pointwise { inner, columns } => {
+                let kernels = pass.kernels;
+                let shape = Self::shape(*inner, *columns, pass.samples * positions);
+                kernels.kernel_gradient(shape, x, dy, dkernel);
+                let Some(target) = target else { return };
+                if target.add {
+                    let used = ..shape.rows * stride(*inner);
+                    kernels.input_gradient(shape, dy, prepared, target.scratch);
+                    crate::extent::add(&target.scratch[used], &mut target.gradient[used]);
+                } else {
+                    kernels.input_gradient(shape, dy, prepared, target.gradient);
+                }
+            }
+            Self::Window(patches) => {
+                patches.backward(pass, x, dy, dkernel, prepared, target);
+            }
+            Self::Depthwise(channelwise) => {
+                channelwise.backward(pass, x, dy, dkernel, prepared, target);
+            }
+        }
+    }
+}
+
+impl Weighted {
+    /// Whether this pass folds by the statistics of its own batch.
+    fn measures(&self, mode: Mode) -> bool {
+        self.folded.is_some() && mode == Mode::Train
+    }
+
+    /// Fake-quantizes kernel and bias for the passes that follow.
+    pub(crate) fn quantize(&mut self, kernels: Kernels, mode: Mode) {
+        if self.measures(mode) {
+            // Known only when the batch is; the unfolded kernel is what the statistics need.
+            if let Some(folded) = &mut self.folded {
+                let (kernel, to) = (&self.kernel, &mut folded.prepared);
+                self.map
+                    .prepare(kernels, self.feeds_back, kernel, &kernel.values, to);
+            }
+            return;
+        }
+        if self.folded.is_some() {
+            self.fold(kernels, mode, false);
+            return;
+        }
+        self.kernel.quantize(kernels, mode);
+        if let Some(bias) = &mut self.bias {
+            bias.quantize(kernels, mode);
+        }
+        self.prepare(kernels);
+    }
+
+    fn prepare(&mut self, kernels: Kernels) {
+        let (kernel, to) = (&self.kernel, &mut self.prepared);
+        self.map
+            .prepare(kernels, self.feeds_back, kernel, &kernel.quantized, to);
+    }
+
+    /// Folds and quantizes.
+    fn fold(&mut self, kernels: Kernels, mode: Mode, batch: bool) {
+        let (Some(folded), Some(bias)) = (&mut self.folded, &mut self.bias) else {
+            return;
+        };
+        folded.fold(&self.kernel.values, &bias.values, batch);
+        self.kernel.quantize_from(kernels, mode, &folded.kernel);
+        bias.quantize_from(kernels, mode, &folded.bias);
+        self.prepare(kernels);
+    }
+
+    pub(crate) fn forward(&mut self, pass: Pass, x: &[f32], y: &mut [f32]) {
+        let positions = self.extent.positions;
+        if self.measures(pass.mode)
+            && let (Some(folded), Some(bias)) = (&mut self.folded, &self.bias)
+        {
+            let used = ..pass.samples * self.extent.padded();
+            let (kernel, u) = (&self.kernel.values, &mut folded.unfolded);
+            let bias = Some(&*bias.values);
+            self.map
+                .forward(pass, positions, x, kernel, &folded.prepared, bias, u);
+            folded.statistics.measure(&u[used]);
+            self.fold(pass.kernels, pass.mode, true);
+        }
+        let bias = self.bias.as_ref().map(|bias| &*bias.quantized);
+        let kernel = &self.kernel.quantized;
+        self.map
+            .forward(pass, positions, x, kernel, &self.prepared, bias, y);
+    }
+
+    pub(crate) fn backward(
+        &mut self,
+        pass: Pass,
+        x: &[f32],
+        dy: &[f32],
+        mut target: Option<Target<'_>>,
+    ) {
+        let Extent {
+            positions,
+            channels,
+        } = self.extent;
+        let gradient = &mut self.kernel.gradient;
+        self.map.backward(
+            pass,
+            positions,
+            x,
+            dy,
+            gradient,
+            &self.prepared,
+            target.as_mut(),
+        );
+        let rows = pass.samples * positions;
+        if let Some(bias) = &mut self.bias {
+            pass.kernels
+                .column_sums(rows, channels, dy, &mut bias.gradient);
+        }
+        if self.measures(pass.mode)
+            && let (Some(folded), Some(bias)) = (&mut self.folded, &mut self.bias)
+        {
+            self.kernel
+                .straight_through_at(pass.kernels, &folded.kernel);
+            bias.straight_through_at(pass.kernels, &folded.bias);
+            folded.unfold(&mut self.kernel, bias, Some(rows));
+            if let Some(target) = &mut target {
+                target.add = true;
+            }
+            let (u, gradient) = (&folded.unfolded, &mut self.kernel.gradient);
+            let prepared = &folded.prepared;
+            self.map
+                .backward(pass, positions, x, u, gradient, prepared, target.as_mut());
+        }
+    }
+
+    /// Turns gradients by the quantized weights into gradients by the float ones, at a batch's end.
+    pub(crate) fn straight_through(&mut self, kernels: Kernels, mode: Mode) {
+        if self.measures(mode) {
+            return;
+        }
+        if let (Some(folded), Some(bias)) = (&mut self.folded, &mut self.bias) {
+            self.kernel.straight_through_at(kernels, &folded.kernel);
+            bias.straight_through_at(kernels, &folded.bias);
+            folded.unfold(&mut self.kernel, bias, None);
+            return;
+        }
+        self.kernel.straight_through(kernels);
+        if let Some(bias) = &mut self.bias {
+            bias.straight_through(kernels);
+        }
+    }
+}

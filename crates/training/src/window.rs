@@ -1,0 +1,242 @@
+//! Sliding windows in the training loop: the table of a window, patches of a micro-batch as rows, and
+//! their gradients back to where they came from.
+//!
+//! The rule this module keeps: a convolution is a matrix product over positions, in the kernels' own
+//! order, and patches are made a few rows at a time, so that they stay in cache however many
+//! positions a sample has.
+
+use bitfront_kernel::{Buffer, LANES, Shape, TapTable, stride};
+use bitfront_network::Geometry;
+
+use crate::extent::{Extent, Pass, Target};
+
+/// Patches that are multiplied together.
+const PATCHES: usize = 128;
+
+/// Which input position each output position reads under each tap.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// `outputs x taps`.
+    rows: Vec<u32>,
+    taps: usize,
+    inputs: usize,
+}
+
+impl Table {
+    /// Of a window over a sample.
+    pub(crate) fn of(geometry: &Geometry) -> Self {
+        let taps = geometry.taps();
+        let row = |(position, tap)| {
+            let source = geometry.source(position, tap);
+            source.map_or(TapTable::BORDER, |source| source as u32)
+        };
+        let all = (0..geometry.positions()).flat_map(|o| (0..taps).map(move |t| (o, t)));
+        Self {
+            rows: all.map(row).collect(),
+            taps,
+            inputs: geometry.rows.input * geometry.columns.input,
+        }
+    }
+
+    /// Of zeros around an image (`[height, width]`, or `[length]`).
+    pub(crate) fn of_border(spatial: &[usize], border: &[[usize; 2]]) -> Self {
+        let (height, width) = match spatial {
+            [length] => (1, *length),
+            [height, width] => (*height, *width),
+            _ => (1, 1),
+        };
+        let [above, below] = if border.len() == 2 { border[0] } else { [0, 0] };
+        let [before, after] = border.last().copied().unwrap_or([0, 0]);
+        let row = |y: usize, x: usize| {
+            let y = y.checked_sub(above).filter(|y| *y < height)?;
+            let x = x.checked_sub(before).filter(|x| *x < width)?;
+            Some((y * width + x) as u32)
+        };
+        let columns = before + width + after;
+        let all = (0..above + height + below).flat_map(|y| (0..columns).map(move |x| (y, x)));
+        Self {
+            rows: all
+                .map(|(y, x)| row(y, x).unwrap_or(TapTable::BORDER))
+                .collect(),
+            taps: 1,
+            inputs: height * width,
+        }
+    }
+
+    /// Taps.
+    pub(crate) fn taps(&self) -> usize {
+        self.taps
+    }
+
+    /// Input positions of a sample.
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Output positions of a sample.
+    pub(crate) fn outputs(&self) -> usize {
+        self.rows.len() / self.taps
+    }
+
+    /// Input positions that output `position` reads.
+    pub(crate) fn inside(&self, position: usize) -> impl Iterator<Item = usize> + '_ {
+        let rows = &self.rows[position * self.taps..(position + 1) * self.taps];
+        let inside = rows.iter().filter(|row| **row != TapTable::BORDER);
+        inside.map(|row| *row as usize)
+    }
+
+    /// For the kernels.
+    pub(crate) fn taps_of(&self) -> TapTable<'_> {
+        TapTable {
+            rows: &self.rows,
+            taps: self.taps,
+            inputs: self.inputs,
+        }
+    }
+}
+
+/// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
+#[derive(Debug)]
+pub(crate) struct Patches {
+    table: Table,
+    channels: usize,
+    columns: usize,
+    gathered: Buffer,
+    gradients: Buffer,
+}
+
+impl Patches {
+    /// Of a window over `channels` channels, with `columns` filters.
+    pub(crate) fn new(table: Table, channels: usize, columns: usize) -> Self {
+        let row = stride(table.taps * channels);
+        // The last tap's copy may run over by a block.
+        let buffer = Buffer::zeroed(PATCHES * row + stride(channels));
+        Self {
+            gradients: buffer.clone(),
+            gathered: buffer,
+            table,
+            channels,
+            columns,
+        }
+    }
+
+    fn shape(&self, rows: usize) -> Shape {
+        Shape {
+            rows,
+            inner: self.table.taps * self.channels,
+            columns: self.columns,
+        }
+    }
+
+    fn input(&self) -> Extent {
+        Extent {
+            positions: self.table.inputs,
+            channels: self.channels,
+        }
+    }
+
+    /// Output rows of so many samples, in chunks.
+    fn chunks(&self, samples: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let rows = samples * self.table.outputs();
+        (0..rows)
+            .step_by(PATCHES)
+            .map(move |start| (start, PATCHES.min(rows - start)))
+    }
+
+    /// Writes the patches of `count` output rows from `start`.
+    fn gather(&mut self, x: &[f32], start: usize, count: usize) {
+        let (outputs, taps, channels) = (self.table.outputs(), self.table.taps, self.channels);
+        let (step, row) = (self.input().stride(), stride(taps * channels));
+        let sample_size = self.input().padded();
+        for (at, to) in (start..start + count).zip((0..).step_by(row)) {
+            let x = &x[at / outputs * sample_size..][..sample_size];
+            let sources = &self.table.rows[at % outputs * taps..][..taps];
+            if channels == 1 {
+                let patch = &mut self.gathered[to..to + taps];
+                for (to, &source) in patch.iter_mut().zip(sources) {
+                    *to = match source {
+                        TapTable::BORDER => 0.0,
+                        source => x[source as usize * LANES],
+                    };
+                }
+                continue;
+            }
+            // Whole blocks are copied: what runs over is overwritten by the next tap or patch, or
+            // lies in padding that no product reads.
+            for (tap, &source) in sources.iter().enumerate() {
+                let to = &mut self.gathered[to + tap * channels..][..step];
+                let (to, _) = to.as_chunks_mut::<LANES>();
+                if source == TapTable::BORDER {
+                    to.fill([0.0; LANES]);
+                } else {
+                    let (from, _) = x[source as usize * step..][..step].as_chunks::<LANES>();
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+
+    /// Adds the gradients by the patches of `count` output rows from `start` to `dx`.
+    fn scatter(&self, start: usize, count: usize, dx: &mut [f32]) {
+        let (outputs, taps, channels) = (self.table.outputs(), self.table.taps, self.channels);
+        let (step, row) = (self.input().stride(), stride(taps * channels));
+        let sample_size = self.input().padded();
+        for (at, from) in (start..start + count).zip((0..).step_by(row)) {
+            let dx = &mut dx[at / outputs * sample_size..][..sample_size];
+            let sources = &self.table.rows[at % outputs * taps..][..taps];
+            for (tap, &source) in sources.iter().enumerate() {
+                if source != TapTable::BORDER {
+                    let from = &self.gradients[from + tap * channels..][..channels];
+                    crate::extent::add(from, &mut dx[source as usize * step..][..channels]);
+                }
+            }
+        }
+    }
+
+    /// `y = patches(x) * kernel + bias`.
+    pub(crate) fn forward(
+        &mut self,
+        pass: Pass,
+        x: &[f32],
+        kernel: &[f32],
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
+        let n = stride(self.columns);
+        for (start, count) in self.chunks(pass.samples) {
+            self.gather(x, start, count);
+            let y = &mut y[start * n..];
+            pass.kernels
+                .affine(self.shape(count), &self.gathered, kernel, bias, y);
+        }
+    }
+
+    /// `dkernel += patches(x)^T * dy`, and the gradient by `x`, given the transposed kernel.
+    pub(crate) fn backward(
+        &mut self,
+        pass: Pass,
+        x: &[f32],
+        dy: &[f32],
+        dkernel: &mut [f32],
+        transposed: &[f32],
+        mut target: Option<&mut Target<'_>>,
+    ) {
+        if let Some(target) = &mut target
+            && !target.add
+        {
+            target.gradient[..pass.samples * self.input().padded()].fill(0.0);
+        }
+        let n = stride(self.columns);
+        for (start, count) in self.chunks(pass.samples) {
+            self.gather(x, start, count);
+            let (shape, dy) = (self.shape(count), &dy[start * n..]);
+            pass.kernels
+                .kernel_gradient(shape, &self.gathered, dy, dkernel);
+            if let Some(target) = &mut target {
+                pass.kernels
+                    .input_gradient(shape, dy, transposed, &mut self.gradients);
+                self.scatter(start, count, target.gradient);
+            }
+        }
+    }
+}
