@@ -40,6 +40,43 @@ impl Search {
 }
 
 impl Network {
+    /// The network of a candidate: its graph without quantizers. Activation layers that give no
+    /// negative value become rectifiers, the others pass values on.
+    ///
+    /// # Errors
+    /// An activation layer that squashes its values, for which there is no float reference.
+    pub fn of(candidate: &Candidate) -> Result<Self, String> {
+        let mut float = candidate.clone();
+        float.input_quantizer = Quantizer::Float;
+        for layer in &mut float.layers {
+            for (place, quantizer) in layer.operation.quantizers_mut() {
+                *quantizer = match (place.part, *quantizer) {
+                    (
+                        None,
+                        Quantizer::Relu
+                        | Quantizer::QuantizedRelu(_)
+                        | Quantizer::QuantizedReluPo2(_),
+                    ) => Quantizer::Relu,
+                    (
+                        None,
+                        Quantizer::QuantizedUlaw(_)
+                        | Quantizer::QuantizedTanh(_)
+                        | Quantizer::QuantizedSigmoid(_)
+                        | Quantizer::QuantizedHswish(_),
+                    ) => {
+                        return Err(format!(
+                            "layer `{}` is `{quantizer}`, for which there is no float reference to \
+                             search around; accepted are rectifiers and quantizers of the identity",
+                            layer.name
+                        ));
+                    }
+                    _ => Quantizer::Float,
+                };
+            }
+        }
+        Ok(Self { float })
+    }
+
     /// A candidate of this network with the quantizer that `choose(parameter, layer)` names in every
     /// place (`layer` is 0 for the input).
     pub fn candidate(&self, choose: impl Fn(Parameter, usize) -> Quantizer) -> Candidate {

@@ -20,6 +20,10 @@ pub struct TrialScores {
     /// One-against-rest AUC of each class on the test split: shown, never used to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auc_test: Option<Vec<f64>>,
+    /// Validation accuracy with float batch normalisations in place of the frozen integer ones;
+    /// absent without such layers. Shown beside the score, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_float_batch_norm: Option<f64>,
     /// Hardware costs; absent for a float reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,

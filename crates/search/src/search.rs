@@ -25,6 +25,9 @@ pub struct Search {
     pub dataset: DatasetUse,
     /// Layer graph, without quantizers.
     pub network: Network,
+    /// The registered model that every trial starts from; `None`: weights drawn from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// One variable for each free choice and each fixed one.
     pub space: Space,
     /// Trials 0 to k-1: known candidates that anchor the front.
@@ -90,6 +93,16 @@ pub struct Split {
 pub struct Network {
     /// The float reference.
     pub float: Candidate,
+}
+
+/// A registered model whose weights trials start from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Its name.
+    pub model: String,
+    /// SHA-256 of its weights file, which holds them under the float reference of the network.
+    pub weights_digest: String,
 }
 
 /// A candidate the search starts with.

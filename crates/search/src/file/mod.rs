@@ -22,7 +22,7 @@ mod words;
 pub use defaults::default_pools;
 pub use export::{json_schema, json_schema_text};
 pub use fault::Fault;
-pub use resolve::{DatasetInfo, resolve};
+pub use resolve::{DatasetInfo, ModelInfo, resolve};
 pub use types::*;
 
 use crate::Search;
@@ -61,13 +61,32 @@ pub fn dataset_name(value: &Value) -> Option<&str> {
         .or_else(|| dataset.get("name").and_then(Value::as_str))
 }
 
+/// The registered model a file imports, whatever else is wrong with it: what to look up before
+/// [`read_with`].
+pub fn model_name(value: &Value) -> Option<&str> {
+    value.pointer("/model/import").and_then(Value::as_str)
+}
+
+/// [`read_with`] for a file that imports no model.
+///
+/// # Errors
+/// As [`read_with`].
+pub fn read(value: &Value, dataset: Option<&DatasetInfo>) -> Result<Search, Vec<Fault>> {
+    read_with(value, dataset, None)
+}
+
 /// Reads and resolves a search file. `dataset` describes the data set it names
-/// ([`dataset_name`]), `None` if none of this name is registered.
+/// ([`dataset_name`]) and `model` the model it imports ([`model_name`]), `None` if none of this name
+/// is registered.
 ///
 /// # Errors
 /// Every fault, structural ones first. Where unknown keys are all that is wrong with the structure,
 /// the rest of the file is resolved without them, so that its faults are told too.
-pub fn read(value: &Value, dataset: Option<&DatasetInfo>) -> Result<Search, Vec<Fault>> {
+pub fn read_with(
+    value: &Value,
+    dataset: Option<&DatasetInfo>,
+    model: Option<&ModelInfo>,
+) -> Result<Search, Vec<Fault>> {
     let mut faults = structure::check(value);
     let Some(known) = structure::without_unknown_keys(value, &faults) else {
         return Err(with_dataset_fault(faults, value, dataset));
@@ -83,13 +102,13 @@ pub fn read(value: &Value, dataset: Option<&DatasetInfo>) -> Result<Search, Vec<
         // Without the data set's shape the model's own is taken, to find the other faults.
         faults = with_dataset_fault(faults, value, None);
         faults.extend(
-            resolve(&file, &DatasetInfo::of_model(&file))
+            resolve(&file, &DatasetInfo::of_model(&file), model)
                 .err()
                 .unwrap_or_default(),
         );
         return Err(faults);
     };
-    match resolve(&file, info) {
+    match resolve(&file, info, model) {
         Ok(search) if faults.is_empty() => Ok(search),
         Ok(_) => Err(faults),
         Err(more) => {

@@ -10,8 +10,8 @@ mod variables;
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
-use crate::search::{DatasetUse, Search, Split};
-use bitfront_network::CandidateError;
+use crate::search::{DatasetUse, Search, Split, Start};
+use bitfront_network::{Candidate, CandidateError};
 
 /// What resolving needs to know of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct DatasetInfo {
     pub classes: usize,
     /// Digest of the registered file.
     pub digest: String,
+}
+
+/// What resolving needs to know of a registered model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelInfo {
+    /// Name it is registered by.
+    pub name: String,
+    /// The network as it was imported, with whatever quantizers it has.
+    pub candidate: Candidate,
+    /// SHA-256 of the file that holds its weights under [`Network::of`] its candidate.
+    pub weights_digest: String,
 }
 
 impl DatasetInfo {
@@ -43,12 +54,16 @@ impl DatasetInfo {
     }
 }
 
-/// Resolves `file` for the data set `dataset`.
+/// Resolves `file` for the data set `dataset` and the model that it imports, if it does.
 ///
 /// # Errors
 /// Every fault of meaning: names of no layer, pool or metric, quantizers that cannot be scored
 /// exactly where they may stand, sizes that do not fit the data, settings that exclude each other.
-pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<Fault>> {
+pub fn resolve(
+    file: &SearchFile,
+    dataset: &DatasetInfo,
+    model: Option<&ModelInfo>,
+) -> Result<Search, Vec<Fault>> {
     let mut faults = Vec::new();
     let split = split(file, &mut faults);
     let objectives = settings::objectives(file, &mut faults);
@@ -57,12 +72,12 @@ pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<F
     let sampler = settings::sampler(file, &mut faults);
     let device = settings::device(file, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
-    let network = network::network(file, dataset, &mut faults);
+    let network = network::network(file, dataset, model, &mut faults);
     let pools = pools::Pools::new(file);
     let input = network::input_quantizer(file, &pools, &mut faults);
     let choices = network.zip(input).and_then(|(network, input)| {
         let space = space::space(file, &network, &pools, input, &mut faults)?;
-        let seed_trials = seeds::seed_trials(file, &network, input, &mut faults);
+        let seed_trials = seeds::seed_trials(file, &network, model, input, &mut faults);
         Some((network, space, seed_trials))
     });
     let Some((network, space, seed_trials)) = choices.filter(|_| faults.is_empty()) else {
@@ -78,6 +93,12 @@ pub fn resolve(file: &SearchFile, dataset: &DatasetInfo) -> Result<Search, Vec<F
             split,
         },
         network,
+        start: model
+            .filter(|_| file.model.import.is_some())
+            .map(|model| Start {
+                model: model.name.clone(),
+                weights_digest: model.weights_digest.clone(),
+            }),
         space,
         seed_trials,
         training: settings::training(file),

@@ -1,7 +1,7 @@
 //! The model section: layers, and how they fit the data.
 
-use super::DatasetInfo;
 use super::pools::Pools;
+use super::{DatasetInfo, ModelInfo};
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
@@ -28,10 +28,14 @@ struct Placed {
 pub(super) fn network(
     file: &SearchFile,
     dataset: &DatasetInfo,
+    model: Option<&ModelInfo>,
     faults: &mut Vec<Fault>,
 ) -> Option<Network> {
     let before = faults.len();
     let at = Pointer::root().at("model");
+    if let Some(name) = &file.model.import {
+        return imported(file, name, dataset, model, &at, faults);
+    }
     let input_shape = input_shape(&file.model, dataset, &at.at("inputs"), faults);
     let placed = match (&file.model.mlp, &file.model.layers) {
         (Some(sizes), None) => {
@@ -47,7 +51,7 @@ pub(super) fn network(
         }
         (None, Some(layers)) => listed(layers, input_shape.len() - 1, &at.at("layers"), faults),
         _ => {
-            faults.push(Fault::new(&at, "needs either `mlp` or `layers`"));
+            faults.push(Fault::new(&at, "needs one of `mlp`, `layers` and `import`"));
             return None;
         }
     };
@@ -93,6 +97,74 @@ pub(super) fn network(
         return None;
     }
     Some(Network { float })
+}
+
+/// The network of a registered model.
+fn imported(
+    file: &SearchFile,
+    name: &str,
+    dataset: &DatasetInfo,
+    model: Option<&ModelInfo>,
+    at: &Pointer,
+    faults: &mut Vec<Fault>,
+) -> Option<Network> {
+    let before = faults.len();
+    for (key, given) in [
+        ("mlp", file.model.mlp.is_some()),
+        ("layers", file.model.layers.is_some()),
+    ] {
+        if given {
+            let detail = "stands beside `import`; accepted is one of them";
+            faults.push(Fault::new(at.at(key), detail));
+        }
+    }
+    let at = at.at("import");
+    let Some(model) = model else {
+        let detail = format!("model `{name}` is not registered");
+        let fault = Fault::new(&at, detail);
+        faults.push(fault.suggest("register it with `bitfront model add FILE`"));
+        return None;
+    };
+    let network = match Network::of(&model.candidate) {
+        Ok(network) => network,
+        Err(detail) => {
+            faults.push(Fault::new(&at, detail));
+            return None;
+        }
+    };
+    if network.float.head != Head::ARG_MAX {
+        let detail = "its outputs are not classes; accepted are networks that end in a softmax";
+        faults.push(Fault::new(&at, detail));
+    }
+    let shape = input_shape(
+        &file.model,
+        dataset,
+        &Pointer::root().at("model").at("inputs"),
+        faults,
+    );
+    if shape != network.float.input_shape
+        && file
+            .model
+            .inputs
+            .as_ref()
+            .is_some_and(|i| i.shape.is_some())
+        || network.inputs() != dataset.inputs
+    {
+        let detail = format!(
+            "it reads rows of shape {:?}; the data set's have {shape:?}",
+            network.float.input_shape
+        );
+        faults.push(Fault::new(&at, detail));
+    }
+    let outputs = network.float.outputs();
+    if outputs != dataset.classes {
+        let detail = format!(
+            "it has {outputs} outputs; the data set has {} classes",
+            dataset.classes
+        );
+        faults.push(Fault::new(&at, detail));
+    }
+    (faults.len() == before).then_some(network)
 }
 
 /// The shape of a row; the data set's number of features where the file says nothing, or wrong.

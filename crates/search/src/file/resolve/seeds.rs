@@ -1,11 +1,12 @@
 //! Seed trials: candidates that are trained before the sampler starts.
 
+use super::ModelInfo;
 use crate::file::fault::Fault;
 use crate::file::pointer::Pointer;
 use crate::file::types::{AllSpec, QuantizerText, SearchFile, SeedTrialSpec};
 use crate::search::{Network, SeedTrial};
 use crate::space::Parameter;
-use bitfront_network::Candidate;
+use bitfront_network::{Candidate, CandidateError};
 use bitfront_quantizer::Quantizer;
 
 /// The seed trials of a file that names none, as many as the budget holds.
@@ -21,6 +22,7 @@ const DEFAULT: [SeedTrialSpec; 5] = [
 pub(super) fn seed_trials(
     file: &SearchFile,
     network: &Network,
+    model: Option<&ModelInfo>,
     input: Quantizer,
     faults: &mut Vec<Fault>,
 ) -> Vec<SeedTrial> {
@@ -47,6 +49,23 @@ pub(super) fn seed_trials(
                 let detail = "`false` asks for nothing; leave the entry out";
                 faults.push(Fault::new(at.at("float"), detail));
                 continue;
+            }
+            SeedTrialSpec::Imported(wanted) => {
+                let at = at.at("imported");
+                let found = model
+                    .filter(|_| file.model.import.is_some())
+                    .map(|model| &model.candidate);
+                let Some(candidate) = found.filter(|_| *wanted) else {
+                    let detail = "needs `true`, and a `model` that is imported";
+                    faults.push(Fault::new(at, detail));
+                    continue;
+                };
+                if let Err(errors) = candidate.check() {
+                    let fault = |error: &CandidateError| Fault::new(&at, error.to_string());
+                    faults.extend(errors.iter().map(fault));
+                    continue;
+                }
+                ("imported".to_owned(), Some(candidate.clone()))
             }
             SeedTrialSpec::UniformBits(bits) => {
                 let texts = uniform(*bits);

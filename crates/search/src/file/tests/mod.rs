@@ -344,6 +344,67 @@ fn a_graph_of_all_kinds_is_read_with_the_usual_defaults() {
 }
 
 #[test]
+fn an_imported_model_is_the_network_and_its_weights_the_start() {
+    let quantized: bitfront_network::Candidate = serde_json::from_value(json!({
+        "input_shape": [4], "input_quantizer": "quantized_bits(8,3,alpha=1.0)",
+        "layers": [
+            {"name": "a", "operation": {"kind": "dense", "units": 2, "bias": null, "fold": null,
+                                        "kernel": "ternary(alpha=1.0)"}},
+            {"name": "r", "operation": {"kind": "activation", "quantizer": "quantized_relu(4,1)"}},
+            {"name": "b", "operation": {"kind": "dense", "units": 3, "fold": null,
+                                        "kernel": "ternary(alpha=1.0)",
+                                        "bias": "quantized_bits(4,0,alpha=1.0)"}},
+        ],
+        "head": {"kind": "softmax"},
+    }))
+    .expect("a candidate");
+    let model = super::ModelInfo {
+        name: "mine".to_owned(),
+        candidate: quantized.clone(),
+        weights_digest: "e".repeat(64),
+    };
+    let document = document_with(&json!({
+        "model": {"import": "mine"},
+        "search_space": {"seed_trials": [{"imported": true}, {"float": true}]},
+    }));
+    assert_eq!(super::model_name(&document), Some("mine"));
+    let read = |model| super::read_with(&document, Some(&dataset()), model);
+    let search = read(Some(&model)).expect("a good file");
+    let start = search.start.as_ref().expect("it starts from the model");
+    assert_eq!(
+        (start.model.as_str(), start.weights_digest.len()),
+        ("mine", 64)
+    );
+    assert_eq!(search.seed_trials[0].candidate, quantized);
+    assert!(search.network.float.is_float() && search.network.rectifies(1));
+    assert_eq!(search.space.variables.len(), 5, "one layer has no bias");
+
+    let pointers = |faults: Vec<Fault>| -> Vec<String> {
+        faults.into_iter().map(|fault| fault.pointer).collect()
+    };
+    let unknown = read(None).expect_err("not registered");
+    assert_eq!(pointers(unknown), ["/model/import"]);
+    let mut wide = model.clone();
+    wide.candidate.input_shape = vec![5];
+    assert_eq!(
+        pointers(read(Some(&wide)).expect_err("5 inputs")),
+        ["/model/import"]
+    );
+    let mut bent = model;
+    for (_, quantizer) in bent.candidate.layers[1].operation.quantizers_mut() {
+        *quantizer = "quantized_tanh(4)".parse().expect("a quantizer");
+    }
+    let error = read(Some(&bent)).expect_err("no float reference");
+    assert!(error[0].detail.contains("quantized_tanh"), "{error:?}");
+    let both = document_with(&json!({"model": {"import": "mine", "mlp": [4, 3]}}));
+    let error = super::read_with(&both, Some(&dataset()), Some(&bent)).expect_err("both");
+    assert!(
+        error.iter().any(|fault| fault.pointer == "/model/mlp"),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_data_set_that_is_not_there_is_one_fault_among_the_others() {
     let bad = document_with(&json!({"device": "@200MHz"}));
     let faults = read(&bad, None).expect_err("no data set");

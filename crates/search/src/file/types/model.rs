@@ -4,7 +4,8 @@ use super::QuantizerText;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A network: either `layers`, or `mlp` for a chain of dense layers with rectifiers.
+/// A network: `layers`, or `mlp` for a chain of dense layers with rectifiers, or `import` for a model
+/// that was registered.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
@@ -13,6 +14,11 @@ pub struct ModelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 64), inner(range(min = 1, max = 65_536)))]
     pub mlp: Option<Vec<u32>>,
+    /// Name of a registered model (`bitfront model add`): its layers, and its weights as the starting
+    /// weights of every trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub import: Option<String>,
     /// The input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputsSpec>,

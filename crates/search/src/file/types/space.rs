@@ -117,6 +117,8 @@ pub struct ChoiceSpec {
 pub enum SeedTrialSpec {
     /// `float: true`: no quantizers; the accuracy to compare with.
     Float(bool),
+    /// `imported: true`: an imported model as it is, with its own quantizers.
+    Imported(bool),
     /// The paper's uniform scan: n bits on every kernel, bias and activation. One bit is
     /// `binary(alpha=1.0)`, two `ternary(alpha=1.0)`, more `quantized_bits(n,0,alpha=1.0)`;
     /// activations are `quantized_relu(n)`.
