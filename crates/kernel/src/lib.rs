@@ -43,6 +43,7 @@
 mod buffer;
 mod depthwise;
 mod elementwise;
+mod fake_quantize;
 mod integer;
 mod integer_lanes;
 mod integer_pack;
@@ -57,6 +58,7 @@ mod softmax;
 pub use buffer::{Buffer, LANES, stride};
 pub use depthwise::TapTable;
 pub use elementwise::{AdamStep, Uniform};
+pub use fake_quantize::Steps;
 pub use integer::{DenseCodes, IntegerChain, IntegerFault, Overflow, Requantize, Rounding};
 pub use level::{Kernels, Level, level};
 pub use math::{cos_pi, exp, ln};

@@ -69,6 +69,7 @@ mod scalar;
 mod scale;
 mod squash;
 mod steps;
+mod table;
 mod training;
 mod ulaw;
 mod values;

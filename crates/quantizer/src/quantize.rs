@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use crate::scalar::Scalar;
 use crate::scale::Automatic;
-use crate::vector;
 use crate::{Alpha, Noise, QuantizedHswish, Quantizer};
+use crate::{table, vector};
 
 impl Quantizer {
     /// Fake-quantizes `x` (row-major, `columns` channels in the last axis; a vector is one row)
@@ -30,6 +30,7 @@ impl Quantizer {
         } else {
             if let Some(scalar) = Scalar::of(self)
                 && !vector::apply(&scalar, x, y)
+                && !table::apply(&scalar, x, y)
             {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = scalar.value(f64::from(x)) as f32;

@@ -212,6 +212,18 @@ impl Scalar {
         })
     }
 
+    /// About how many values a slow monotone function has; `None` for all others.
+    pub(crate) fn table_values(&self) -> Option<usize> {
+        let bits = match self {
+            Self::Tanh(q) => q.bits,
+            Self::Logistic(q) => q.bits,
+            Self::Ulaw(q) => q.bits,
+            Self::Squashed(q) => q.bits + 1,
+            _ => return None,
+        };
+        Some(1 << bits)
+    }
+
     fn linear(q: &QuantizedLinear) -> Option<Self> {
         let scale = f64::from(q.alpha.constant()?) * q.unit();
         let (lo, hi) = q.code_range();

@@ -1,9 +1,13 @@
-//! Branch-free f32 loops for families with a fixed scale, for the training engine's inner loops.
+//! Branch-free f32 loops for families with a fixed scale, for the training engine's inner loops;
+//! uniform grids with a power-of-two step run on the vector kernels.
 //!
 //! The rule this module keeps: every loop gives the value of [`Scalar`]
 //! bit for bit (property tests hold both against the integer definition); where f32 could not, the
 //! loop is refused and the scalar definition runs.
 
+use bitfront_kernel::{Kernels, Steps};
+
+use crate::arguments::power_of_two as power_of_two_of;
 use crate::po2::{EPSILON, Exponents};
 use crate::scalar::Scalar;
 
@@ -116,7 +120,13 @@ pub(crate) fn apply(scalar: &Scalar, x: &[f32], y: &mut [f32]) -> bool {
 /// `clamp(round_half_even(x * to_code), lo, hi) * step`, at most `cap`.
 #[inline]
 fn uniform([to_code, lo, hi, step, cap]: [f32; 5], x: &[f32], y: &mut [f32]) {
-    if f64::from(hi.max(-lo)) <= LARGEST_ROUNDED {
+    if cap == f32::INFINITY
+        && let Some(fraction) = power_of_two_of(to_code)
+        && step * to_code == 1.0
+        && let Some(steps) = Steps::new(fraction, lo, hi)
+    {
+        Kernels::detect().fake_quantize(steps, x, y);
+    } else if f64::from(hi.max(-lo)) <= LARGEST_ROUNDED {
         each(x, y, |x| {
             (round((x * to_code).max(lo).min(hi)) * step).min(cap)
         });
