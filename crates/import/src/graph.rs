@@ -286,14 +286,15 @@ impl Graph {
         let mut before = Tensor::Input;
         let names: Vec<String> = self.drafts.iter().map(|draft| draft.name.clone()).collect();
         for (index, draft) in self.drafts.into_iter().enumerate() {
-            if !keep[index] {
-                self.notes
-                    .push(format!("nothing reads `{}`: left out", draft.name));
-                continue;
-            }
+            // Curves left are heads.
             let Step::Operation(operation) = draft.step else {
                 continue;
             };
+            if !keep[index] {
+                let note = format!("the outputs do not depend on `{}`: left out", draft.name);
+                self.notes.push(note);
+                continue;
+            }
             if Some(index) == replaced {
                 continue;
             }

@@ -14,6 +14,12 @@ use crate::array::Array;
 use crate::error::ImportError;
 use crate::limits::{AXES, WEIGHTS};
 
+/// Most values in all arrays together for each byte of the file: sixteenfold compression.
+const VALUES_A_BYTE: u64 = 4;
+
+/// Largest number, in bytes.
+const NUMBER_BYTES: u64 = 8;
+
 /// Filters that are undone: deflate, shuffle, checksum.
 const FILTERS: [u16; 3] = [1, 2, 3];
 
@@ -105,7 +111,7 @@ impl Hdf5 {
             file,
             budget,
             lookup: of(READS_A_LOOKUP),
-            values_left: WEIGHTS,
+            values_left: WEIGHTS.min(size.saturating_mul(VALUES_A_BYTE)),
         })
     }
 
@@ -164,7 +170,9 @@ impl Hdf5 {
         ImportError::check_size(path, shape.len() as u64, AXES as u64, "axes")?;
         let size = size.unwrap_or(u64::MAX);
         ImportError::check_size(path, size, self.values_left, "values")?;
-        check_chunks(path, &dataset, &shape)?;
+        let width = dataset.element_size().map_err(bad)?;
+        ImportError::check_size(path, width, NUMBER_BYTES, "bytes a value")?;
+        check_chunks(path, &dataset, &shape, self.values_left)?;
         let values = dataset.read_f32().map_err(bad)?;
         if values.len() as u64 != size {
             let problem = format!("{} values for the shape {shape:?}", values.len());
@@ -179,14 +187,19 @@ impl Hdf5 {
 }
 
 /// Checks that the pieces of a chunked array are no larger than accepted and lie inside it.
-fn check_chunks(path: &str, dataset: &Dataset, shape: &[u64]) -> Result<(), ImportError> {
+fn check_chunks(
+    path: &str,
+    dataset: &Dataset,
+    shape: &[u64],
+    most: u64,
+) -> Result<(), ImportError> {
     let bad = |e: hdf5_pure::Error| ImportError::damaged(path, e);
     let Some(chunk) = dataset.chunk_shape().map_err(bad)? else {
         return Ok(());
     };
     let size = chunk.iter().try_fold(1u64, |n, axis| n.checked_mul(*axis));
     let fits = |extents: &[u64]| extents.len() == shape.len() && !extents.contains(&0);
-    if !fits(&chunk) || size.is_none_or(|n| n > WEIGHTS) {
+    if !fits(&chunk) || size.is_none_or(|n| n > most) {
         let problem = format!("chunks of shape {chunk:?} in an array of shape {shape:?}");
         return Err(ImportError::damaged(path, problem));
     }

@@ -22,8 +22,8 @@ enum Step {
     /// An operation with its weights; the text is put behind the layer's name.
     Operation(&'static str, Operation, Vec<(Part, Array)>),
     Activation(&'static str, Activation),
-    /// A new shape, which must be a flat one.
-    Reshape(Vec<i64>),
+    /// One axis of so many values; -1 for all.
+    Reshape(i64),
     /// Tensors side by side along this axis.
     Concatenate(i64),
     /// Normalisation along this axis.
@@ -72,9 +72,9 @@ impl Plan {
                 }
                 Step::Reshape(target) => {
                     let size = shape.iter().product::<usize>() as i64;
-                    if target != [-1] && target != [size] {
+                    if target != -1 && target != size {
                         return Err(format!(
-                            "makes the shape {target:?} of {shape:?}; accepted is a flat one"
+                            "makes {target} values of the shape {shape:?}; accepted is all of them"
                         ));
                     }
                     if shape.len() == 1 {
@@ -164,14 +164,17 @@ pub(crate) fn plan(node: &Node, arrays: Arrays) -> Result<Plan, String> {
         }
         "Flatten" => {
             settings.channels_last()?;
-            Ok(Plan(vec![Step::Reshape(vec![-1])]))
+            Ok(Plan(vec![Step::Reshape(-1)]))
         }
         "Reshape" => {
-            let target = settings.get("target_shape").as_array();
-            let target = target.and_then(|list| list.iter().map(Value::as_i64).collect());
-            Ok(Plan(vec![Step::Reshape(
-                target.ok_or("has no target shape")?,
-            )]))
+            let value = settings.get("target_shape");
+            let target = value.as_array().and_then(|list| match list.as_slice() {
+                [size] => size.as_i64(),
+                _ => None,
+            });
+            let target =
+                target.ok_or_else(|| format!("makes the shape {value}; accepted is a flat one"))?;
+            Ok(Plan(vec![Step::Reshape(target)]))
         }
         "ZeroPadding1D" => Ok(Plan::operation(Operation::ZeroPadding {
             border: settings.border(1)?,

@@ -16,7 +16,14 @@ pub(crate) fn activation(value: &Value) -> Result<Activation, String> {
         Value::Null => Ok(Activation::Linear),
         Value::String(text) => match Activation::named(text) {
             Some(activation) => Ok(activation),
-            None => parse(text).map(Activation::Quantizer),
+            None => match parse(text) {
+                Ok(quantizer) => Ok(Activation::Quantizer(quantizer)),
+                Err(_) if text.chars().all(|c| c.is_ascii_lowercase() || c == '_') => Err(format!(
+                    "has the activation `{text}`; accepted are linear, relu, softmax, sigmoid, \
+                     tanh and quantizers"
+                )),
+                Err(problem) => Err(problem),
+            },
         },
         Value::Object(_) => {
             // A function is an object around its name.

@@ -1,6 +1,8 @@
-//! Model files of the real libraries: structure, numbers, refusals, damage.
+//! Model files of the real libraries: structure, numbers, refusals.
 
 mod numbers;
+mod refusals;
+mod structure;
 
 use std::path::PathBuf;
 
