@@ -158,3 +158,39 @@ impl Folded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bitfront_network::Normalisation;
+
+    use super::*;
+
+    #[test]
+    fn folding_is_the_networks_own() {
+        let values = |seed: u32, count: u32| -> Vec<f32> {
+            let word = |i: u32| (i + seed).wrapping_mul(2_654_435_761) >> 8;
+            (0..count)
+                .map(|i| word(i) as f32 / (1 << 24) as f32 + 0.01)
+                .collect()
+        };
+        // A kernel with a column a channel, and a depthwise one with two columns for six channels.
+        for columns in [6, 2] {
+            let mut weights = LayerWeights::default();
+            for (seed, part) in (1..).zip([Part::Gamma, Part::Beta, Part::Mean, Part::Variance]) {
+                weights.parts.insert(part, values(seed, 6));
+            }
+            let (kernel, bias) = (values(7, 36), values(8, 6));
+            let fold = Fold {
+                epsilon: 1e-3,
+                momentum: 0.9,
+            };
+            let parameter = Parameter::new(&Quantizer::Float, &kernel, columns);
+            let mut folded = Folded::new(fold, &weights, 6, &parameter, 0, 1);
+            folded.fold(&parameter.values, &bias, false);
+            let normalisation = Normalisation::of(&weights, 1e-3).unwrap();
+            let expected = normalisation.fold(&kernel, Some(&bias));
+            assert_eq!(folded.kernel.dense(columns), expected.0);
+            assert_eq!(folded.bias.dense(6), expected.1);
+        }
+    }
+}

@@ -32,8 +32,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod activation;
 mod channelwise;
 mod check;
+mod drawn;
 mod dropout;
 mod engine;
 mod error;

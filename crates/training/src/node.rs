@@ -7,13 +7,13 @@ use bitfront_kernel::Buffer;
 use bitfront_network::{Candidate, Fold, LayerWeights, Operation, Part, Source, Weights};
 use bitfront_quantizer::Quantizer;
 
+use crate::activation::Activation;
 use crate::channelwise::Channelwise;
 use crate::dropout::Dropout;
 use crate::extent::Extent;
 use crate::fold::Folded;
 use crate::normalise::Normalise;
 use crate::parameter::Parameter;
-use crate::plan::Plan;
 use crate::pooling::{AveragePool, MaxPool, Pad};
 use crate::weighted::{Map, Weighted};
 use crate::window::{Patches, Table};
@@ -50,7 +50,7 @@ pub(crate) struct Feed {
 pub(crate) enum Work {
     Weighted(Box<Weighted>),
     Normalise(Box<Normalise>),
-    Activation(Plan),
+    Activation(Activation),
     Dropout(Box<Dropout>),
     MaxPool(MaxPool),
     AveragePool(AveragePool),
@@ -93,6 +93,19 @@ impl Node {
                 f(Part::Gamma, &mut n.gamma);
                 f(Part::Beta, &mut n.beta);
             }
+            _ => {}
+        }
+    }
+
+    /// Starts the random draws of a step.
+    pub(crate) fn begin(&mut self, seed: u64, step: u64) {
+        let layer = self.layer;
+        // A layer's tensors draw apart from each other and from an activation of the same index.
+        let place = |part: Part| layer as u64 | (1 + part as u64) << 32;
+        self.each_parameter(|part, parameter| parameter.begin(seed, step, place(part)));
+        match &mut self.work {
+            Work::Activation(activation) => activation.begin(seed, step, layer),
+            Work::Dropout(dropout) => dropout.begin(seed, step, layer),
             _ => {}
         }
     }
@@ -340,7 +353,9 @@ impl Builder {
             }
             Operation::Add => Work::Add,
             Operation::Concatenate => Work::Concatenate,
-            Operation::Activation { quantizer } => Work::Activation(Plan::of(quantizer)),
+            Operation::Activation { quantizer } => {
+                Work::Activation(Activation::new(output, quantizer))
+            }
             Operation::Dropout { rate } if *rate == 0.0 => return first,
             Operation::Dropout { rate } => {
                 Work::Dropout(Box::new(Dropout::new(output, *rate, self.capacity)))

@@ -3,6 +3,7 @@
 use bitfront_kernel::{AdamStep, Buffer, Kernels, stride};
 use bitfront_quantizer::Quantizer;
 
+use crate::drawn::Drawn;
 use crate::extent::Mode;
 use crate::plan::Plan;
 
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 pub(crate) struct Parameter {
     columns: usize,
     plan: Plan,
+    drawn: Option<Box<Drawn>>,
     /// Float values are kept within plus and minus this.
     limit: f32,
     /// Float values, what is trained.
@@ -31,6 +33,7 @@ impl Parameter {
         Self {
             columns,
             plan: Plan::of(quantizer),
+            drawn: Drawn::of(quantizer),
             limit: limit(quantizer),
             quantized: zeros.clone(),
             gradient: zeros.clone(),
@@ -46,6 +49,13 @@ impl Parameter {
     pub(crate) fn unlimited(mut self) -> Self {
         self.limit = f32::INFINITY;
         self
+    }
+
+    /// Starts the random draws of a step.
+    pub(crate) fn begin(&mut self, seed: u64, step: u64, place: u64) {
+        if let Some(drawn) = &mut self.drawn {
+            drawn.begin(seed, step, place);
+        }
     }
 
     /// Rows of the tensor.
@@ -67,7 +77,13 @@ impl Parameter {
 
     /// Fake-quantizes other values of the same shape. Columns are padded with zeros, which no other
     /// column's scale sees; where a family maps zero elsewhere, the padding is cleared again.
-    pub(crate) fn quantize_from(&mut self, kernels: Kernels, _mode: Mode, values: &[f32]) {
+    pub(crate) fn quantize_from(&mut self, kernels: Kernels, mode: Mode, values: &[f32]) {
+        if let Some(drawn) = &mut self.drawn
+            && mode.is_training()
+        {
+            drawn.tensor(self.columns, values, &mut self.quantized);
+            return;
+        }
         let step = stride(self.columns);
         self.plan
             .forward(kernels, step, values, &mut self.quantized);

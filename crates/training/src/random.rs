@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Kernel,
     /// Order of the rows; the index is the epoch, from 0.
     Order,
+    /// What a quantizer draws in training; the index is the step, from 0.
+    Quantizer,
     /// What a dropout layer zeroes; the index is the step, from 0.
     Dropout,
 }
@@ -30,6 +32,7 @@ pub(crate) fn stream_of(seed: u64, purpose: Purpose, index: u64, place: u64) -> 
         Purpose::Initial => b"bf.init_",
         Purpose::Kernel => b"bf.kernl",
         Purpose::Order => b"bf.order",
+        Purpose::Quantizer => b"bf.quant",
         Purpose::Dropout => b"bf.dropo",
     };
     let mut key = [0_u8; 32];
