@@ -70,6 +70,8 @@ impl Quantizer {
 
     /// [`Quantizer::code_of`] with the grid at hand.
     pub(crate) fn code_on(&self, grid: Grid, numerator: i64, fraction: i32) -> i64 {
+        // Beyond these a number is below or above every step.
+        let fraction = fraction.clamp(-4096, 4096);
         let magnitude = Exact {
             mantissa: numerator.unsigned_abs(),
             exponent: -fraction,

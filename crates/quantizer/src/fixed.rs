@@ -142,7 +142,11 @@ impl Fixed {
 
     /// The code of a finite `x`, as [`Fixed::code`] of the same real number.
     pub(crate) fn code_of_f64(&self, x: f64) -> i64 {
-        let scaled = x * 2f64.powi(self.fraction());
+        let mut scaled = x * 2f64.powi(self.fraction());
+        if scaled == 0.0 && x != 0.0 {
+            // Too small for f64 in steps, but on its side of zero all the same.
+            scaled = f64::MIN_POSITIVE.copysign(x);
+        }
         let floor = scaled.floor();
         let rest = scaled - floor;
         let rest = if rest == 0.0 {

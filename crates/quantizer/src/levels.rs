@@ -79,12 +79,16 @@ impl QuantizedRelu {
         above + below.clamp(-floor, 0.0)
     }
 
+    /// Bits of the finer of both parts behind a sigmoid.
+    pub(crate) fn squashed_bits(&self) -> i32 {
+        let slope = power_of_two(self.negative_slope).unwrap_or(0);
+        self.unsigned_bits() as i32 + slope.max(0)
+    }
+
     /// Inputs at, just below and just above every step of the sigmoid, and beyond its ends.
     pub(crate) fn squashed_inputs(&self) -> impl Iterator<Item = f64> {
-        let n = self.unsigned_bits() as i32;
-        let slope = power_of_two(self.negative_slope).unwrap_or(0);
         // Halves of the finest of both grids.
-        let fine = 2 * (1i64 << (n + slope.max(0)));
+        let fine = 2 * (1i64 << self.squashed_bits());
         let sigmoid = self.sigmoid;
         (0..=fine).flat_map(move |k| {
             let p = k as f64 / fine as f64;

@@ -7,9 +7,13 @@ use crate::{NotExact, Quantizer, Role};
 /// Most values that are listed.
 pub(crate) const MOST_LEVELS: i64 = 65_536;
 
+/// Most bits of a squashed rectifier whose values are searched for.
+const MOST_SQUASHED_BITS: i32 = 14;
+
 impl Quantizer {
     /// All values it gives, ascending; an automatic scale is taken as one. `None` for the float
-    /// references, for `qnoise_factor` below 1 and for more than 65,536 values.
+    /// references, for `qnoise_factor` below 1 for more than 65,536 values, and for `quantized_relu`
+    /// with `use_sigmoid` above 14 bits.
     pub fn levels(&self) -> Option<Vec<f64>> {
         if self.noise().factor != 1.0 {
             return None;
@@ -36,11 +40,10 @@ impl Quantizer {
                 Some(ascending(values))
             }
             Self::QuantizedRelu(q) if q.use_sigmoid => {
-                let n = q.unsigned_bits();
-                if n > 16 {
+                if q.squashed_bits() > MOST_SQUASHED_BITS {
                     return None;
                 }
-                // A value for each pair of levels that meet at some input: those of all thresholds.
+                // Both parts turn at their own inputs: the values on either side of every one.
                 let step = 2f64.powi(-q.code_fraction());
                 let cap = q.cut().map_or(f64::INFINITY, f64::from);
                 let inputs = q.squashed_inputs();

@@ -160,6 +160,62 @@ fn wrapping_is_no_step_function() {
     }
 }
 
+#[test]
+fn extremes_do_no_harm() {
+    for text in [
+        "ap_fixed<32,64,AP_TRN,AP_SAT>",
+        "ap_fixed<32,-32>",
+        "ap_ufixed<1,0,AP_RND,AP_WRAP,1>",
+        "ap_fixed<1,1,AP_RND_CONV,AP_SAT_SYM>",
+        "ap_fixed<5,2,AP_RND_INF,AP_WRAP_SM,5>",
+        "quantized_hswish(25,-32,relu_shift=16,relu_upper_bound=16)",
+        "quantized_hswish(2,32,relu_shift=16,relu_upper_bound=1)",
+        "quantized_tanh(12,use_real_tanh=True)",
+        "quantized_sigmoid(12,sigmoid='smooth')",
+        "quantized_relu(12,-32,1,16.0)",
+        "quantized_po2(4,4,log2_rounding='floor')",
+    ] {
+        let q = parsed(text);
+        for numerator in [i64::MIN, i64::MIN + 1, -1, 0, 1, 3, i64::MAX] {
+            for fraction in [
+                i32::MIN,
+                -5000,
+                -64,
+                -1,
+                0,
+                1,
+                60,
+                90,
+                110,
+                119,
+                122,
+                125,
+                200,
+                i32::MAX,
+            ] {
+                let code = q
+                    .grid(Role::Activation)
+                    .and_then(|_| q.code_of(numerator, fraction));
+                if let (Ok(code), Ok(grid)) = (code, q.grid(Role::Activation)) {
+                    assert!((grid.lo..=grid.hi).contains(&code), "{text}: {code}");
+                }
+            }
+        }
+        for x in [f64::MIN, -5e-324, 5e-324, f64::MAX, 1e-40, -1e-40] {
+            let mut y = [0f64];
+            q.quantize_f64(&[x], &mut y);
+            let grid = q.grid(Role::Activation);
+            if let (Ok(code), Ok(grid)) = (q.code(x), grid) {
+                assert_eq!(
+                    code as f64 * 2f64.powi(-grid.fraction),
+                    y[0],
+                    "{text} of {x:e}"
+                );
+            }
+        }
+    }
+}
+
 /// Rounding of a quotient on whole numbers, by its names' meaning.
 fn divided(numerator: i128, denominator: i128, mode: &str) -> i128 {
     let floor = numerator.div_euclid(denominator);

@@ -260,8 +260,8 @@ pub(super) fn quantized_hswish(text: &str) -> Result<Quantizer, Problem> {
         noise: a.noise()?,
         exponents: ScaleExponents::default(),
     };
-    let relu_shift = a.whole("relu_shift", 3, 1..=32)?;
-    let relu_upper_bound = a.whole("relu_upper_bound", 6, 1..=32)?;
+    let relu_shift = a.whole("relu_shift", 3, 1..=16)?;
+    let relu_upper_bound = a.whole("relu_upper_bound", 6, 1..=16)?;
     a.fixed()?;
     Ok(a.finish(Quantizer::QuantizedHswish(QuantizedHswish {
         grid,
