@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let program = IntegerProgram::freeze(&candidate, &weights)?;
         let rows: Vec<f32> = (0..ROWS * 16).map(|_| 3.0 * uniform()).collect();
         let codes = program.input_codes(&rows);
-        let (mut times, mut peaks) = (Vec::new(), Vec::new());
+        let (mut times, mut peaks, mut logits) = (Vec::new(), Vec::new(), Vec::new());
         let mut classes = [0usize; 5];
         for _ in 0..RUNS {
             let mut count = 0;
@@ -72,19 +72,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             peaks.push(count as f64 / time);
             let mut found = None;
             times.push(seconds(|| found = program.classify(&codes)));
+            logits.push(seconds(|| {
+                std::hint::black_box(program.logits(&codes));
+            }));
             for class in found.unwrap_or_default() {
                 classes[usize::from(class)] += 1;
             }
         }
         times.sort_by(f64::total_cmp);
         peaks.sort_by(f64::total_cmp);
+        logits.sort_by(f64::total_cmp);
         let rate = |time: f64| ROWS as f64 / time / 1e6;
         let (best, median) = (rate(times[0]), rate(times[RUNS / 2]));
         let limit = peaks[RUNS / 2] / multiply_adds as f64 / 1e6;
         println!(
-            "{bits:2} bits: {median:6.2} million jets/s (best {best:.2}); {limit:.1} at the \
-             multiply-add peak, ratio {:.2}; classes {classes:?}",
-            median / limit
+            "{bits:2} bits: {median:6.2} million jets/s to classes (best {best:.2}), {:6.2} to \
+             logits; {limit:.1} at the multiply-add peak, ratio {:.2} (best {:.2}); {classes:?}",
+            rate(logits[RUNS / 2]),
+            median / limit,
+            best / limit
         );
     }
     Ok(())

@@ -11,7 +11,10 @@ use crate::{ActivationRule, Interval, TensorFormat};
 const MOST_LEVELS: usize = 1 << 22;
 
 /// Widest interval whose codes are found one by one.
-const MOST_ENUMERATED: i64 = 1 << 16;
+const WIDEST_ENUMERATED: i64 = 1 << 16;
+
+/// Most codes that are found one by one for a layer; the channels beyond have the whole grid.
+const MOST_ENUMERATED: i64 = 1 << 22;
 
 /// The rule of a quantizer whose grid is `own` over accumulators of format `input`, and the interval
 /// of each channel's codes.
@@ -37,12 +40,14 @@ pub(crate) fn freeze_activation(
     }
     let rule = ActivationRule::Function(*quantizer);
     let mut known = HashMap::new();
+    let mut enumerated = 0;
     let mut image = |(from, ends): (&i32, &Interval)| {
         let Interval { lo, hi } = *ends;
-        if hi - lo > MOST_ENUMERATED {
+        if hi - lo > WIDEST_ENUMERATED || enumerated > MOST_ENUMERATED {
             return range;
         }
         *known.entry((*from, lo, hi)).or_insert_with(|| {
+            enumerated += hi - lo;
             let codes: Vec<i64> = (lo..=hi).map(|x| rule.apply(0, x, *from)).collect();
             hull(&codes)
         })

@@ -1,17 +1,19 @@
 //! Which layers of an integer program run in the vector kernels, and how.
 //!
 //! A stage is a dense or convolution layer with what follows it alone: a batch normalisation, whose
-//! integers are multiplied into the weights, and a uniform activation. Stages of dense layers on the
+//! integers are multiplied into the weights, and an activation that rounds and fits into a width
+//! (uniform quantizers, `ap_fixed` of most modes). Stages of dense layers on the
 //! same positions follow one another as one chain. A convolution's patches become rows.
 //!
 //! The rule this module keeps: the kernels prove each sum for themselves; whatever they refuse, and
 //! whatever is no stage, runs on 64 bits, and gives the same integers.
 
 use bitfront_kernel::{DenseCodes, IntegerChain, Kernels, Overflow, Requantize, Rounding};
+use bitfront_quantizer::{Fixed, FixedRounding, Grid, Overflow as FixedOverflow, Quantizer, Role};
 
 use crate::{
-    ActivationRule, Geometry, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
-    TensorFormat,
+    ActivationRule, Geometry, IntegerOperation, IntegerProgram, Interval, Linear, Operation,
+    Source, Taps, TensorFormat,
 };
 
 /// Codes of patches that are gathered at a time.
@@ -132,7 +134,17 @@ struct Stage {
     input_range: (i32, i32),
     weights: Vec<i32>,
     bias: Vec<i32>,
-    requantize: Option<(Vec<u32>, i32, i32)>,
+    requantize: Option<(Vec<u32>, Finish)>,
+}
+
+/// From sums to codes, but for the shifts.
+#[derive(Clone, Copy)]
+struct Finish {
+    fraction: i32,
+    rounding: Rounding,
+    overflow: Overflow,
+    low: i32,
+    high: i32,
 }
 
 impl Planner<'_> {
@@ -196,11 +208,37 @@ impl Planner<'_> {
         }
     }
 
+    /// What an activation layer does with sums, if the kernels can.
+    fn finish(&self, index: usize, rule: &ActivationRule) -> Option<Finish> {
+        let quantizer = match &self.program.candidate.layers.get(index)?.operation {
+            Operation::Activation { quantizer } => *quantizer,
+            _ => return None,
+        };
+        let (fraction, range, rounding, overflow) = match (rule, quantizer) {
+            (ActivationRule::Uniform { fraction, range }, _) => {
+                (*fraction, *range, Rounding::HalfEven, Overflow::Saturate)
+            }
+            (_, Quantizer::Fixed(fixed)) => {
+                let Grid { fraction, lo, hi } = quantizer.grid(Role::Activation).ok()?;
+                let (rounding, overflow) = modes(&fixed)?;
+                (fraction, Interval { lo, hi }, rounding, overflow)
+            }
+            _ => return None,
+        };
+        Some(Finish {
+            fraction,
+            rounding,
+            overflow,
+            low: i32::try_from(range.lo).ok()?,
+            high: i32::try_from(range.hi).ok()?,
+        })
+    }
+
     /// The stage that starts at layer `first`, and the layers that it holds.
     fn stage(&self, first: usize, above: Option<&Stage>) -> Option<(Stage, Vec<usize>)> {
         let linear = self.linear(first)?;
         let input_range = match above.and_then(|above| above.requantize.as_ref()) {
-            Some((_, low, high)) => (*low, *high),
+            Some((_, finish)) => (finish.low, finish.high),
             None => input_range(linear, self.source(first))?,
         };
         let mut stage = Stage::of(linear, input_range)?;
@@ -218,9 +256,9 @@ impl Planner<'_> {
                     product_shift,
                     offset,
                 } => stage.scale(multiplier, product_shift, offset).is_some(),
-                IntegerOperation::Activation(ActivationRule::Uniform { fraction, range }) => {
-                    stage.requantize(format, *fraction, *range).is_some()
-                }
+                IntegerOperation::Activation(rule) => self
+                    .finish(reader, rule)
+                    .is_some_and(|finish| stage.requantize(format, finish).is_some()),
                 _ => false,
             };
             if !taken {
@@ -231,6 +269,26 @@ impl Planner<'_> {
         }
         Some((stage, layers))
     }
+}
+
+/// The kernels' modes for those of `ap_fixed`, but for wraps that keep some bits.
+fn modes(fixed: &Fixed) -> Option<(Rounding, Overflow)> {
+    let rounding = match fixed.rounding {
+        FixedRounding::Trn => Rounding::Floor,
+        FixedRounding::TrnZero => Rounding::TowardZero,
+        FixedRounding::Rnd => Rounding::HalfUp,
+        FixedRounding::RndZero => Rounding::HalfTowardZero,
+        FixedRounding::RndMinInf => Rounding::HalfDown,
+        FixedRounding::RndInf => Rounding::HalfAwayFromZero,
+        FixedRounding::RndConv => Rounding::HalfEven,
+    };
+    let overflow = match fixed.overflow {
+        FixedOverflow::Sat | FixedOverflow::SatSym => Overflow::Saturate,
+        FixedOverflow::SatZero => Overflow::Zero,
+        FixedOverflow::Wrap if fixed.saturated_bits == 0 => Overflow::Wrap,
+        FixedOverflow::Wrap | FixedOverflow::WrapSm => return None,
+    };
+    Some((rounding, overflow))
 }
 
 /// Range of the codes that a layer's weights meet.
@@ -291,10 +349,10 @@ impl Stage {
         Some(())
     }
 
-    /// Rounds each output of format `from` to codes of `fraction`.
-    fn requantize(&mut self, from: &TensorFormat, fraction: i32, range: Interval) -> Option<()> {
-        let (low, high) = (i32::try_from(range.lo).ok()?, i32::try_from(range.hi).ok()?);
-        let down = |(j, own): (usize, &i32)| match own - fraction {
+    /// Ends with an activation over sums of format `from`; `None`, and nothing changed, where that
+    /// does not fit.
+    fn requantize(&mut self, from: &TensorFormat, finish: Finish) -> Option<()> {
+        let down = |(j, own): (usize, &i32)| match own - finish.fraction {
             // Always zero: nothing to shift.
             _ if from.range[j] == Interval::point(0) => Some((0, 0)),
             down @ 0..=30 => Some((down.unsigned_abs(), 0)),
@@ -306,7 +364,7 @@ impl Stage {
         let left: Vec<u32> = shifts.iter().map(|(_, left)| *left).collect();
         self.scale(&vec![1; self.outputs], &left, &vec![0; self.outputs])?;
         let right = shifts.into_iter().map(|(right, _)| right).collect();
-        self.requantize = Some((right, low, high));
+        self.requantize = Some((right, finish));
         Some(())
     }
 
@@ -318,12 +376,12 @@ impl Stage {
             input_range: self.input_range,
             weights: &self.weights,
             bias: &self.bias,
-            requantize: requantize.map(|(shifts, low, high)| Requantize {
+            requantize: requantize.map(|(shifts, finish)| Requantize {
                 shifts,
-                rounding: Rounding::HalfEven,
-                overflow: Overflow::Saturate,
-                low: *low,
-                high: *high,
+                rounding: finish.rounding,
+                overflow: finish.overflow,
+                low: finish.low,
+                high: finish.high,
             }),
         }
     }

@@ -59,8 +59,12 @@ fn chains(program: &IntegerProgram) -> Vec<(usize, usize)> {
 
 /// Both paths on random weights and rows; how often each list of chains was planned is checked.
 fn agree(json: &str, expected: &[(usize, usize)]) {
+    agree_often(20, json, expected);
+}
+
+fn agree_often(seeds: u64, json: &str, expected: &[(usize, usize)]) {
     let mut random = Random(3);
-    for seed in 0..20 {
+    for seed in 0..seeds {
         let program = program(json, &mut random);
         assert_eq!(chains(&program), expected, "seed {seed}");
         let codes = rows(&program, 70, &mut random);
@@ -149,6 +153,45 @@ fn branches_end_chains() {
           {{"name": "g", "operation": {{"kind": "global_average_pool", "reciprocal_bits": 7}}}}]}}"#
     );
     agree(&json, &[(0, 1), (2, 2)]);
+}
+
+#[test]
+fn fixed_point_of_most_modes_stays_in_the_chain() {
+    let roundings = [
+        "TRN",
+        "TRN_ZERO",
+        "RND",
+        "RND_ZERO",
+        "RND_MIN_INF",
+        "RND_INF",
+        "RND_CONV",
+    ];
+    let overflows = [
+        ("SAT", true),
+        ("SAT_SYM", true),
+        ("SAT_ZERO", true),
+        ("WRAP", true),
+        ("WRAP,2", false),
+        ("WRAP_SM", false),
+    ];
+    for rounding in roundings {
+        for (overflow, whole) in overflows {
+            let activation = format!("ap_fixed<6,2,AP_{rounding},AP_{overflow}>");
+            let json = format!(
+                r#"{{"input_shape": [6], "input_quantizer": "ap_fixed<8,4>",
+                "head": {{"kind": "softmax"}},
+                "layers": [
+                  {{"name": "a", "operation": {{"kind": "dense", "units": 9, {DENSE}}}}},
+                  {{"name": "b", "operation": {{"kind": "activation", "quantizer": "{activation}"}}}},
+                  {{"name": "c", "operation": {{"kind": "dense", "units": 3, {DENSE}}}}}]}}"#
+            );
+            if whole {
+                agree_often(4, &json, &[(0, 2)]);
+            } else {
+                agree_often(4, &json, &[(0, 0), (2, 2)]);
+            }
+        }
+    }
 }
 
 #[test]

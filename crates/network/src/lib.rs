@@ -45,6 +45,8 @@ mod freeze;
 mod freeze_activation;
 mod freeze_linear;
 mod freeze_sum;
+#[cfg(test)]
+mod freeze_tests;
 mod geometry;
 mod head;
 mod infer;
