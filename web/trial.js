@@ -21,8 +21,10 @@ function quantizer(placed) {
 
 const LAYERS = [
   { title: 'Layer', cell: (l) => h('span', { class: 'name' }, l.name) },
-  { title: 'Shape', cell: (l) => `${l.inputs} → ${l.outputs}` },
-  { title: 'Kernel', cell: (l) => quantizer(l.kernel) },
+  { title: 'Kind', cell: (l) => l.kind.replaceAll('_', ' ') },
+  { title: 'Reads', cell: (l) => l.reads.join(', ') },
+  { title: 'Shape', cell: (l) => l.output_shape.join(' × ') },
+  { title: 'Kernel', cell: (l) => [quantizer(l.kernel), l.pointwise_kernel ? quantizer(l.pointwise_kernel) : ''] },
   { title: 'Bias', cell: (l) => quantizer(l.bias) },
   { title: 'Activation', cell: (l) => quantizer(l.activation) },
   { title: 'Parameters', number: true, cell: (l) => number.whole(l.parameters) },
@@ -130,7 +132,7 @@ export function trial(root, id, signal) {
       it = await get(`/trials/${id}`);
       if (signal.aborted) return;
       head();
-      show(parts.layers, table({ id: 'layers', caption: 'Dense layers, first to last', columns: LAYERS, rows: it.layers }));
+      show(parts.layers, table({ id: 'layers', caption: 'Layers, each behind what it reads', columns: LAYERS, rows: it.layers }));
       curve();
       pair();
       synthesis();

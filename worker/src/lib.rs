@@ -26,4 +26,4 @@ pub use dispatcher::run;
 pub use error::WorkerError;
 pub use synthesis::SynthesisResult;
 pub use tools::{SYNTHESIS_TOOLS, Tool, Tools, tools};
-pub use trial::score;
+pub use trial::{ScoreError, score};

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bitfront_dataset::{Dataset, SplitSpec, Table};
 use bitfront_network::Candidate;
 use bitfront_search::file::{DatasetInfo, read};
-use bitfront_training::{Control, Recipe, Samples, train};
+use bitfront_training::{Control, Recipe, Samples, Targets, train};
 use serde_json::json;
 
 use crate::args::Train;
@@ -58,7 +58,7 @@ pub(super) fn run(options: &Train) -> Outcome {
 fn samples(table: &Table) -> Samples<'_> {
     Samples {
         x: &table.x,
-        y: &table.y,
+        y: Targets::Classes(&table.y),
         rows: table.rows,
         columns: table.columns,
     }

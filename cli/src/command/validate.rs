@@ -63,25 +63,20 @@ fn print(global: &Global, options: &Validate, file: &Value, search: &Search) {
     // Without a data set the number of inputs may be open, and with it the first layer's weights.
     let inputs_known = options.data.is_some()
         || file.pointer("/model/mlp").is_some()
-        || file.pointer("/model/inputs/features").is_some();
-    let (weights, biases) = parameters(search);
-    let parameters = inputs_known.then_some(weights + biases);
-    let network = if inputs_known {
-        format!(
-            "{} inputs, {weights} weights, {biases} biases",
-            search.network.inputs
-        )
-    } else {
-        let units: Vec<String> = search
-            .network
-            .layers
-            .iter()
-            .map(|layer| layer.units.to_string())
-            .collect();
-        format!(
-            "{} units; the inputs are the data set's (--data FILE counts the weights)",
-            units.join("-")
-        )
+        || file.pointer("/model/inputs/features").is_some()
+        || file.pointer("/model/inputs/shape").is_some();
+    let parameters = inputs_known.then(|| search.network.parameters());
+    let network = &search.network.float;
+    let network = match parameters {
+        Some(parameters) => format!(
+            "{} inputs, {} layers, {parameters} parameters",
+            network.inputs(),
+            network.layers.len()
+        ),
+        None => format!(
+            "{} layers; the inputs are the data set's (--data FILE counts the parameters)",
+            network.layers.len()
+        ),
     };
     if global.json || options.full {
         view::json(&json!({
@@ -143,15 +138,4 @@ fn print(global: &Global, options: &Validate, file: &Value, search: &Search) {
     ] {
         view::line(&format!("  {name:<13}{value}"));
     }
-}
-
-fn parameters(search: &Search) -> (usize, usize) {
-    let mut inputs = search.network.inputs;
-    let (mut weights, mut biases) = (0, 0);
-    for layer in &search.network.layers {
-        weights += inputs * layer.units;
-        biases += layer.units;
-        inputs = layer.units;
-    }
-    (weights, biases)
 }

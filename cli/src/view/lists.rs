@@ -138,6 +138,12 @@ pub(crate) fn trials(trials: &[Trial]) -> String {
     text(&table)
 }
 
+/// `28 x 28 x 1`.
+fn shape(value: &Value) -> String {
+    let axes: Vec<String> = value.as_array().into_iter().flatten().map(cell).collect();
+    axes.join(" x ")
+}
+
 /// One trial with its layers and attempts.
 pub(crate) fn trial(value: &Value) -> String {
     let mut shown = String::new();
@@ -157,8 +163,8 @@ pub(crate) fn trial(value: &Value) -> String {
     );
     let mut layers = table(&[
         "layer",
-        ">in",
-        ">out",
+        "kind",
+        "shape",
         "kernel",
         "bias",
         "activation",
@@ -167,8 +173,8 @@ pub(crate) fn trial(value: &Value) -> String {
     for layer in value["layers"].as_array().into_iter().flatten() {
         layers.add_row([
             cell(&layer["name"]),
-            cell(&layer["inputs"]),
-            cell(&layer["outputs"]),
+            cell(&layer["kind"]),
+            shape(&layer["output_shape"]),
             cell(&layer["kernel"]["quantizer"]),
             cell(&layer["bias"]["quantizer"]),
             cell(&layer["activation"]["quantizer"]),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::program_costs;
+use bitfront_hardware::circuit_costs;
 use bitfront_hardware::verilog::{emit, test_bench};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
@@ -41,7 +41,7 @@ use crate::error::{Ended, Failure};
 use crate::executor::{Produced, on_thread};
 use crate::link::{Artifact, digest_of, download, retry};
 use crate::tools::Tools;
-use crate::trial;
+use crate::trial::{self, no_circuit};
 
 use folder::JobFolder;
 use process::Run;
@@ -179,7 +179,7 @@ fn measure(
         folder: bench.folder,
         stopped: bench.stopped,
     };
-    let circuit = Circuit::build(program);
+    let circuit = Circuit::build(program).map_err(|e| no_circuit(&e))?;
     check_circuit(&circuit, program, vectors, bench.stopped)?;
     step(&format!(
         "circuit of {} nodes and {} cycles: kernels proved, {} vectors equal to integer inference",
@@ -224,7 +224,7 @@ fn measure(
         levels: totals.levels,
         cells: totals.cells,
         cycles: circuit.cycles(),
-        lut_estimate: program_costs(program).lut_estimate,
+        lut_estimate: circuit_costs(program, &circuit).lut_estimate,
         vectors_checked: compared,
         cpu_s: synthesised.cpu_s,
         peak_rss_kib: synthesised.peak_rss_kib,
@@ -249,8 +249,8 @@ fn check_circuit(
     circuit
         .check_against(program)
         .map_err(|e| Failure::lasting("kernel-mismatch", e.to_string()))?;
-    let inputs = vectors.inputs.chunks_exact(program.candidate.inputs);
-    let expected = vectors.expected.chunks_exact(program.candidate.outputs());
+    let inputs = vectors.inputs.chunks_exact(program.inputs());
+    let expected = vectors.expected.chunks_exact(program.outputs());
     for (row, (codes, logits)) in inputs.zip(expected).enumerate() {
         if row % 64 == 0 && stopped() {
             return Err(Ended::Stopped);

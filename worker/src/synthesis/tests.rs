@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::trial::freeze;
-use bitfront_network::{Activation, Layer, LayerWeights};
+use bitfront_network::{DenseStack, IntegerOperation, StackLayer};
 
 /// A network with reproducible weights.
 fn program(units: &[usize]) -> IntegerProgram {
@@ -13,32 +13,28 @@ fn program(units: &[usize]) -> IntegerProgram {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         f64::from(state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
-    let mut layers = Vec::new();
-    let mut weights = Vec::new();
-    for (n, pair) in units.windows(2).enumerate() {
-        let (inputs, outputs) = (pair[0], pair[1]);
-        let last = n + 2 == units.len();
-        layers.push(Layer {
-            name: format!("fc{}", n + 1),
-            units: outputs,
-            kernel: q("quantized_bits(4,0,alpha=1.0)"),
-            bias: q("quantized_bits(4,0,alpha=1.0)"),
-            activation: (!last).then(|| Activation {
-                name: format!("relu{}", n + 1),
-                quantizer: q("quantized_relu(4,1)"),
-            }),
-        });
-        weights.push(LayerWeights {
-            kernel: (0..inputs * outputs).map(|_| noise()).collect(),
-            bias: (0..outputs).map(|_| noise()).collect(),
-        });
-    }
-    let candidate = Candidate {
+    let layers = units.windows(2).enumerate().map(|(n, pair)| StackLayer {
+        name: format!("fc{}", n + 1),
+        inputs: pair[0],
+        units: pair[1],
+        kernel: q("quantized_bits(4,0,alpha=1.0)"),
+        bias: q("quantized_bits(4,0,alpha=1.0)"),
+        activation: (n + 2 < units.len())
+            .then(|| (format!("relu{}", n + 1), q("quantized_relu(4,1)"))),
+    });
+    let candidate = DenseStack {
         inputs: units[0],
         input_quantizer: q("quantized_bits(6,2,alpha=1.0)"),
-        layers,
-    };
-    freeze(&candidate, &Weights { layers: weights }).unwrap()
+        layers: layers.collect(),
+        positions: Vec::new(),
+    }
+    .candidate();
+    let weights = Weights::build(&candidate, |tensor| {
+        (0..tensor.shape.iter().product())
+            .map(|_| noise())
+            .collect()
+    });
+    freeze(&candidate, &weights).unwrap()
 }
 
 fn found_tools() -> Option<Tools> {
@@ -58,7 +54,7 @@ fn code(ended: Ended) -> &'static str {
 }
 
 fn rows(program: &IntegerProgram) -> Vec<f32> {
-    (0..50 * program.candidate.inputs)
+    (0..50 * program.inputs())
         .map(|n| (n % 37) as f32 / 9.0 - 2.0)
         .collect()
 }
@@ -85,14 +81,17 @@ fn vectors_are_corners_test_rows_and_random_rows() {
 fn a_graph_that_differs_from_integer_inference_is_named() {
     let program = program(&[3, 4, 2]);
     let mut vectors = Vectors::for_program(&program, &rows(&program), 2000);
-    let circuit = Circuit::build(&program);
+    let circuit = Circuit::build(&program).unwrap();
     check_circuit(&circuit, &program, &vectors, &|| false).unwrap();
     vectors.expected[1777] += 1;
     let failed = check_circuit(&circuit, &program, &vectors, &|| false).unwrap_err();
     assert_eq!(code(failed), "circuit-mismatch");
     // Another program's circuit is refused by its coefficients alone.
     let mut other = program.clone();
-    other.layers[0].kernel[1] += 1;
+    let IntegerOperation::Linear(linear) = &mut other.layers[0].operation else {
+        unreachable!("the first layer is dense")
+    };
+    linear.kernel[1] += 1;
     let failed = check_circuit(&circuit, &other, &vectors, &|| false).unwrap_err();
     assert_eq!(code(failed), "kernel-mismatch");
     let stopped = check_circuit(&circuit, &program, &vectors, &|| true).unwrap_err();
@@ -111,7 +110,7 @@ fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
         stopped: &|| false,
     };
     let program = program(&[3, 4, 2]);
-    let circuit = Circuit::build(&program);
+    let circuit = Circuit::build(&program).unwrap();
     let vectors = Vectors::for_program(&program, &rows(&program), 2000);
     let rtl = emit(&circuit, MODULE);
     std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();

@@ -20,9 +20,11 @@ impl Vectors {
     /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, up to half of the rest
     /// from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
     pub(super) fn for_program(program: &IntegerProgram, test_rows: &[f32], wanted: usize) -> Self {
-        let columns = program.candidate.inputs;
+        let columns = program.inputs();
+        // The input has one quantizer, so one range.
+        let range = program.input.range[0];
         let wanted = wanted.max(FEWEST);
-        let mut codes = corners(program.input.range, columns);
+        let mut codes = corners(range, columns);
         let rest = wanted.saturating_sub(codes.len() / columns);
         let rows: Vec<&[f32]> = test_rows.chunks_exact(columns).collect();
         let taken = rows.len().min(rest.div_ceil(2));
@@ -32,7 +34,7 @@ impl Vectors {
         }
         let mut noise = Noise(0x6269_7466_726f_6e74);
         while codes.len() / columns < wanted {
-            codes.extend((0..columns).map(|_| noise.within(program.input.range)));
+            codes.extend((0..columns).map(|_| noise.within(range)));
         }
         Self {
             rows: codes.len() / columns,

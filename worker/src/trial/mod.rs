@@ -11,10 +11,10 @@ use bitfront_network::Candidate;
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
 use bitfront_search::search::{OptimizerName, Schedule, Training};
-use bitfront_training::{Control, Recipe, Samples, TrainError, train};
+use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, train};
 
-pub(crate) use score::freeze;
-pub use score::score;
+pub use score::{ScoreError, score};
+pub(crate) use score::{freeze, no_circuit};
 
 use crate::attempt::Attempt;
 use crate::context::Context;
@@ -154,7 +154,7 @@ fn attempt_scores(
         "trained in {:.2} s",
         start.elapsed().as_secs_f64()
     ));
-    let scores = score(candidate, &trained.weights, data).map_err(|e| score::not_exact(&e))?;
+    let scores = score(candidate, &trained.weights, data).map_err(|e| score::no_scores(&e))?;
     attempt.log(&format!(
         "scored in {:.2} s: accuracy {:.5} (validation)",
         start.elapsed().as_secs_f64(),
@@ -171,14 +171,14 @@ fn attempt_scores(
 /// Whether the candidate takes this data set's rows and tells its classes apart.
 fn fits(candidate: &Candidate, data: &Prepared) -> Result<(), Failure> {
     let (columns, classes) = (data.train.columns, data.classes.len());
-    if (candidate.inputs, candidate.outputs()) == (columns, classes) {
+    if (candidate.inputs(), candidate.outputs()) == (columns, classes) {
         return Ok(());
     }
     Err(Failure::lasting(
         "dataset-invalid",
         format!(
             "the candidate has {} inputs and {} outputs, the data set {columns} features and {classes} classes",
-            candidate.inputs,
+            candidate.inputs(),
             candidate.outputs()
         ),
     ))
@@ -187,7 +187,7 @@ fn fits(candidate: &Candidate, data: &Prepared) -> Result<(), Failure> {
 fn samples(table: &Table) -> Samples<'_> {
     Samples {
         x: &table.x,
-        y: &table.y,
+        y: Targets::Classes(&table.y),
         rows: table.rows,
         columns: table.columns,
     }
@@ -214,6 +214,8 @@ fn training_failure(error: &TrainError) -> Ended {
         TrainError::Diverged { .. } => Failure::lasting("diverged", message).into(),
         TrainError::Samples { .. } => Failure::lasting("dataset-invalid", message).into(),
         TrainError::Candidate { .. } => Failure::lasting("not-exact", message).into(),
-        TrainError::Recipe(_) => Failure::lasting("internal", message).into(),
+        TrainError::Graph(_) | TrainError::Weights { .. } | TrainError::Recipe(_) => {
+            Failure::lasting("internal", message).into()
+        }
     }
 }

@@ -4,9 +4,11 @@
 //! never by floats. A float reference has accuracy and nothing else: no AUC, no costs.
 
 use bitfront_dataset::{Prepared, Table};
+use bitfront_hardware::circuit::BuildError;
 use bitfront_hardware::program_costs;
 use bitfront_network::{
-    Candidate, ForwardPrecision, FreezeError, IntegerProgram, Weights, forward,
+    Candidate, ForwardOptions, ForwardPrecision, FreezeError, IntegerProgram,
+    NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
 };
 use bitfront_search::TrialScores;
 
@@ -18,12 +20,12 @@ use crate::error::Failure;
 /// (promise P5).
 ///
 /// # Errors
-/// The candidate has no exact integer form with these weights.
+/// The candidate has no exact integer form with these weights, or no circuit.
 pub fn score(
     candidate: &Candidate,
     weights: &Weights,
     data: &Prepared,
-) -> Result<TrialScores, FreezeError> {
+) -> Result<TrialScores, ScoreError> {
     if candidate.is_float() {
         let accuracy = |table: &Table| {
             let logits = forward(candidate, weights, &table.x, ForwardPrecision::F32);
@@ -35,6 +37,7 @@ pub fn score(
             accuracy_test: Some(accuracy(&data.test)),
             auc_validation: None,
             auc_test: None,
+            accuracy_float_batch_norm: None,
             costs: None,
         });
     }
@@ -45,10 +48,9 @@ pub fn score(
         let outputs = candidate.outputs();
         let classes = logits.chunks_exact(outputs).map(largest);
         let accuracy = share(classes, &table.y);
-        let fraction = program.layers.last().map_or(0, |last| last.output.fraction);
         (
             accuracy,
-            one_against_rest(&logits, fraction, &table.y, outputs),
+            one_against_rest(&logits, program.output_fraction, &table.y, outputs),
         )
     };
     let (accuracy_validation, auc_validation) = measure(&data.validation);
@@ -58,8 +60,36 @@ pub fn score(
         accuracy_test: Some(accuracy_test),
         auc_validation: Some(auc_validation),
         auc_test: Some(auc_test),
-        costs: Some(program_costs(&program)),
+        accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
+        costs: Some(program_costs(&program)?),
     })
+}
+
+/// Why a trained candidate has no scores.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ScoreError {
+    /// No exact integer form.
+    #[error(transparent)]
+    NotExact(#[from] FreezeError),
+    /// No circuit.
+    #[error(transparent)]
+    NoCircuit(#[from] BuildError),
+}
+
+/// Accuracy with real batch normalisations in place of the frozen ones, where there are any: what
+/// freezing them costs is the difference to the score.
+fn float_batch_norm(candidate: &Candidate, weights: &Weights, table: &Table) -> Option<f64> {
+    let mut operations = candidate.layers.iter().map(|layer| &layer.operation);
+    if !operations.any(|operation| matches!(operation, Operation::BatchNorm { .. })) {
+        return None;
+    }
+    let options = ForwardOptions {
+        precision: forward_precision(candidate, weights),
+        normalisation: NormalisationConstants::Float,
+    };
+    let logits = forward_with(candidate, weights, &table.x, options);
+    let classes = logits.chunks_exact(candidate.outputs()).map(largest);
+    Some(share(classes, &table.y))
 }
 
 /// Freezes a candidate; what has no exact integer form fails as `not-exact`.
@@ -70,6 +100,19 @@ pub(crate) fn freeze(candidate: &Candidate, weights: &Weights) -> Result<Integer
 /// The failure that every further attempt would repeat.
 pub(crate) fn not_exact(error: &FreezeError) -> Failure {
     Failure::lasting("not-exact", error.to_string())
+}
+
+/// The failure of a candidate without a circuit, which every further attempt would repeat.
+pub(crate) fn no_circuit(error: &BuildError) -> Failure {
+    Failure::lasting("no-circuit", error.to_string())
+}
+
+/// The failure of a candidate without scores.
+pub(crate) fn no_scores(error: &ScoreError) -> Failure {
+    match error {
+        ScoreError::NotExact(error) => not_exact(error),
+        ScoreError::NoCircuit(error) => no_circuit(error),
+    }
 }
 
 /// Index of the largest logit, the lowest on a tie.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bitfront_network::{Activation, Candidate, Layer};
+use bitfront_network::{Candidate, DenseStack, StackLayer};
 use bitfront_proto::v1::lease::Work;
 use bitfront_proto::v1::{SynthesisWork, TrialWork, UnitRef, WorkKind};
 use bitfront_search::Search;
 use bitfront_search::metric::{Goal, Metric};
 use bitfront_search::search::{
-    Budget, DatasetUse, Device, Network, NetworkActivation, NetworkLayer, Objective, Optimizer,
-    OptimizerName, Order, Sampler, Schedule, Split, SynthesisPolicy, Training,
+    Budget, DatasetUse, Device, Network, Objective, Optimizer, OptimizerName, Order, Sampler,
+    Schedule, Split, SynthesisPolicy, Training,
 };
 use bitfront_search::space::Space;
 use bitfront_worker::{Config, WorkerError, run};
@@ -87,29 +87,38 @@ pub(crate) fn dataset() -> Vec<u8> {
 /// A network of one hidden layer with the given kernel quantizer.
 pub(crate) fn candidate(kernel: &str) -> Candidate {
     let q = |text: &str| text.parse().unwrap();
-    Candidate {
+    let layer = |name: &str, inputs, units, activation: Option<&str>| StackLayer {
+        name: name.into(),
+        inputs,
+        units,
+        kernel: q(kernel),
+        bias: q("quantized_bits(6,1,alpha=1.0)"),
+        activation: activation.map(|name| (name.into(), q("quantized_relu(4,2)"))),
+    };
+    DenseStack {
         inputs: 3,
         input_quantizer: q("quantized_bits(6,2,alpha=1.0)"),
-        layers: vec![
-            Layer {
-                name: "fc1".into(),
-                units: 4,
-                kernel: q(kernel),
-                bias: q("quantized_bits(6,1,alpha=1.0)"),
-                activation: Some(Activation {
-                    name: "relu1".into(),
-                    quantizer: q("quantized_relu(4,2)"),
-                }),
-            },
-            Layer {
-                name: "fc2".into(),
-                units: 2,
-                kernel: q(kernel),
-                bias: q("quantized_bits(6,1,alpha=1.0)"),
-                activation: None,
-            },
-        ],
+        layers: vec![layer("fc1", 3, 4, Some("relu1")), layer("fc2", 4, 2, None)],
+        positions: Vec::new(),
     }
+    .candidate()
+}
+
+/// The same network as its float reference.
+pub(crate) fn float_candidate() -> Candidate {
+    let mut float = candidate("float");
+    float.input_quantizer = "float".parse().unwrap();
+    for layer in &mut float.layers {
+        for (place, quantizer) in layer.operation.quantizers_mut() {
+            let text = if place.part.is_none() {
+                "relu"
+            } else {
+                "float"
+            };
+            *quantizer = text.parse().unwrap();
+        }
+    }
+    float
 }
 
 pub(crate) const SIX_BITS: &str = "quantized_bits(6,1,alpha=1.0)";
@@ -131,23 +140,9 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             },
         },
         network: Network {
-            inputs: 3,
-            layers: vec![
-                NetworkLayer {
-                    name: "fc1".into(),
-                    units: 4,
-                    activation: Some(NetworkActivation {
-                        name: "relu1".into(),
-                        rectifies: true,
-                    }),
-                },
-                NetworkLayer {
-                    name: "fc2".into(),
-                    units: 2,
-                    activation: None,
-                },
-            ],
+            float: float_candidate(),
         },
+        start: None,
         space: Space {
             variables: Vec::new(),
         },

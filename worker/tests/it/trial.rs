@@ -5,7 +5,7 @@ use bitfront_proto::v1::{EpochMeasurement, UnitRef};
 use bitfront_search::TrialScores;
 
 use crate::fake::{Call, Fake};
-use crate::fixture::{Running, SIX_BITS, candidate, queue_candidate, queue_trial};
+use crate::fixture::{Running, SIX_BITS, candidate, float_candidate, queue_candidate, queue_trial};
 
 #[tokio::test]
 async fn a_leased_trial_is_trained_scored_and_completed() {
@@ -91,14 +91,7 @@ async fn the_same_trial_gives_the_same_bits_on_another_worker() {
 async fn a_float_reference_has_accuracy_and_nothing_else() {
     let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
-    let mut float = candidate("float");
-    float.input_quantizer = "float".parse().unwrap();
-    for layer in &mut float.layers {
-        layer.bias = "float".parse().unwrap();
-        if let Some(activation) = &mut layer.activation {
-            activation.quantizer = "relu".parse().unwrap();
-        }
-    }
+    let float = float_candidate();
     let unit = queue_candidate(&fake, &float, 20, 0.02);
     let done = fake.completed(&unit).await;
     let scores: TrialScores = serde_json::from_str(&done.result_json).unwrap();
@@ -113,7 +106,7 @@ async fn faults_have_codes_and_the_log_is_kept() {
     let worker = Running::start(&fake, |_| {});
     // Four features where the data set has three.
     let mut wide = candidate(SIX_BITS);
-    wide.inputs = 4;
+    wide.input_shape = vec![4];
     let unit = queue_candidate(&fake, &wide, 3, 0.01);
     let failed = fake.failed(&unit).await;
     assert_eq!(

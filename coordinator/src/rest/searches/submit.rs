@@ -40,8 +40,8 @@ pub struct DryRun {
     pub space_size: String,
     /// Choices left open.
     pub free_variables: usize,
-    /// Weights and biases of the network.
-    pub parameters: usize,
+    /// Weights of the network that training moves.
+    pub parameters: u64,
 }
 
 /// Submits a search file (JSON). The header `idempotency-key` makes a repeated request name the same search.
@@ -102,17 +102,11 @@ fn faulty(faults: Vec<file::Fault>) -> Problem {
 }
 
 fn dry_run(search: &Search) -> Result<DryRun, Problem> {
-    let mut inputs = search.network.inputs;
-    let mut parameters = 0;
-    for layer in &search.network.layers {
-        parameters += (inputs + 1) * layer.units;
-        inputs = layer.units;
-    }
     Ok(DryRun {
         digest: search.digest(),
         space_size: search.space.size().to_string(),
         free_variables: search.space.free_variables(),
-        parameters,
+        parameters: search.network.parameters(),
         resolved: serde_json::to_value(search).map_err(Error::internal)?,
     })
 }

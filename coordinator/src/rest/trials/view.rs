@@ -1,8 +1,7 @@
 //! A trial as the API shows it.
 
 use crate::store::read::TrialRow;
-use bitfront_network::Candidate;
-use bitfront_quantizer::Quantizer;
+use bitfront_network::{Candidate, LayerSummary, Part, Source};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,49 +103,77 @@ pub struct Placed {
 pub struct LayerView {
     /// Its name.
     pub name: String,
-    /// Values in.
-    pub inputs: usize,
-    /// Values out.
-    pub outputs: usize,
-    /// Of the weights.
-    pub kernel: Placed,
-    /// Of the biases.
-    pub bias: Placed,
-    /// Of the values that reach the next layer; absent where the layer's sums are the logits.
+    /// What it computes.
+    #[schema(example = "dense")]
+    pub kind: String,
+    /// Names of what it reads; `input` is the network's input.
+    pub reads: Vec<String>,
+    /// Shape of its values, channels last.
+    pub output_shape: Vec<usize>,
+    /// Of the weights (a separable layer's depthwise ones); absent where there are none.
+    pub kernel: Option<Placed>,
+    /// Of a separable layer's pointwise weights.
+    pub pointwise_kernel: Option<Placed>,
+    /// Of the biases; absent where there are none.
+    pub bias: Option<Placed>,
+    /// Of the values of an activation layer.
     pub activation: Option<Placed>,
-    /// Weights and biases.
-    pub parameters: usize,
-    /// Bits to store them.
+    /// Number of weights, running statistics included.
+    pub parameters: u64,
+    /// Bits to store the quantized ones.
     pub parameter_bits: u64,
     /// Multiplications of one inference, before zeros are left out.
-    pub multiplications: usize,
+    pub multiplications: u64,
 }
 
-/// The layers of a candidate, first to last.
+/// The layers of a candidate, each behind the ones it reads.
 pub(super) fn layers(candidate: &Candidate) -> Vec<LayerView> {
-    let placed = |quantizer: &Quantizer| Placed {
-        quantizer: quantizer.to_string(),
-        bits: quantizer.bits(),
-    };
-    let view = |(index, layer): (usize, &bitfront_network::Layer)| {
-        let (inputs, outputs) = candidate.layer_shape(index);
-        let (kernel, bias) = (placed(&layer.kernel), placed(&layer.bias));
-        let (weights, biases) = (inputs * outputs, outputs);
+    let inputs = candidate.first_input_shapes();
+    let view = |(index, summary): (usize, LayerSummary)| {
+        let operation = &candidate.layers[index].operation;
+        let quantizers = operation.quantizers();
+        let at = |wanted: &[Option<Part>]| {
+            let found = quantizers
+                .iter()
+                .find(|(place, _)| wanted.contains(&place.part));
+            found.map(|(_, quantizer)| Placed {
+                quantizer: quantizer.to_string(),
+                bits: quantizer.bits(),
+            })
+        };
+        let parts = operation.parts(&inputs[index]);
+        let bits_of = |(part, shape): &(Part, Vec<usize>)| {
+            let quantizer = quantizers
+                .iter()
+                .find(|(place, _)| place.part == Some(*part));
+            let bits = quantizer.map_or(0, |(_, quantizer)| quantizer.bits());
+            shape.iter().product::<usize>() as u64 * u64::from(bits)
+        };
+        let sources = candidate.sources(index).unwrap_or_default();
         LayerView {
-            name: layer.name.clone(),
-            inputs,
-            outputs,
-            parameters: weights + biases,
-            parameter_bits: weights as u64 * u64::from(kernel.bits)
-                + biases as u64 * u64::from(bias.bits),
-            multiplications: weights,
-            kernel,
-            bias,
-            activation: layer
-                .activation
-                .as_ref()
-                .map(|activation| placed(&activation.quantizer)),
+            kind: summary.kind.to_owned(),
+            reads: sources
+                .into_iter()
+                .map(|source| match source {
+                    Source::Input => "input".to_owned(),
+                    Source::Layer(index) => candidate.layers[index].name.clone(),
+                })
+                .collect(),
+            kernel: at(&[Some(Part::Kernel), Some(Part::DepthwiseKernel)]),
+            pointwise_kernel: at(&[Some(Part::PointwiseKernel)]),
+            bias: at(&[Some(Part::Bias)]),
+            activation: at(&[None]),
+            parameter_bits: parts.iter().map(bits_of).sum(),
+            name: summary.name,
+            output_shape: summary.output_shape,
+            parameters: summary.parameters,
+            multiplications: summary.multiplications,
         }
     };
-    candidate.layers.iter().enumerate().map(view).collect()
+    candidate
+        .summary()
+        .into_iter()
+        .enumerate()
+        .map(view)
+        .collect()
 }

@@ -390,7 +390,7 @@ fn an_imported_model_is_the_network_and_its_weights_the_start() {
         pointers(read(Some(&wide)).expect_err("5 inputs")),
         ["/model/import"]
     );
-    let mut bent = model;
+    let mut bent = model.clone();
     for (_, quantizer) in bent.candidate.layers[1].operation.quantizers_mut() {
         *quantizer = "quantized_tanh(4)".parse().expect("a quantizer");
     }
