@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p bitfront-hardware --example calibrate`
 //!
-//! Needs `yosys` on the PATH; about four minutes on an idle core. Prints the table of the crate's
+//! Needs `yosys` on the PATH; about five minutes on an idle core. An argument runs only the networks
+//! whose names contain it. Prints the table of the crate's
 //! documentation, then the factors that fit the first part of it best; the networks marked `held out`
 //! are not in the fit.
 
@@ -13,12 +14,22 @@ use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
 use bitfront_hardware::verilog::emit;
 use bitfront_hardware::{Inventory, candidate_costs};
+use bitfront_network::IntegerProgram;
 use common::{Rule, Spec, program};
 use std::process::Command;
 use std::time::Instant;
 
 /// Networks that the factors are not fitted on.
 const HELD_OUT: &str = "held out: ";
+
+/// Layer graphs of the tests: name in the table, in the tests, seed of the weights.
+const GRAPHS: [(&str, &str, u64); 5] = [
+    ("graph: maxima at every position", "channels", 1),
+    ("held out: graph: maxima at every position", "channels", 2),
+    ("held out: graph: sequence", "sequence", 1),
+    ("held out: graph: image", "image", 1),
+    ("held out: graph: residual", "residual", 1),
+];
 
 struct Run {
     name: &'static str,
@@ -115,10 +126,12 @@ fn specs() -> Vec<(&'static str, Spec)> {
     ]
 }
 
-fn synthesise(name: &'static str, spec: &Spec) -> Result<Run, Box<dyn std::error::Error>> {
-    let program = program(spec);
-    let circuit = Circuit::build(&program)?;
-    circuit.check_against(&program)?;
+fn synthesise(
+    name: &'static str,
+    program: &IntegerProgram,
+) -> Result<Run, Box<dyn std::error::Error>> {
+    let circuit = Circuit::build(program)?;
+    circuit.check_against(program)?;
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("net.v"), emit(&circuit, "net"))?;
     let start = Instant::now();
@@ -156,6 +169,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "adder cells",
         "requantizer bits",
         "comparator bits",
+        "maximum bits",
         "tier 0",
         "estimate",
         "LUT",
@@ -170,14 +184,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
     let mut runs = Vec::new();
-    for (name, spec) in specs() {
-        let run = synthesise(name, &spec)?;
+    let only = std::env::args().nth(1).unwrap_or_default();
+    let dense = specs()
+        .into_iter()
+        .map(|(name, spec)| (name, program(&spec)));
+    let graphs = GRAPHS.map(|(name, graph, seed)| (name, common::graphs::frozen(graph, seed)));
+    for (name, program) in dense.chain(graphs) {
+        if !name.contains(&only) {
+            continue;
+        }
+        let run = synthesise(name, &program)?;
         let (logic, found) = (&run.inventory, &run.measured);
         let cells = [
             logic.adders,
             logic.adder_cells,
             logic.requantizer_bits,
             logic.comparator_bits,
+            logic.maximum_bits,
             run.tier0,
             logic.lut_estimate(),
             found.lut,
@@ -207,36 +230,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             sum / runs.len() as f64
         );
     }
-    let [adder, requantizer, comparator] = fit(&fitted);
+    let [adder, requantizer, comparator, maximum] = fit(&fitted);
     println!(
-        "best factors: adder {adder:.3}, requantizer {requantizer:.3}, comparator {comparator:.3}"
+        "best factors: adder {adder:.3}, requantizer {requantizer:.3}, comparator {comparator:.3}, \
+         maximum {maximum:.3}"
     );
     Ok(())
 }
 
-fn features(run: &Run) -> [f64; 3] {
+fn features(run: &Run) -> [f64; 4] {
     let logic = &run.inventory;
     [
         logic.adder_cells,
         logic.requantizer_bits,
         logic.comparator_bits,
+        logic.maximum_bits,
     ]
     .map(|bits| bits as f64)
 }
 
 /// Least squares of the relative errors: the normal equations, solved by elimination.
-fn fit(runs: &[Run]) -> [f64; 3] {
-    let mut system = [[0.0; 4]; 3];
+fn fit(runs: &[Run]) -> [f64; 4] {
+    let mut system = [[0.0; 5]; 4];
     for run in runs {
         let row = features(run).map(|bits| bits / run.measured.lut as f64);
-        for i in 0..3 {
-            for j in 0..3 {
+        for i in 0..4 {
+            for j in 0..4 {
                 system[i][j] += row[i] * row[j];
             }
-            system[i][3] += row[i];
+            system[i][4] += row[i];
         }
     }
-    for pivot in 0..3 {
+    for pivot in 0..4 {
         let scale = system[pivot][pivot];
         for value in &mut system[pivot] {
             *value /= scale;
@@ -251,5 +276,5 @@ fn fit(runs: &[Run]) -> [f64; 3] {
             }
         }
     }
-    system.map(|row| row[3])
+    system.map(|row| row[4])
 }

@@ -213,6 +213,17 @@ fn verilog_equals_evaluation_on_every_vector() {
     ];
     let folder = tempfile::tempdir().unwrap();
     let root = build_runtime(folder.path());
+    // Convolutions, pools and a batch normalisation; a residual sum, a join and frozen scales.
+    for (name, delays) in [("image", slow), ("residual", fast)] {
+        let program = (&common::graphs::frozen(name, 4), 4);
+        simulate(
+            folder.path(),
+            &root,
+            name,
+            program,
+            &BuildOptions { delays },
+        );
+    }
     for (name, spec, delays) in cases {
         let program = (&program(&spec), spec.seed);
         simulate(

@@ -8,8 +8,7 @@
 //! the finished sum, digit by digit.
 //!
 //! The rule this module keeps: [`Circuit::evaluate`] equals integer inference on every input in
-//! range, and [`Circuit::check_against`] proves all of it but the maxima's tie to the windows' order
-//! from the graph alone.
+//! range, and [`Circuit::check_against`] proves it from the graph alone.
 
 mod activation;
 mod adders;
@@ -22,16 +21,20 @@ mod maximum;
 mod movement;
 mod node;
 mod pipeline;
+mod proof;
+mod ranges;
 mod recover;
 mod registers;
 mod sharing;
+mod steps;
 mod sum_tree;
 
 pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use node::{Node, Operand, Operation, Port, Wire};
-pub use recover::{CircuitMismatch, Coefficients};
+pub use proof::CircuitMismatch;
+pub use recover::Coefficients;
 pub(crate) use registers::free_low_bits;
 
 use node::StepMark;

@@ -134,12 +134,11 @@ impl Rules {
     /// and a shift, which is wires, and any other a signed multiplier.
     fn type_of(&self, format: Format) -> DataType {
         match format {
-            Format::Float => DataType::float(self.unquantized),
             Format::Quantized(quantizer) => DataType::of(Some(&quantizer), self.unquantized),
             Format::Constant { bits } if self.mode == EnergyMode::Corrected => {
                 DataType::constant(bits, true)
             }
-            Format::Constant { .. } => DataType::float(self.unquantized),
+            Format::Float | Format::Constant { .. } => DataType::float(self.unquantized),
         }
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test and example uses a part of this")]
 
+pub(crate) mod graphs;
+
 use bitfront_network::{
     ActivationRule, Candidate, DenseStack, Geometry, IntegerLayer, IntegerOperation,
     IntegerProgram, Interval, Linear, Source, StackLayer, Taps, TensorFormat,

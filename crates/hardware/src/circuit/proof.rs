@@ -1,0 +1,325 @@
+//! The proof that a circuit's nodes compute the program: coefficients and structure, not samples.
+
+use super::activation::{Activated, Activation};
+use super::build::logit_shifts;
+use super::linear_map::{LinearMap, Row, source_formats};
+use super::maximum::under_window;
+use super::movement::moved;
+use super::node::{Operand, Operation, StepMark, Value};
+use super::ranges::ranges;
+use super::recover::Coefficients;
+use super::{Circuit, Wire};
+use bitfront_network::{IntegerOperation, IntegerProgram, Interval, TensorFormat};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a circuit differs from its program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layer {layer}, output {output}: {problem}")]
+pub struct CircuitMismatch {
+    /// Name of the layer.
+    pub layer: String,
+    /// Number of the output element.
+    pub output: usize,
+    /// What differs.
+    pub problem: String,
+}
+
+impl Circuit {
+    /// Proves that the circuit computes the program: every linear step has exactly the program's
+    /// coefficients and constants, every activation its rule, every maximum the elements under its
+    /// window, and every step reads what its sources give.
+    ///
+    /// # Errors
+    /// The first output that differs.
+    pub fn check_against(&self, program: &IntegerProgram) -> Result<(), CircuitMismatch> {
+        let ranges = ranges(program, &self.steps).unwrap_or_default();
+        for (number, mark) in self.steps.iter().enumerate() {
+            self.check_step(number, mark, program, &ranges)
+                .map_err(|(output, problem)| CircuitMismatch {
+                    layer: program
+                        .layers
+                        .get(mark.layer)
+                        .map_or_else(String::new, |layer| layer.name.clone()),
+                    output,
+                    problem,
+                })?;
+        }
+        self.check_outputs(program)
+            .map_err(|(output, problem)| CircuitMismatch {
+                layer: "outputs".to_owned(),
+                output,
+                problem,
+            })
+    }
+
+    fn check_step(
+        &self,
+        number: usize,
+        mark: &StepMark,
+        program: &IntegerProgram,
+        ranges: &[Vec<Interval>],
+    ) -> Result<(), (usize, String)> {
+        let Some(layer) = program.layers.get(mark.layer) else {
+            return Err((0, "the program has no such layer".to_owned()));
+        };
+        let formats = source_formats(program, layer);
+        let read = self.read(mark, &formats);
+        if read.concat() != mark.inputs {
+            return Err((0, "it does not read what its sources give".to_owned()));
+        }
+        let slices: Vec<&[Option<Value>]> = read.iter().map(Vec::as_slice).collect();
+        let zero = Some(Value::Constant(0));
+        if let Some(expected) = moved(&layer.operation, &formats, &slices, zero) {
+            return match expected.iter().zip(&mark.outputs).position(|(e, f)| e != f) {
+                Some(output) => Err((output, "another element stands here".to_owned())),
+                None if expected.len() == mark.outputs.len() => Ok(()),
+                None => Err((0, "elements are missing".to_owned())),
+            };
+        }
+        if let Some(map) = LinearMap::of(program, layer, mark.step) {
+            let recovered = self.recover(number);
+            let rows: Vec<&Row> = map.rows().collect();
+            if rows.len() != recovered.len() {
+                return Err((
+                    0,
+                    format!("{} outputs, not {}", recovered.len(), rows.len()),
+                ));
+            }
+            let outputs = rows.iter().zip(&recovered).zip(&mark.outputs).enumerate();
+            for (output, ((row, found), value)) in outputs {
+                if value.is_some() {
+                    check_row(row, found.as_ref(), &mark.inputs)
+                        .map_err(|problem| (output, problem))?;
+                }
+            }
+            return Ok(());
+        }
+        for (output, value) in mark.outputs.iter().enumerate() {
+            let Some(value) = *value else { continue };
+            let checked = match &layer.operation {
+                IntegerOperation::Activation(rule) => {
+                    let channel = output % formats[0].channels();
+                    let activation = Activation {
+                        rule,
+                        channel,
+                        fraction: formats[0].fraction[channel],
+                    };
+                    // What the program has for the code; an activation has one source.
+                    let range = match mark.sources.first() {
+                        Some(Some(step)) => ranges.get(*step).and_then(|r| r.get(output)),
+                        _ => program.input.range.get(channel),
+                    };
+                    let range = range.copied();
+                    self.check_activation(&activation, mark.inputs[output], range, value)
+                }
+                IntegerOperation::MaxPool(geometry) => {
+                    let under = under_window(geometry, formats[0].channels(), output);
+                    let under: Option<Vec<Value>> =
+                        under.iter().map(|&from| mark.inputs[from]).collect();
+                    match under {
+                        Some(under) => self.check_maximum(&under, value),
+                        None => Err("an element under its window is not read".to_owned()),
+                    }
+                }
+                _ => Err("its operation has no circuit".to_owned()),
+            };
+            checked.map_err(|problem| (output, problem))?;
+        }
+        Ok(())
+    }
+
+    /// What a step's sources give, tensor by tensor.
+    fn read(&self, mark: &StepMark, formats: &[&TensorFormat]) -> Vec<Vec<Option<Value>>> {
+        let inputs = |format: Option<&&TensorFormat>| -> Vec<Option<Value>> {
+            let count = format.map_or(0, |format| format.shape.iter().product());
+            let mut elements = vec![None; count];
+            for (index, node) in self.nodes.iter().enumerate() {
+                if let Operation::Input { index: element } = node.operation {
+                    let wire = Wire(index as u32);
+                    elements[element] = Some(Value::Wire(Operand { wire, shift: 0 }));
+                }
+            }
+            elements
+        };
+        let sources = mark.sources.iter().enumerate();
+        sources
+            .map(|(at, source)| match source {
+                None => inputs(formats.get(at)),
+                Some(step) => self.steps[*step].outputs.clone(),
+            })
+            .collect()
+    }
+
+    /// The node behind any registers.
+    fn unregistered(&self, mut wire: Wire) -> Wire {
+        while let Operation::Register { source } = self.node(wire).operation {
+            wire = source;
+        }
+        wire
+    }
+
+    /// An activation of the right wire, or a known code that `range`, the program's interval of an
+    /// accumulator that nothing reads, leaves no choice about.
+    fn check_activation(
+        &self,
+        activation: &Activation<'_>,
+        input: Option<Value>,
+        range: Option<Interval>,
+        value: Value,
+    ) -> Result<(), String> {
+        let expected = match input {
+            None => {
+                let image = range.and_then(|range| activation.image(range));
+                let known = image.filter(|image| image.lo == image.hi);
+                known.map(|image| Activated::Known(image.lo))
+            }
+            Some(Value::Constant(code)) => {
+                activation.of(Value::Constant(code), Interval::point(code))
+            }
+            Some(Value::Wire(operand)) => {
+                activation.of(Value::Wire(operand), self.node(operand.wire).range)
+            }
+        };
+        match (expected, value) {
+            (Some(Activated::Known(code)), Value::Constant(found)) if code == found => Ok(()),
+            (Some(Activated::Node(operation, _)), Value::Wire(operand)) if operand.shift == 0 => {
+                let found = &self.node(self.unregistered(operand.wire)).operation;
+                let found = found.rewired(|wire| self.unregistered(wire));
+                let operation = operation.rewired(|wire| self.unregistered(wire));
+                if found == operation {
+                    Ok(())
+                } else {
+                    Err(format!("its activation is {found:?}, not {operation:?}"))
+                }
+            }
+            _ => Err("it is no activation of its accumulator".to_owned()),
+        }
+    }
+
+    /// The leaves of a tree of maxima are under the window, and what is left out is never larger.
+    fn check_maximum(&self, under: &[Value], value: Value) -> Result<(), String> {
+        let leaf = |operand: Operand| match self.node(operand.wire).operation {
+            Operation::Constant { value } => (None, value << operand.shift),
+            _ => (
+                Some(self.unregistered(operand.wire)),
+                i64::from(operand.shift),
+            ),
+        };
+        let of_value = |value: &Value| match *value {
+            Value::Constant(code) => (None, code),
+            Value::Wire(operand) => leaf(operand),
+        };
+        let expected: BTreeSet<(Option<Wire>, i64)> = under.iter().map(of_value).collect();
+        let mut found = BTreeSet::new();
+        let mut floor = i64::MIN;
+        let mut open = match value {
+            Value::Constant(code) => {
+                found.insert((None, code));
+                floor = code;
+                Vec::new()
+            }
+            Value::Wire(operand) => vec![operand],
+        };
+        while let Some(operand) = open.pop() {
+            let wire = self.unregistered(operand.wire);
+            let node = self.node(wire);
+            let here = leaf(Operand { wire, ..operand });
+            if expected.contains(&here) {
+                floor = floor.max(node.range.lo << operand.shift);
+                found.insert(here);
+            } else if let Operation::Max { left, right } = node.operation {
+                open.extend([left, right].map(|below| Operand {
+                    shift: below.shift + operand.shift,
+                    ..below
+                }));
+            } else {
+                return Err("it reads an element that is not under its window".to_owned());
+            }
+        }
+        if !found.is_subset(&expected) {
+            return Err("it reads an element that is not under its window".to_owned());
+        }
+        let largest = |(wire, number): &(Option<Wire>, i64)| match wire {
+            None => *number,
+            Some(wire) => self.node(*wire).range.hi << number,
+        };
+        match expected
+            .difference(&found)
+            .find(|left| largest(left) > floor)
+        {
+            Some(_) => Err("an element under its window is not compared".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// The output bus carries the last step's outputs, shifted to one fraction.
+    fn check_outputs(&self, program: &IntegerProgram) -> Result<(), (usize, String)> {
+        let Some(last) = self.steps.last() else {
+            return Ok(());
+        };
+        let outputs = last.outputs.iter().zip(logit_shifts(program));
+        for (output, ((value, shift), operand)) in outputs.zip(&self.output_operands).enumerate() {
+            let found = (self.unregistered(operand.wire), operand.shift);
+            let same = match value {
+                None => false,
+                Some(Value::Constant(code)) => {
+                    let code = code << shift;
+                    matches!(self.node(found.0).operation,
+                        Operation::Constant { value } if value << found.1 == code)
+                }
+                Some(Value::Wire(operand)) => {
+                    (self.unregistered(operand.wire), operand.shift + shift) == found
+                }
+            };
+            if !same {
+                return Err((output, "the bus carries something else".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_row(
+    row: &Row,
+    found: Option<&Coefficients>,
+    inputs: &[Option<Value>],
+) -> Result<(), String> {
+    let Some(found) = found else {
+        return Err("read, but not computed by adders".to_owned());
+    };
+    let mut constant = row.constant;
+    let mut expected: BTreeMap<Wire, i64> = BTreeMap::new();
+    for &(input, weight) in &row.weights {
+        let coefficient = row.coefficient(weight);
+        match inputs[input] {
+            Some(Value::Constant(code)) => constant += code * coefficient,
+            Some(Value::Wire(operand)) => {
+                *expected.entry(operand.wire).or_insert(0) += coefficient << operand.shift;
+            }
+            None if coefficient == 0 => {}
+            None => {
+                return Err(format!(
+                    "input {input} is not read, its coefficient is {coefficient}"
+                ));
+            }
+        }
+    }
+    expected.retain(|_, coefficient| *coefficient != 0);
+    let of = |map: &BTreeMap<Wire, i64>, wire: &Wire| map.get(wire).copied().unwrap_or(0);
+    let mut wires = found.wires.keys().chain(expected.keys());
+    if let Some(wire) = wires.find(|wire| of(&found.wires, wire) != of(&expected, wire)) {
+        return Err(format!(
+            "the coefficient of wire {} is {}, not {}",
+            wire.0,
+            of(&found.wires, wire),
+            of(&expected, wire)
+        ));
+    }
+    if found.constant != constant {
+        return Err(format!(
+            "its constant is {}, not {constant}",
+            found.constant
+        ));
+    }
+    Ok(())
+}
