@@ -43,6 +43,8 @@ mod fake_quantized_layers;
 mod fake_quantized_precision;
 mod freeze;
 mod freeze_activation;
+mod freeze_affine;
+mod freeze_layer;
 mod freeze_linear;
 mod freeze_sum;
 #[cfg(test)]
