@@ -11,7 +11,7 @@ use bitfront_quantizer::{ParseQuantizerError, Quantizer};
 
 fn main() -> Result<(), ParseQuantizerError> {
     families()?;
-    for (bytes, repeats, rounds) in [(16 << 10, 4096, 41), (64 << 20, 1, 21)] {
+    for (bytes, repeats, rounds) in [(16 << 10, 128, 2001), (64 << 20, 1, 21)] {
         against_copies(bytes, repeats, rounds)?;
     }
     Ok(())

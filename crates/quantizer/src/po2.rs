@@ -182,6 +182,11 @@ impl Exponents {
     }
 }
 
+/// `2^exponent` for exponents of normal f64, without the loop of a general power.
+pub(crate) fn power(exponent: i32) -> f64 {
+    f64::from_bits(u64::from((exponent + 1023).clamp(1, 2046).cast_unsigned()) << 52)
+}
+
 /// `2^exponent` in f32 with results below the normal range flushed to zero, as the original does.
 pub(crate) fn flushed_power(exponent: i32) -> f64 {
     if exponent < -126 {

@@ -3,7 +3,7 @@
 //! The rule this module keeps: f64 holds every product here exactly for every f32 (and for sums of
 //! up to 53 bits), so each value is the family's definition on the real number.
 
-use crate::po2::{Exact, Exponents, flushed_power};
+use crate::po2::{Exact, Exponents, flushed_power, power};
 use crate::squash::Real;
 use crate::{
     Fixed, QuantizedHswish, QuantizedLinear, QuantizedRelu, QuantizedSigmoid, QuantizedTanh,
@@ -99,18 +99,18 @@ impl Scalar {
                     }
                 } else {
                     Self::Uniform {
-                        to_code: 2f64.powi(q.code_fraction()),
+                        to_code: power(q.code_fraction()),
                         lo: lo as f64,
                         hi: hi as f64,
-                        step: alpha * 2f64.powi(-q.code_fraction()),
+                        step: alpha * power(-q.code_fraction()),
                         cap: f64::INFINITY,
                     }
                 }
             }
             Quantizer::QuantizedRelu(q) => {
-                let to_code = 2f64.powi(q.code_fraction());
-                let step = 2f64.powi(-q.code_fraction());
-                let levels = 2f64.powi(q.unsigned_bits() as i32);
+                let to_code = power(q.code_fraction());
+                let step = power(-q.code_fraction());
+                let levels = power(q.unsigned_bits() as i32);
                 let hi = levels - 1.0;
                 let cap = q.cut().map_or(f64::INFINITY, f64::from);
                 if q.use_sigmoid && (q.negative_slope != 0.0 || q.sigmoid != Sigmoid::Hard) {
@@ -148,10 +148,10 @@ impl Scalar {
             Quantizer::QuantizedTanh(q) if !q.use_real_tanh && q.sigmoid == Sigmoid::Hard => {
                 let (lo, hi) = q.code_range();
                 Self::Uniform {
-                    to_code: 2f64.powi(q.code_fraction()),
+                    to_code: power(q.code_fraction()),
                     lo: lo as f64,
                     hi: hi as f64,
-                    step: 2f64.powi(-q.code_fraction()),
+                    step: power(-q.code_fraction()),
                     cap: f64::INFINITY,
                 }
             }
@@ -167,16 +167,16 @@ impl Scalar {
                     fraction,
                     lo,
                     hi,
-                    step: alpha * 2f64.powi(-fraction),
+                    step: alpha * power(-fraction),
                 }
             }
             Quantizer::Fixed(q) if q.is_clamp() => {
                 let (lo, hi) = q.code_range();
                 Self::Uniform {
-                    to_code: 2f64.powi(q.fraction()),
+                    to_code: power(q.fraction()),
                     lo: lo as f64,
                     hi: hi as f64,
-                    step: 2f64.powi(-q.fraction()),
+                    step: power(-q.fraction()),
                     cap: f64::INFINITY,
                 }
             }
