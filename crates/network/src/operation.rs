@@ -1,7 +1,8 @@
 //! What a layer computes, the shape of its result and the weights it needs.
 //!
-//! The rule this module keeps: every field is written out (no defaults), so equal layers have equal
-//! JSON; the search file is where defaults live.
+//! The rule this module keeps: every field is written out (no defaults; only what is `null` may be
+//! left out when it is read), so equal layers have equal JSON; the search file is where defaults
+//! live.
 
 use std::fmt;
 

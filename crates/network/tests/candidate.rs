@@ -1,58 +1,63 @@
-//! What a candidate's check, digest, weights file and freeze say.
+//! What a candidate's check, digest and summary say.
 
-#[expect(dead_code, reason = "each test binary uses its part of the generators")]
-mod common;
-
-use bitfront_network::{
-    Candidate, ForwardPrecision, FreezeError, IntegerProgram, Interval, LayerWeights, Weights,
-    WeightsError, forward, forward_precision,
-};
-use common::Random;
+use bitfront_network::{Candidate, DenseStack, Head, Layer, Operation, StackLayer};
 
 fn candidate(json: &str) -> Candidate {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{e}: {json}"))
 }
 
-/// 3-4-2 with a bias and an activation of its own.
-fn small() -> Candidate {
-    candidate(
-        r#"{"inputs":3,"input_quantizer":"quantized_bits(8,3,alpha=1.0)","layers":[
-        {"name":"fc1","units":4,"kernel":"quantized_bits(6,0,alpha=1.0)","bias":"quantized_bits(6,0)",
-         "activation":{"name":"relu1","quantizer":"quantized_relu(6,0)"}},
-        {"name":"fc2","units":2,"kernel":"ternary(alpha=1.0)","bias":"quantized_bits(8,3,alpha=1.0)"}]}"#,
+/// A network of layers over an input of a shape, given as JSON; layers as `"name" ["inputs"] {...}`.
+fn network(shape: &str, layers: &[(&str, &[&str], &str)], head: &str) -> Candidate {
+    let layers: Vec<String> = layers
+        .iter()
+        .map(|(name, inputs, operation)| {
+            let inputs = serde_json::to_string(inputs).expect("names");
+            format!(r#"{{"name":"{name}","inputs":{inputs},"operation":{operation}}}"#)
+        })
+        .collect();
+    candidate(&format!(
+        r#"{{"input_shape":{shape},"input_quantizer":"quantized_bits(8,3,alpha=1.0)",
+            "layers":[{}],"head":{head}}}"#,
+        layers.join(",")
+    ))
+}
+
+const LINEAR: &str = r#"{"kind":"linear"}"#;
+const SOFTMAX: &str = r#"{"kind":"softmax"}"#;
+const RELU: &str = r#"{"kind":"activation","quantizer":"quantized_relu(4,0)"}"#;
+
+fn dense(units: usize) -> String {
+    format!(
+        r#"{{"kind":"dense","units":{units},"kernel":"ternary(alpha=1.0)",
+            "bias":"quantized_bits(4,0,alpha=1.0)","fold":null}}"#
     )
 }
 
-fn weights_of(candidate: &Candidate) -> Weights {
-    common::weights(&mut Random(7), candidate)
+fn window(size: &str, strides: &str, padding: &str) -> String {
+    let ones = size
+        .replace(|c: char| c.is_ascii_digit(), "1")
+        .replace("11", "1");
+    format!(r#"{{"size":{size},"strides":{strides},"dilation":{ones},"padding":"{padding}"}}"#)
 }
 
-#[test]
-fn check_finds_every_fault_in_order() {
-    let bad = candidate(
-        r#"{"inputs":0,"input_quantizer":"quantized_bits(8,3,alpha='auto_po2')","layers":[
-        {"name":"fc1","units":4,"kernel":"quantized_bits(6,0,alpha='auto')","bias":"quantized_bits(6,0)"},
-        {"name":"fc1","units":0,"kernel":"binary()","bias":"quantized_bits(6,0,alpha=0.3)",
-         "activation":{"name":"the last","quantizer":"quantized_relu(13,0,use_sigmoid=1)"}}]}"#,
-    );
-    let faults: Vec<String> = bad
-        .check()
-        .expect_err("faults")
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let expected = [
-        "network: has 0 inputs",
-        "input: quantized_bits(8,3,alpha='auto_po2') has no exact",
-        "fc1.kernel: quantized_bits(6,0,alpha='auto') has no exact",
-        "fc1: has no activation",
-        "fc1: the name `fc1` is used twice",
-        "fc1: has 0 units",
-        "fc1.bias: quantized_bits(6,0,alpha=0.3) has no exact",
-        "the last: the name `the last` is not accepted",
-        "the last: quantized_relu(13,0,use_sigmoid=1) has no exact",
-        "fc1: is the last layer and has the activation `the last`",
-    ];
+fn conv(filters: usize, size: &str) -> String {
+    let strides = size.replace(|c: char| c.is_ascii_digit(), "1");
+    format!(
+        r#"{{"kind":"conv","filters":{filters},"window":{},"kernel":"ternary(alpha=1.0)",
+            "bias":null,"fold":null}}"#,
+        window(size, &strides, "valid")
+    )
+}
+
+fn faults(candidate: &Candidate) -> Vec<String> {
+    let faults = candidate.check().expect_err("faults");
+    faults.iter().map(ToString::to_string).collect()
+}
+
+/// Asserts what each fault starts with, in order.
+#[track_caller]
+fn assert_faults(candidate: &Candidate, expected: &[&str]) {
+    let faults = faults(candidate);
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     for (fault, expected) in faults.iter().zip(expected) {
         assert!(
@@ -60,279 +65,411 @@ fn check_finds_every_fault_in_order() {
             "`{fault}` should start with `{expected}`"
         );
     }
-    let none = candidate(r#"{"inputs":1,"input_quantizer":"binary()","layers":[]}"#);
-    assert!(
-        none.check().expect_err("faults")[0]
-            .to_string()
-            .contains("no layers")
+}
+
+#[test]
+fn check_finds_every_fault_in_order() {
+    let mut bad = network(
+        "[0]",
+        &[
+            (
+                "fc1",
+                &[],
+                r#"{"kind":"dense","units":4,"kernel":"quantized_bits(6,0,alpha='auto')",
+                    "bias":"quantized_bits(6,0)","fold":null}"#,
+            ),
+            (
+                "fc1",
+                &[],
+                r#"{"kind":"dense","units":0,"kernel":"binary()",
+                    "bias":"quantized_bits(6,0,alpha=0.3)","fold":null}"#,
+            ),
+            (
+                "the last",
+                &[],
+                r#"{"kind":"activation","quantizer":"quantized_relu(13,0,use_sigmoid=1)"}"#,
+            ),
+        ],
+        SOFTMAX,
+    );
+    bad.input_quantizer = "quantized_bits(8,3,alpha='auto_po2')"
+        .parse()
+        .expect("accepted");
+    bad.scale_bits = 25;
+    assert_faults(
+        &bad,
+        &[
+            "network: has 0 inputs in an axis; accepted are 1 to 4096",
+            "network: has scale_bits 25; accepted are 1 to 24",
+            "fc1: the name `fc1` is used twice",
+            "fc1: has 0 units; accepted are 1 to 4096",
+            "the last: the name `the last` is not accepted",
+            "input: quantized_bits(8,3,alpha='auto_po2') has no exact",
+            "fc1.bias: quantized_bits(6,0,alpha=0.3) has no exact",
+            "the last: quantized_relu(13,0,use_sigmoid=1) has no exact",
+        ],
+    );
+    // Training needs the shapes alone.
+    let shapes = bad.check_shapes().expect_err("faults");
+    assert_eq!(shapes.len(), 5, "{shapes:#?}");
+    let none = network("[1]", &[], LINEAR);
+    assert_faults(&none, &["network: has no layers; accepted is at least one"]);
+    for shape in ["[]", "[2,2,2,2]"] {
+        let axes = network(shape, &[("a", &[], RELU)], LINEAR);
+        assert!(
+            faults(&axes)[0].starts_with("network: has an input of"),
+            "{shape}"
+        );
+    }
+}
+
+#[test]
+fn wrong_wiring_is_named() {
+    let fc = dense(2);
+    let wired = network(
+        "[3]",
+        &[
+            ("fc1", &["fc2"], &fc),
+            ("fc2", &["nowhere"], &fc),
+            ("fc3", &["fc3"], &fc),
+            ("fc4", &["input"], &fc),
+            ("input", &["input"], &fc),
+            ("fc5", &["input", "input"], &fc),
+            ("sum", &["input"], r#"{"kind":"add"}"#),
+            ("sum2", &["input", "fc4"], r#"{"kind":"add"}"#),
+            ("last", &["input"], &fc),
+        ],
+        LINEAR,
+    );
+    assert_faults(
+        &wired,
+        &[
+            "fc1: reads `fc2`, which is not an earlier layer",
+            "fc2: reads `nowhere`, which is no layer of the network",
+            "fc3: reads `fc3`, which is not an earlier layer",
+            "input: the name `input` is used twice",
+            "fc5: reads 2 tensors; accepted is one",
+            "sum: reads 1 tensors; accepted are two or more",
+            "sum2: adds tensors of shapes [3] and [2]",
+            "fc1: is read by no layer",
+            "fc2: is read by no layer",
+            "fc3: is read by no layer",
+            "input: is read by no layer",
+            "fc5: is read by no layer",
+            "sum: is read by no layer",
+            "sum2: is read by no layer",
+        ],
     );
 }
 
 #[test]
-fn a_float_reference_passes_the_check_and_has_no_program() {
-    let float = candidate(
-        r#"{"inputs":2,"input_quantizer":"float","layers":[
-        {"name":"fc1","units":2,"kernel":"float","bias":"float","activation":{"name":"a","quantizer":"relu"}},
-        {"name":"fc2","units":2,"kernel":"float","bias":"float"}]}"#,
-    );
-    assert!(float.is_float() && !small().is_float());
-    assert_eq!(float.check(), Ok(()));
-    let layer = LayerWeights {
-        kernel: vec![0.5, -1.0, 0.25, 2.0],
-        bias: vec![0.1, 0.2],
+fn shapes_that_do_not_fit_are_named() {
+    let pool = |size: &str| {
+        format!(
+            r#"{{"kind":"max_pool","window":{}}}"#,
+            window(size, "[1,1]", "valid")
+        )
     };
-    let weights = Weights {
-        layers: vec![layer.clone(), layer],
-    };
-    let error = IntegerProgram::freeze(&float, &weights).expect_err("no program");
-    assert!(
-        error
-            .to_string()
-            .starts_with("input has no exact integer form"),
-        "{error}"
-    );
-    assert_eq!(forward_precision(&float, &weights), ForwardPrecision::F32);
-    let logits = forward(&float, &weights, &[1.0, 2.0], ForwardPrecision::F64);
-    // Hidden: relu(0.5 + 0.5 + 0.1), relu(-1 + 4 + 0.2).
-    let (a, b, c, d) = (
-        1.0 + f64::from(0.1f32),
-        3.0 + f64::from(0.2f32),
-        0.1f32,
-        0.2f32,
-    );
-    let expected = [
-        0.5 * a + 0.25 * b + f64::from(c),
-        -a + 2.0 * b + f64::from(d),
+    let cases: [(&str, &str, String, &str); 11] = [
+        ("[5]", "conv", conv(2, "[3]"), "reads a tensor of 1 axes"),
+        (
+            "[5,5,1]",
+            "conv",
+            conv(2, "[3]"),
+            "has 1 entries of size for an input of 2 spatial axes",
+        ),
+        (
+            "[5,5,1]",
+            "conv",
+            conv(2, "[6,3]"),
+            "has a window of 6 over an input of 5",
+        ),
+        (
+            "[5,5,1]",
+            "conv",
+            conv(2, "[0,3]"),
+            "has the size 0; accepted are 1 to 4096",
+        ),
+        (
+            "[5,5,1]",
+            "conv",
+            conv(0, "[3,3]"),
+            "has 0 channels; accepted are 1 to 4096",
+        ),
+        (
+            "[5,5,1]",
+            "conv",
+            conv(5000, "[3,3]"),
+            "has 5000 channels; accepted are 1 to 4096",
+        ),
+        (
+            "[4096,4096,2]",
+            "conv",
+            conv(2, "[1,1]"),
+            "has values of shape [4096, 4096, 2]; accepted are at most 2^24",
+        ),
+        ("[5,1]", "pool", pool("[2,2]"), "has 2 entries of size"),
+        (
+            "[5]",
+            "mean",
+            r#"{"kind":"global_average_pool","reciprocal_bits":8}"#.into(),
+            "reads a tensor of 1 axes",
+        ),
+        (
+            "[5,1]",
+            "zeros",
+            r#"{"kind":"zero_padding","border":[[1,1],[1,1]]}"#.into(),
+            "pads 2 axes of an input of 1 spatial axes",
+        ),
+        (
+            "[5,1]",
+            "drop",
+            r#"{"kind":"dropout","rate":0.5}"#.into(),
+            "is the last layer and drops outputs",
+        ),
     ];
-    for (logit, expected) in logits.iter().zip(expected) {
-        assert!((logit - expected).abs() < 1e-12, "{logits:?}");
+    for (shape, name, operation, expected) in cases {
+        let found = faults(&network(shape, &[(name, &[], &operation)], LINEAR));
+        let expected = format!("{name}: {expected}");
+        assert!(
+            found.iter().any(|fault| fault.starts_with(&expected)),
+            "{found:?} should have `{expected}`"
+        );
     }
+}
+
+#[test]
+fn joins_and_sizes_that_do_not_fit_are_named() {
+    let flatten = r#"{"kind":"flatten"}"#;
+    let wide = dense(4096);
+    let tall = network(
+        "[100,100,1]",
+        &[("flat", &[], flatten), ("fc1", &[], &wide)],
+        LINEAR,
+    );
+    assert_faults(
+        &tall,
+        &["fc1: needs a kernel of shape [10000, 4096]; accepted are at most 2^24 values"],
+    );
+    let (thin, kernel) = (conv(2, "[3,3]"), conv(2, "[1,1]"));
+    let joined = network(
+        "[5,5,1]",
+        &[
+            ("a", &["input"], &thin),
+            ("b", &["input"], &kernel),
+            ("c", &["a", "b"], r#"{"kind":"concatenate"}"#),
+        ],
+        LINEAR,
+    );
+    assert_faults(
+        &joined,
+        &["c: joins tensors of shapes [3, 3, 2] and [5, 5, 2], which differ beside their channels"],
+    );
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let pooled =
+        window("[2,2]", "[1,1]", "same").replace(r#""dilation":[1,1]"#, r#""dilation":[2,1]"#);
+    let cases = [
+        (
+            r#"{"kind":"batch_norm","epsilon":0.0,"momentum":1.5,"scale_bits":0,"offset_bits":25}"#
+                .to_owned(),
+            &[
+                "has scale_bits 0; accepted are 1 to 24",
+                "has offset_bits 25; accepted are 1 to 24",
+                "has the epsilon 0; accepted is above 0, at most 1",
+                "has the momentum 1.5; accepted is 0 to 1",
+            ][..],
+        ),
+        (
+            r#"{"kind":"dropout","rate":1.0}"#.into(),
+            &["has the rate 1; accepted is at least 0, below 1"],
+        ),
+        (
+            r#"{"kind":"global_average_pool","reciprocal_bits":0}"#.into(),
+            &["has reciprocal_bits 0; accepted are 1 to 24"],
+        ),
+        (
+            format!(r#"{{"kind":"max_pool","window":{pooled}}}"#),
+            &["has a dilation; accepted for pooling is 1"],
+        ),
+        (
+            dense(2)
+                .replace(r#""quantized_bits(4,0,alpha=1.0)""#, "null")
+                .replace(
+                    r#""fold":null"#,
+                    r#""fold":{"epsilon":0.001,"momentum":0.99}"#,
+                ),
+            &["folds a batch normalisation, which makes a bias, and has no quantizer for it"],
+        ),
+        (
+            conv(2, "[2,2]").replace(
+                r#""fold":null"#,
+                r#""fold":{"epsilon":2.0,"momentum":0.99}"#,
+            ),
+            &[
+                "folds a batch normalisation, which makes a bias, and has no quantizer for it",
+                "has the epsilon 2; accepted is above 0, at most 1",
+            ],
+        ),
+    ];
+    for (operation, expected) in cases {
+        let network = network(
+            "[6,6,2]",
+            &[("a", &[], &operation), ("b", &[], RELU)],
+            LINEAR,
+        );
+        let expected: Vec<String> = expected.iter().map(|e| format!("a: {e}")).collect();
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        assert_faults(&network, &expected);
+    }
+}
+
+#[test]
+fn heads_and_names_that_do_not_fit_are_named() {
+    let (one, many) = (dense(1), dense(257));
+    for operation in [&one, &many] {
+        let few = network("[3]", &[("fc1", &[], operation)], SOFTMAX);
+        let found = faults(&few);
+        assert!(
+            found[0].contains("accepted for a softmax head are 2 to 256 classes in one axis"),
+            "{found:?}"
+        );
+    }
+    let three = dense(3);
+    let positions = network("[3,3]", &[("fc1", &[], &three)], SOFTMAX);
+    assert!(faults(&positions)[0].contains("shape [3, 3]"));
+    let tables = r#"{"kind":"softmax","tables":{"address_bits":3,"address_fraction":13,
+        "exp_fraction":25,"inverse_fraction":3,"output_fraction":0}}"#;
+    assert_faults(
+        &network("[3]", &[("fc1", &[], &three)], tables),
+        &[
+            "network: has softmax tables with address_bits 3; accepted are 4 to 16",
+            "network: has softmax tables with address_fraction 13; accepted are 0 to 12",
+            "network: has softmax tables with exp_fraction 25; accepted are 4 to 24",
+            "network: has softmax tables with inverse_fraction 3; accepted are 4 to 24",
+            "network: has softmax tables with output_fraction 0; accepted are 1 to 24",
+        ],
+    );
+    for name in [
+        "",
+        "1st",
+        "a b",
+        "network",
+        "input",
+        "a-b",
+        "\u{e4}",
+        &"a".repeat(65),
+    ] {
+        let named = network("[3]", &[(name, &[], RELU)], LINEAR);
+        assert_eq!(faults(&named).len(), 1, "{name}");
+    }
+    let deep = Candidate {
+        layers: vec![named_relu("a"); 513],
+        ..network("[3]", &[], LINEAR)
+    };
+    assert_faults(
+        &deep,
+        &["network: has 513 layers; accepted are at most 512"],
+    );
+}
+
+fn named_relu(name: &str) -> Layer {
+    let quantizer = "quantized_relu(4,0)".parse().expect("accepted");
+    Layer::new(name, Operation::Activation { quantizer })
 }
 
 #[test]
 fn the_digest_is_of_the_canonical_candidate() {
-    let other = candidate(
-        r#"{"layers":[
-        {"units":4,"name":"fc1","kernel":"quantized_bits(bits=6,alpha=1)","bias":"quantized_bits(6)",
-         "activation":{"quantizer":"quantized_relu(6)","name":"relu1"}},
-        {"name":"fc2","units":2,"kernel":"ternary(1)","bias":"quantized_bits(8,3,alpha=1.0)","activation":null}],
-        "input_quantizer":"quantized_bits(8, 3, alpha=1.0)","inputs":3}"#,
+    let small = |text: &str| -> Candidate { candidate(text) };
+    let one = small(
+        r#"{"input_shape":[3],"input_quantizer":"quantized_bits(8,3,alpha=1.0)","layers":[
+        {"name":"fc1","operation":{"kind":"dense","units":4,"kernel":"quantized_bits(6,0,alpha=1.0)",
+         "bias":"quantized_bits(6,0)","fold":null}},
+        {"name":"relu1","operation":{"kind":"activation","quantizer":"quantized_relu(6,0)"}}],
+        "head":{"kind":"softmax"}}"#,
     );
-    assert_eq!(small(), other);
-    assert_eq!(small().digest(), other.digest());
-    assert_eq!(small().digest().len(), 64);
-    let mut wider = small();
-    wider.layers[0].units = 5;
-    assert_ne!(small().digest(), wider.digest());
-    let unknown = r#"{"inputs":3,"input_quantizer":"binary()","layers":[],"units":3}"#;
-    assert!(serde_json::from_str::<Candidate>(unknown).is_err());
-}
-
-#[test]
-fn the_weights_file_comes_back_and_faults_are_named() {
-    let candidate = small();
-    let weights = weights_of(&candidate);
-    let bytes = weights.to_bytes(&candidate);
-    assert_eq!(
-        Weights::from_bytes(&candidate, &bytes).expect("reads"),
-        weights
+    let other = small(
+        r#"{"head":{"tables":null,"kind":"softmax"},"scale_bits":12,"layers":[
+        {"operation":{"kind":"dense","fold":null,"units":4,"bias":"quantized_bits(6)",
+         "kernel":"quantized_bits(bits=6,alpha=1)"},"name":"fc1","inputs":[]},
+        {"name":"relu1","operation":{"quantizer":"quantized_relu(6)","kind":"activation"}}],
+        "input_quantizer":"quantized_bits(8, 3, alpha=1.0)","input_shape":[3]}"#,
     );
-    assert_eq!(
-        weights.to_bytes(&candidate),
-        bytes,
-        "the same bytes every time"
-    );
-
-    for cut in [0, 7, 8, 40, bytes.len() - 1] {
-        let error = Weights::from_bytes(&candidate, &bytes[..cut]).expect_err("cut short");
-        assert!(matches!(error, WeightsError::Format(_)), "{cut}: {error}");
+    assert_eq!(one, other);
+    assert_eq!(one.digest(), other.digest());
+    assert_eq!(one.digest().len(), 64);
+    let json = serde_json::to_string(&one).expect("serializes");
+    assert_eq!(small(&json), one);
+    let mut changed = [one.clone(), one.clone(), one.clone(), one.clone()];
+    changed[0].layers[0].name = "fc".into();
+    changed[1].scale_bits = 11;
+    changed[2].head = Head::Linear;
+    changed[3].layers[1].inputs = vec!["fc1".into()];
+    for changed in changed {
+        assert_ne!(one.digest(), changed.digest());
     }
-    // A header that claims to be huge.
-    let mut liar = bytes.clone();
-    liar[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert!(matches!(
-        Weights::from_bytes(&candidate, &liar),
-        Err(WeightsError::Format(_))
-    ));
-    let padded = vec![0u8; (1 << 20) + 1000];
-    let error = Weights::from_bytes(&candidate, &padded)
-        .expect_err("too large")
-        .to_string();
-    assert!(error.contains("more than the"), "{error}");
-
-    let mut other = candidate.clone();
-    other.layers[1].bias = "quantized_bits(8,2,alpha=1.0)".parse().expect("accepted");
-    let error = Weights::from_bytes(&other, &bytes)
-        .expect_err("another candidate")
-        .to_string();
-    assert!(
-        error.contains(&candidate.digest()) && error.contains(&other.digest()),
-        "{error}"
-    );
-
-    let mut broken = weights;
-    broken.layers[1].bias[1] = f32::NAN;
-    let bytes = broken.to_bytes(&candidate);
-    let error = Weights::from_bytes(&candidate, &bytes)
-        .expect_err("not a number")
-        .to_string();
-    assert!(
-        error.contains("fc2.bias") && error.contains("element 1"),
-        "{error}"
-    );
-}
-
-#[test]
-fn every_flipped_byte_is_an_error_or_other_weights() {
-    let candidate = small();
-    let bytes = weights_of(&candidate).to_bytes(&candidate);
-    for at in 0..bytes.len() {
-        for flip in [1, 0x80] {
-            let mut bytes = bytes.clone();
-            bytes[at] ^= flip;
-            // No panic, and never weights of another shape.
-            if let Ok(read) = Weights::from_bytes(&candidate, &bytes) {
-                assert_eq!(read.layers.len(), 2, "byte {at}");
-                assert_eq!(read.layers[0].kernel.len(), 12, "byte {at}");
-            }
-        }
+    // What is null may be left out; everything else is written.
+    let short = r#"{"input_shape":[3],"input_quantizer":"binary()","head":{"kind":"linear"},
+        "layers":[{"name":"a","operation":{"kind":"dense","units":4,"kernel":"binary()"}}]}"#;
+    let long = short.replace("units", r#"bias":null,"fold":null,"units"#);
+    assert_eq!(candidate(short).digest(), candidate(&long).digest());
+    for wrong in [
+        short.replace(r#""name""#, r#""x":1,"name""#),
+        short.replace(r#""head""#, r#""x":1,"head""#),
+        short.replace(r#""units""#, r#""x":1,"units""#),
+        short.replace(r#""units":4,"#, ""),
+        short.replace(r#","kernel":"binary()""#, ""),
+        short.replace("dense", "gru"),
+        short.replace("linear", "argmax"),
+        short.replace("[3]", "[-3]"),
+    ] {
+        assert!(
+            serde_json::from_str::<Candidate>(&wrong).is_err(),
+            "{wrong}"
+        );
     }
 }
 
 #[test]
-fn freeze_names_shapes_and_widths() {
-    let candidate = small();
-    let mut weights = weights_of(&candidate);
-    weights.layers[0].kernel.pop();
-    let error = IntegerProgram::freeze(&candidate, &weights).expect_err("another shape");
-    assert_eq!(
-        error.to_string(),
-        "fc1.kernel: 11 weights; its shape needs 12"
-    );
-
-    let wide = self::candidate(
-        r#"{"inputs":1,"input_quantizer":"quantized_bits(24,0,alpha=1.0)","layers":[
-        {"name":"fc1","units":1,"kernel":"quantized_bits(24,0,alpha=1.0)","bias":"quantized_po2(5,max_value=1)"}]}"#,
-    );
-    let kernel = LayerWeights {
-        kernel: vec![0.9],
-        bias: vec![1e-4],
-    };
-    let program = IntegerProgram::freeze(
-        &wide,
-        &Weights {
-            layers: vec![kernel],
-        },
-    );
-    assert_eq!(
-        program.expect("46 bits fit").layers[0].accumulator_fraction,
-        [46]
-    );
-    let far = self::candidate(
-        r#"{"inputs":1,"input_quantizer":"quantized_bits(24,0,alpha=1.0)","layers":[
-        {"name":"fc1","units":1,"kernel":"quantized_bits(24,0,alpha=1.0)","bias":"quantized_bits(24,20,alpha=1.0)"}]}"#,
-    );
-    let heavy = LayerWeights {
-        kernel: vec![0.9],
-        bias: vec![1e6],
-    };
-    let error = IntegerProgram::freeze(
-        &far,
-        &Weights {
-            layers: vec![heavy],
-        },
-    )
-    .expect_err("wide");
-    assert!(
-        matches!(&error, FreezeError::TooWide { place, bits } if place == "fc1 output 0" && *bits > 54)
-    );
-}
-
-#[test]
-fn a_network_by_hand() {
-    let candidate = candidate(
-        r#"{"inputs":2,"input_quantizer":"quantized_bits(4,1,alpha=1.0)","layers":[
-        {"name":"fc1","units":2,"kernel":"quantized_bits(3,0,alpha=1.0)","bias":"quantized_bits(4,0)",
-         "activation":{"name":"relu1","quantizer":"quantized_relu(2,0)"}},
-        {"name":"fc2","units":2,"kernel":"binary(alpha=1.0)","bias":"quantized_bits(4,1)"}]}"#,
-    );
-    let weights = Weights {
+fn a_stack_is_a_view_of_a_candidate() {
+    let stack = DenseStack {
+        inputs: 3,
+        input_quantizer: "quantized_bits(8,3,alpha=1.0)".parse().expect("accepted"),
         layers: vec![
-            // Codes of a quarter: 2, -4; 1, 3. Bias codes of an eighth: 1, 0.
-            LayerWeights {
-                kernel: vec![0.5, -1.0, 0.25, 0.75],
-                bias: vec![0.125, 0.0],
+            StackLayer {
+                name: "fc1".into(),
+                inputs: 3,
+                units: 4,
+                kernel: "ternary(alpha=1.0)".parse().expect("accepted"),
+                bias: "quantized_bits(4,0)".parse().expect("accepted"),
+                activation: Some((
+                    "relu1".into(),
+                    "quantized_relu(4,0)".parse().expect("accepted"),
+                )),
             },
-            LayerWeights {
-                kernel: vec![1.0, -1.0, -1.0, 1.0],
-                bias: vec![0.25, 0.5],
+            StackLayer {
+                name: "fc2".into(),
+                inputs: 4,
+                units: 2,
+                kernel: "binary()".parse().expect("accepted"),
+                bias: "quantized_bits(4,0)".parse().expect("accepted"),
+                activation: None,
             },
         ],
+        positions: vec![0, 2],
     };
-    let program = IntegerProgram::freeze(&candidate, &weights).expect("freezes");
-    let fc1 = &program.layers[0];
-    assert_eq!(fc1.kernel, [2, -4, 1, 3]);
-    assert_eq!(fc1.bias, [1, 0]);
-    // Input codes are quarters (-8..=7), so products are sixteenths.
-    assert_eq!(program.input.range, Interval { lo: -8, hi: 7 });
-    assert_eq!(fc1.accumulator_fraction, [4, 4]);
-    assert_eq!((fc1.bias_shift[0], fc1.product_shift[0]), (1, 0));
+    let candidate = stack.candidate();
+    assert_eq!(candidate.check(), Ok(()));
+    assert_eq!(candidate.dense_stack(), Ok(stack));
+    let mut ends_in_relu = candidate.clone();
+    ends_in_relu.layers.pop();
+    assert!(ends_in_relu.dense_stack().is_err());
+    let mut wired = candidate;
+    wired.layers[2].inputs = vec!["fc1".into()];
     assert_eq!(
-        fc1.result_range[0],
-        Interval {
-            lo: -24 + 2,
-            hi: 21 + 2
-        }
+        wired.dense_stack(),
+        Err("`fc2` names what it reads".to_owned())
     );
-    assert_eq!(fc1.accumulator_range[0], Interval { lo: -24, hi: 23 });
-    // x = (1.0, -0.5): codes 4, -2. Sums: 8 - 2 + 2 = 8 sixteenths, -16 - 6 = -22 sixteenths.
-    let codes = program.input_codes(&[1.0, -0.5]);
-    assert_eq!(codes, [4, -2]);
-    assert_eq!(fc1.accumulators(&[4, -2]), [8, -22]);
-    // Quarters: 2 and 0. Then 0.5 + 0.25 and -0.5 + 0.5.
-    assert_eq!(program.trace(&codes), [vec![2, 0], vec![3, 0]]);
-    assert_eq!(program.logits(&codes), [3, 0]);
-    assert_eq!(program.classify(&codes), [0]);
-    // A tie goes to the lowest index.
-    let tie = Weights {
-        layers: vec![
-            weights.layers[0].clone(),
-            LayerWeights {
-                kernel: vec![1.0; 4],
-                bias: vec![0.25, 0.25],
-            },
-        ],
-    };
-    let program = IntegerProgram::freeze(&candidate, &tie).expect("freezes");
-    assert_eq!(
-        program.classify(&program.input_codes(&[1.0, -0.5, 0.0, 1.0])),
-        [0, 0]
-    );
-}
-
-#[test]
-fn blocks_and_single_rows_agree_for_wide_and_narrow_layers() {
-    let json = |bits: u32| {
-        format!(
-            r#"{{"inputs":5,"input_quantizer":"quantized_bits({bits},2,alpha=1.0)","layers":[
-            {{"name":"fc1","units":7,"kernel":"quantized_bits({bits},0,alpha=1.0)","bias":"quantized_bits({bits},0)",
-             "activation":{{"name":"a1","quantizer":"quantized_relu({bits},1)"}}}},
-            {{"name":"fc2","units":3,"kernel":"quantized_bits({bits},0,alpha=1.0)","bias":"quantized_bits({bits},0)"}}]}}"#
-        )
-    };
-    for bits in [4, 8, 14, 18, 20] {
-        let candidate = candidate(&json(bits));
-        let mut random = Random(u64::from(bits));
-        let weights = common::weights(&mut random, &candidate);
-        let program = IntegerProgram::freeze(&candidate, &weights).expect("freezes");
-        let rows = common::rows(&mut random, &candidate, 101);
-        let codes = program.input_codes(&rows);
-        let single: Vec<i64> = codes
-            .chunks_exact(5)
-            .flat_map(|r| program.trace(r).pop().expect("layers"))
-            .collect();
-        assert_eq!(program.logits(&codes), single, "{bits} bits");
-    }
-    let program = IntegerProgram::freeze(&small(), &weights_of(&small())).expect("freezes");
-    assert!(program.logits(&[]).is_empty());
 }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use bitfront_network::{
-    Activation, Candidate, ForwardPrecision, IntegerProgram, Layer, LayerWeights, Weights,
+    DenseStack, ForwardPrecision, IntegerProgram, LayerWeights, Part, StackLayer, Weights,
     forward_precision, forward_trace,
 };
 use bitfront_quantizer::Quantizer;
@@ -75,33 +75,33 @@ fn golden_models() {
         let stored = model["layers"].as_array().expect("layers");
         assert_eq!(stored.len() + 1, units.len(), "{name}: layers");
         let hidden = |index: usize| index + 1 < stored.len();
-        let candidate = Candidate {
+        let stack = DenseStack {
             inputs: units[0],
             input_quantizer,
             layers: stored
                 .iter()
                 .enumerate()
-                .map(|(index, layer)| Layer {
+                .map(|(index, layer)| StackLayer {
                     name: format!("fc{index}"),
+                    inputs: units[index],
                     units: units[index + 1],
                     kernel: quantizer(&layer["kernel_quantizer"]),
                     bias: quantizer(&layer["bias_quantizer"]),
-                    activation: hidden(index).then(|| Activation {
-                        name: format!("relu{index}"),
-                        quantizer: quantizer(&layer["activation"]),
-                    }),
+                    activation: hidden(index)
+                        .then(|| (format!("relu{index}"), quantizer(&layer["activation"]))),
                 })
                 .collect(),
+            positions: (0..stored.len()).map(|index| 2 * index).collect(),
         };
-        let weights = Weights {
-            layers: stored
-                .iter()
-                .map(|l| LayerWeights {
-                    kernel: floats(&l["kernel"]),
-                    bias: floats(&l["bias"]),
-                })
-                .collect(),
+        let candidate = stack.candidate();
+        assert_eq!(candidate.dense_stack().as_ref(), Ok(&stack), "{name}");
+        let mut weights = Weights {
+            layers: vec![LayerWeights::default(); candidate.layers.len()],
         };
+        for (position, stored) in stack.positions.iter().zip(stored) {
+            let (kernel, bias) = (floats(&stored["kernel"]), floats(&stored["bias"]));
+            weights.layers[*position] = LayerWeights::dense(kernel, bias);
+        }
         assert_eq!(candidate.check(), Ok(()), "{name}");
         let program = IntegerProgram::freeze(&candidate, &weights).expect(name);
         let precision = forward_precision(&candidate, &weights);
@@ -111,14 +111,15 @@ fn golden_models() {
             "{name}: small networks are exact in f32"
         );
 
-        for ((layer, weights), stored) in candidate.layers.iter().zip(&weights.layers).zip(stored) {
-            let check = |q: &Quantizer, x: &[f32], key: &str| {
+        for ((layer, position), stored) in stack.layers.iter().zip(&stack.positions).zip(stored) {
+            let check = |q: &Quantizer, part: Part, key: &str| {
+                let x = weights.part(*position, part);
                 let mut y = vec![0f32; x.len()];
                 q.quantize(x, layer.units, &mut y);
                 assert_eq!(y, floats(&stored[key]), "{name} {} {key}", layer.name);
             };
-            check(&layer.kernel, &weights.kernel, "quantized_kernel");
-            check(&layer.bias, &weights.bias, "quantized_bias");
+            check(&layer.kernel, Part::Kernel, "quantized_kernel");
+            check(&layer.bias, Part::Bias, "quantized_bias");
         }
 
         let passes = forward_trace(&candidate, &weights, &rows, precision);
@@ -128,37 +129,32 @@ fn golden_models() {
             .map(|row| program.trace(row))
             .collect();
         let mut compared = 0;
-        for (index, layer) in program.layers.iter().enumerate() {
-            let expected = if hidden(index) {
-                floats(&stored[index]["activations"])
+        for (index, position) in stack.positions.iter().enumerate() {
+            // The original's activations stand behind each hidden layer.
+            let (at, expected) = if hidden(index) {
+                (position + 1, floats(&stored[index]["activations"]))
             } else {
-                floats(&model["logits"])
+                (*position, floats(&model["logits"]))
             };
-            let step = 2f64.powi(-layer.output.fraction);
+            let layer = &program.layers[at];
             let integers: Vec<f64> = traces
                 .iter()
-                .flat_map(|t| &t[index])
-                .map(|code| *code as f64 * step)
+                .flat_map(|t| t[at].iter().zip(&layer.output.fraction))
+                .map(|(code, fraction)| *code as f64 * 2f64.powi(-fraction))
                 .collect();
             let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
             assert_eq!(
-                passes[index], expected,
+                passes[at], expected,
                 "{name} {}: fake-quantized",
                 layer.name
             );
             assert_eq!(integers, expected, "{name} {}: integers", layer.name);
             compared += expected.len();
         }
-        let batch: Vec<i64> = traces
-            .iter()
-            .flat_map(|t| t.last().expect("layers"))
-            .copied()
-            .collect();
-        assert_eq!(
-            program.logits(&codes),
-            batch,
-            "{name}: batch and row by row"
-        );
+        let step = 2f64.powi(-program.output_fraction);
+        let batch = program.logits(&codes).into_iter();
+        let batch: Vec<f64> = batch.map(|code| code as f64 * step).collect();
+        assert_eq!(Some(&batch), passes.last(), "{name}: batch and row by row");
         println!("{name}: {compared} activations and logits equal, bit for bit");
     }
 }

@@ -314,7 +314,7 @@ pub(crate) fn labels(candidate: &Candidate) -> Vec<String> {
                 label(format!("{kind} by powers of two, rank {}", shape.len()));
             }
             Operation::BatchNorm { .. } => {
-                label(format!("{kind} by multipliers, rank {}", shape.len()))
+                label(format!("{kind} by multipliers, rank {}", shape.len()));
             }
             Operation::Add | Operation::Concatenate => {
                 label(format!("{kind} of {}", layer.inputs.len().min(4)));
