@@ -11,9 +11,14 @@ use std::fs;
 use std::path::PathBuf;
 
 pub mod candidate;
+pub mod checkpoint;
 pub mod csv;
+pub mod h5;
+mod import;
+pub mod keras;
 pub mod memory;
 pub mod npz;
+pub mod onnx;
 pub mod quantizer;
 pub mod search;
 pub mod weights;
@@ -29,13 +34,17 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [&Target; 6] = [
+pub const TARGETS: [&Target; 10] = [
     &quantizer::TARGET,
     &search::TARGET,
     &npz::TARGET,
     &csv::TARGET,
     &candidate::TARGET,
     &weights::TARGET,
+    &checkpoint::TARGET,
+    &onnx::TARGET,
+    &h5::TARGET,
+    &keras::TARGET,
 ];
 
 /// Writes a target's seeds to the folder that `BITFRONT_FUZZ_SEEDS` names, if it names one.

@@ -1,7 +1,7 @@
 //! The npz reader: numpy's zip of arrays.
 //!
 //! The rule this module keeps: what a header declares is checked against the bytes that are there
-//! before anything is allocated for it.
+//! before anything is allocated for it, and a header's brackets are counted before it is parsed.
 
 use std::io::{Cursor, Read};
 
@@ -11,8 +11,11 @@ use zip::ZipArchive;
 use crate::error::DatasetError;
 use crate::table::{Dataset, MAX_CLASSES, Table};
 
-/// Longest array header that is read; numpy's own are about 100 bytes.
-const MAX_HEADER: u64 = 64 * 1024;
+/// Longest array header that is read, as in numpy; most have about 100 bytes.
+const MAX_HEADER: u64 = 10_000;
+/// Most brackets of a header within each other: the parser's time grows with the power of their
+/// number. Two are needed, records of arrays (which are refused by their type) have four.
+const MAX_NESTING: usize = 4;
 /// No deflate stream grows by more than 1032 to 1.
 const MAX_EXPANSION: u64 = 1100;
 
@@ -134,14 +137,25 @@ impl Archive<'_> {
                 .compressed_size()
                 .saturating_mul(MAX_EXPANSION)
                 .saturating_add(1024);
-            if header > MAX_HEADER || header > entry.size() || entry.size() > limit {
+            let size = entry.size();
+            if header > MAX_HEADER || header > size || size > limit {
                 return Err(bad(&format!(
-                    "a header of {header} bytes in {} bytes packed in {}",
-                    entry.size(),
+                    "a header of {header} bytes in {size} bytes packed in {}",
                     entry.compressed_size()
                 )));
             }
-            (entry.size(), header)
+            let mut text = start[10..].to_vec();
+            let rest = header.saturating_sub(start.len() as u64);
+            entry
+                .take(rest)
+                .read_to_end(&mut text)
+                .map_err(|e| bad(&e))?;
+            if nesting(&text) > MAX_NESTING {
+                return Err(bad(&format!(
+                    "a header with more than {MAX_NESTING} brackets within each other"
+                )));
+            }
+            (size, header)
         };
         let entry = self.zip.by_name(&path).map_err(|e| bad(&e))?;
         let array = NpyFile::new(Box::new(entry) as Box<dyn Read + '_>).map_err(|e| bad(&e))?;
@@ -323,6 +337,20 @@ impl Archive<'_> {
             .collect::<Result<_, _>>()?;
         Ok(table)
     }
+}
+
+/// Most brackets that are open at once; whether they stand in a string does not matter.
+fn nesting(text: &[u8]) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in text {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// Type and bytes of a plain array.

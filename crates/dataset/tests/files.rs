@@ -199,6 +199,25 @@ fn a_header_that_declares_too_much_is_refused_before_allocating() {
 }
 
 #[test]
+fn a_header_of_nested_brackets_is_refused_before_it_is_parsed() {
+    // The parser would take 2^60 steps: the test hangs where brackets are not counted first.
+    let brackets = "[".repeat(60);
+    let mut npz = Npz::new();
+    npz.start("x");
+    let zip = &mut npz.0;
+    let text = format!("{{'descr': {brackets}, 'fortran_order': False, 'shape': (1, 1), }}\n");
+    zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
+    zip.write_all(&(text.len() as u16).to_le_bytes()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    zip.write_all(&[0; 4]).unwrap();
+    let text = refusal(&npz.array("y", &[1], &[0_i64]).bytes());
+    assert!(
+        text.contains("array x: a header with more than 4 brackets within each other"),
+        "{text}"
+    );
+}
+
+#[test]
 fn fortran_order_is_transposed() {
     let mut npz = Npz::new();
     npz.start("x");
