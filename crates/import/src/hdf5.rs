@@ -172,7 +172,12 @@ impl Hdf5 {
         ImportError::check_size(path, size, self.values_left, "values")?;
         let width = dataset.element_size().map_err(bad)?;
         ImportError::check_size(path, width, NUMBER_BYTES, "bytes a value")?;
-        check_chunks(path, &dataset, &shape, self.values_left)?;
+        check_chunks(
+            path,
+            &dataset,
+            &shape,
+            (self.values_left, self.file.file_size()),
+        )?;
         let values = dataset.read_f32().map_err(bad)?;
         if values.len() as u64 != size {
             let problem = format!("{} values for the shape {shape:?}", values.len());
@@ -186,12 +191,13 @@ impl Hdf5 {
     }
 }
 
-/// Checks that the pieces of a chunked array are no larger than accepted and lie inside it.
+/// Checks that the pieces of a chunked array are no larger than accepted (so many values, so many
+/// stored bytes) and lie inside it.
 fn check_chunks(
     path: &str,
     dataset: &Dataset,
     shape: &[u64],
-    most: u64,
+    (most_values, most_bytes): (u64, u64),
 ) -> Result<(), ImportError> {
     let bad = |e: hdf5_pure::Error| ImportError::damaged(path, e);
     let Some(chunk) = dataset.chunk_shape().map_err(bad)? else {
@@ -199,7 +205,7 @@ fn check_chunks(
     };
     let size = chunk.iter().try_fold(1u64, |n, axis| n.checked_mul(*axis));
     let fits = |extents: &[u64]| extents.len() == shape.len() && !extents.contains(&0);
-    if !fits(&chunk) || size.is_none_or(|n| n > most) {
+    if !fits(&chunk) || size.is_none_or(|n| n > most_values) {
         let problem = format!("chunks of shape {chunk:?} in an array of shape {shape:?}");
         return Err(ImportError::damaged(path, problem));
     }
@@ -209,6 +215,10 @@ fn check_chunks(
     }
     for chunk in dataset.chunks().map_err(bad)? {
         let inside = chunk.offset.iter().zip(shape).all(|(at, axis)| at < axis);
+        if chunk.storage_size > most_bytes {
+            let problem = format!("a chunk of {} stored bytes", chunk.storage_size);
+            return Err(ImportError::damaged(path, problem));
+        }
         if chunk.offset.len() != shape.len() || !inside {
             return Err(ImportError::damaged(
                 path,

@@ -6,6 +6,25 @@
 //! The rule this crate keeps: all or nothing. A model is imported whole, or refused with the list of
 //! everything that stands in the way; nothing is left out or replaced by something similar. And no
 //! file, however damaged, makes it panic or allocate by a number that merely stands in it.
+//!
+//! # What is read
+//!
+//! | layer here | Keras and `QKeras` | ONNX and QONNX |
+//! |---|---|---|
+//! | dense | `Dense`, `QDense`, `QDenseBatchnorm` (folded) | `Gemm`, `MatMul`, each with a later `Add` as bias |
+//! | convolution | `Conv1D`, `Conv2D`, `QConv1D`, `QConv2D`, `QConv2DBatchnorm`; causal as padding before it | `Conv` of one group |
+//! | depthwise | `DepthwiseConv1D`, `DepthwiseConv2D`, `QDepthwiseConv2D`, `QDepthwiseConv2DBatchnorm`, convolutions with a group a channel | `Conv` with a group a channel |
+//! | separable | `SeparableConv1D`, `SeparableConv2D`, `QSeparableConv1D`, `QSeparableConv2D` | as two convolutions |
+//! | pooling | `MaxPooling`, `AveragePooling`, `GlobalAveragePooling` in 1D and 2D, `QAveragePooling2D` and `QGlobalAveragePooling2D` without quantizers | `MaxPool`, `AveragePool`, `GlobalAveragePool`, `ReduceMean` over all positions |
+//! | shapes | `Flatten`, `Reshape` to one axis, `ZeroPadding1D`, `ZeroPadding2D` | `Flatten`, `Reshape`, `Squeeze`, `Transpose` of channels, `Pad` |
+//! | batch normalisation | `BatchNormalization`, `QBatchNormalization` without quantizers | `BatchNormalization` |
+//! | several inputs | `Add`, `Concatenate` | `Add`, `Concat` |
+//! | activation | `Activation`, `QActivation`, `ReLU`, the `activation` of a layer: linear, relu and every quantizer | `Relu`, `Quant` with a power-of-two scale and zero point 0, `BipolarQuant` |
+//! | head | softmax or sigmoid on the outputs; else linear | the same |
+//! | dropout | `Dropout` | `Dropout` |
+//!
+//! Models may be sequential or functional, and may hold models. Float networks have no curves but
+//! relu, so tanh, sigmoid and leaky rectifiers between layers are refused unless they are quantizers.
 
 mod array;
 mod curve;

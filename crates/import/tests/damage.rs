@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 96 << 20;
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Mutations of each file.
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 200;
 
 /// A small random generator (xorshift): the test draws the same mutations each time.
 struct Random(u64);

@@ -21,7 +21,12 @@ impl<'a> Settings<'a> {
     /// A count.
     pub(crate) fn count(self, key: &str) -> Result<usize, String> {
         let value = self.get(key);
-        count(value).ok_or_else(|| format!("has {key} = {value}; accepted is a positive number"))
+        count(value).ok_or_else(|| {
+            format!(
+                "has {key} = {}; accepted is a positive number",
+                short(value)
+            )
+        })
     }
 
     /// A real number with its default.
@@ -32,7 +37,7 @@ impl<'a> Settings<'a> {
                 .as_f64()
                 .map(|number| number as f32)
                 .filter(|number| number.is_finite())
-                .ok_or_else(|| format!("has {key} = {value}; accepted is a number")),
+                .ok_or_else(|| format!("has {key} = {}; accepted is a number", short(value))),
         }
     }
 
@@ -42,9 +47,15 @@ impl<'a> Settings<'a> {
         if value.is_null() || accepted.contains(value) {
             return Ok(());
         }
+        if accepted.is_empty() {
+            return Err(format!("has {key}; accepted are layers without it"));
+        }
         let accepted: Vec<String> = accepted.iter().map(Value::to_string).collect();
         let accepted = accepted.join(" or ");
-        Err(format!("has {key} = {value}; accepted is {accepted}"))
+        Err(format!(
+            "has {key} = {}; accepted is {accepted}",
+            short(value)
+        ))
     }
 
     /// One count an axis; a single number holds for all axes.
@@ -61,7 +72,10 @@ impl<'a> Settings<'a> {
             single => count(single).map(|count| vec![count; axes]),
         };
         counts.filter(|counts| counts.len() == axes).ok_or_else(|| {
-            format!("has {key} = {value}; accepted is one positive number for each of {axes} axes")
+            format!(
+                "has {key} = {}; accepted is one positive number for each of {axes} axes",
+                short(value)
+            )
         })
     }
 
@@ -139,9 +153,12 @@ impl<'a> Settings<'a> {
                 .collect(),
             single => natural(single).map(|n| vec![[n, n]; axes]),
         };
-        border
-            .filter(|border| border.len() == axes)
-            .ok_or_else(|| format!("has padding = {value}; accepted are numbers for {axes} axes"))
+        border.filter(|border| border.len() == axes).ok_or_else(|| {
+            format!(
+                "has padding = {}; accepted are numbers for {axes} axes",
+                short(value)
+            )
+        })
     }
 }
 
@@ -154,4 +171,13 @@ fn natural(value: &Value) -> Option<usize> {
 
 fn count(value: &Value) -> Option<usize> {
     natural(value).filter(|count| *count > 0)
+}
+
+/// A value for a message: its text, as far as it is short.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }

@@ -12,12 +12,10 @@ fn file(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// `testdata/models`.
+/// `testdata/models`, or the folder that `BITFRONT_MODELS` names: files made anew by the libraries.
 fn folder() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../testdata/models"
-    ))
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/models");
+    std::env::var_os("BITFRONT_MODELS").map_or_else(|| own.into(), PathBuf::from)
 }
 
 /// Imports the model of a name, whatever its form.
