@@ -26,6 +26,11 @@
 //! Models may be sequential or functional, and may hold models. Float networks have no curves but
 //! relu, so tanh, sigmoid and leaky rectifiers between layers are refused unless they are quantizers.
 
+#![cfg_attr(
+    not(feature = "hdf5"),
+    expect(dead_code, reason = "some shared parts serve Keras files alone")
+)]
+
 mod array;
 mod curve;
 mod error;
