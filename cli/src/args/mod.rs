@@ -1,5 +1,6 @@
 //! The command line: one file a group of commands.
 
+mod quantizer;
 mod search;
 mod service;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use quantizer::*;
 pub(crate) use search::*;
 pub(crate) use service::*;
 
@@ -106,6 +108,8 @@ pub(crate) enum Command {
     Ready,
     /// Check this machine: database binaries, tools, coordinator.
     Doctor(Doctor),
+    /// Show a quantizer, and map numbers with it.
+    Quantizer(QuantizerOptions),
     /// Train and score one candidate here, without any service.
     Train(Train),
     /// Show the version.

@@ -4,6 +4,7 @@ mod certificate;
 mod coordinator;
 mod dataset;
 mod doctor;
+mod quantizer;
 mod read;
 mod ready;
 mod steer;
@@ -55,6 +56,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         Command::Certificate(options) => certificate::run(&options),
         Command::Ready => ready::run(&global).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
+        Command::Quantizer(options) => quantizer::run(&global, &options.action),
         Command::Train(options) => train::run(&options),
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
