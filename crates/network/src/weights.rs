@@ -103,7 +103,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError`] for bytes that are not a safetensors file of at most the candidate's size
     /// and 1 MiB, for a file of another candidate, for tensors that are missing, unknown or of
-    /// another shape or type, and for weights that are not finite.
+    /// another shape or type, for weights that are not finite, and for variances below zero.
     pub fn from_bytes(candidate: &Candidate, bytes: &[u8]) -> Result<Self, WeightsError> {
         let specs = candidate.tensors();
         let parameters = specs
@@ -136,7 +136,14 @@ impl Weights {
         }
         let mut layers = vec![LayerWeights::default(); candidate.layers.len()];
         for spec in &specs {
-            let values = tensor(&file, &name_of(candidate, spec), &spec.shape)?;
+            let name = name_of(candidate, spec);
+            let values = tensor(&file, &name, &spec.shape)?;
+            if spec.part == Part::Variance
+                && let Some(at) = values.iter().position(|v| *v < 0.0)
+            {
+                let problem = format!("element {at} is {}; accepted is at least 0", values[at]);
+                return Err(WeightsError::Tensor { name, problem });
+            }
             layers[spec.layer].parts.insert(spec.part, values);
         }
         if file.len() != specs.len() {
@@ -187,6 +194,7 @@ impl Weights {
 fn name_of(candidate: &Candidate, spec: &TensorSpec) -> String {
     format!("{}.{}", candidate.layers[spec.layer].name, spec.part)
 }
+
 fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
     let fault = |problem: String| WeightsError::Tensor {
         name: name.to_owned(),

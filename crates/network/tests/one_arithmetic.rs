@@ -27,11 +27,11 @@ struct Counts {
 
 impl Counts {
     fn note(&mut self, candidate: &Candidate) {
-        for label in common::labels(candidate) {
+        for label in common::graph::labels(candidate) {
             *self.labels.entry(label).or_default() += 1;
         }
         for (_, role, quantizer) in candidate.quantizers() {
-            let family = common::family(&quantizer);
+            let family = common::quantizers::family(&quantizer);
             *self.families.entry((role.name(), family)).or_default() += 1;
             let text = quantizer.to_string();
             if let Some(rest) = text.strip_prefix("quantized_bits(") {
@@ -70,7 +70,7 @@ impl Counts {
             .filter(|label| !self.labels.contains_key(label))
             .collect();
         assert!(missing.is_empty(), "no candidate has {missing:?}");
-        let missing: Vec<_> = common::expected_families()
+        let missing: Vec<_> = common::quantizers::expected_families()
             .into_iter()
             .filter(|family| !self.families.contains_key(family))
             .collect();
@@ -135,7 +135,7 @@ fn random_program(
     random: &mut Random,
     seed: u64,
 ) -> Result<(Candidate, bitfront_network::Weights, IntegerProgram), String> {
-    let candidate = common::candidate(random);
+    let candidate = common::graph::candidate(random);
     assert_eq!(candidate.check(), Ok(()), "seed {seed}\n{candidate:#?}");
     let weights = common::weights(random, &candidate);
     match IntegerProgram::freeze(&candidate, &weights) {

@@ -109,7 +109,7 @@ fn a_small_convnet_of_the_keras_examples() {
     );
 }
 
-/// MobileNet 1.0 at 224 pixels: 4,253,864 parameters as Keras prints them, 569 million multiply-adds
+/// `MobileNet` 1.0 at 224 pixels: 4,253,864 parameters as Keras prints them, 569 million multiply-adds
 /// as its paper has it.
 #[test]
 fn mobilenet() {

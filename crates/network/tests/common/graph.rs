@@ -3,7 +3,8 @@
 use bitfront_network::{Candidate, Fold, Head, Layer, Operation, Padding, SoftmaxTables, Window};
 use bitfront_quantizer::{Quantizer, Role};
 
-use super::{Random, quantizer};
+use super::Random;
+use super::quantizers::quantizer;
 
 /// Most values of a tensor.
 const LARGEST: usize = 120;

@@ -1,10 +1,7 @@
 //! Random networks, weights and rows from a seed, shared by the tests of this crate.
 
-mod graph;
-mod quantizers;
-
-pub(crate) use graph::{candidate, labels};
-pub(crate) use quantizers::{expected_families, family, quantizer};
+pub(crate) mod graph;
+pub(crate) mod quantizers;
 
 use bitfront_network::{Candidate, Part, TensorSpec, Weights};
 
