@@ -8,7 +8,9 @@ use std::error::Error;
 use std::path::Path;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
-use bitfront_network::{Candidate, ForwardPrecision, Head, Layer, Operation, SCALE_BITS, forward};
+use bitfront_network::{
+    Candidate, ForwardPrecision, Head, IntegerProgram, Layer, Operation, SCALE_BITS, forward,
+};
 use bitfront_training::{Control, Recipe, Samples, Targets, metrics, train};
 
 /// Quantizers of one row of the table.
@@ -172,13 +174,18 @@ fn main() -> Result<(), Box<dyn Error>> {
                     .zip(start)
                     .map_or(f64::NAN, |(end, start)| end - start);
                 validation += trained.curve.last().map_or(0.0, |e| e.validation_accuracy);
-                let logits = forward(
-                    &candidate,
-                    &trained.weights,
-                    &jets.test.x,
-                    ForwardPrecision::F32,
-                );
-                let logits: Vec<i64> = logits.iter().map(|z| (z * 65536.0) as i64).collect();
+                let logits: Vec<i64> = if candidate.is_float() {
+                    let logits = forward(
+                        &candidate,
+                        &trained.weights,
+                        &jets.test.x,
+                        ForwardPrecision::F32,
+                    );
+                    logits.iter().map(|z| (z * 65536.0) as i64).collect()
+                } else {
+                    let program = IntegerProgram::freeze(&candidate, &trained.weights)?;
+                    program.logits(&program.input_codes(&jets.test.x))
+                };
                 test += metrics::accuracy(&logits, candidate.outputs(), &jets.test.y);
             }
             let count = seeds as f64;
