@@ -1,6 +1,7 @@
 //! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
 //!
 //! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
+//! `+ MAXIMUM * maximum bits`
 //!
 //! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
 //!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
@@ -11,6 +12,8 @@
 //!   reduction of the bits dropped on either side and a multiplexer.
 //! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
 //!   that toggle each code bit.
+//!
+//! * A maximum has the bits that it compares and selects.
 //!
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.

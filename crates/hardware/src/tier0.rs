@@ -108,21 +108,19 @@ fn rough_luts(candidate: &Candidate) -> u64 {
             LayerKind::MaxPool { taps } => {
                 MAXIMUM * outputs * taps.saturating_sub(1) as f64 * input
             }
-            LayerKind::Activation { format } => {
-                let held = match format {
-                    Format::Quantized(quantizer) => {
-                        DataType::of(Some(quantizer), FloatFormat::Single)
-                    }
-                    Format::Float | Format::Constant { .. } => DataType::float(FloatFormat::Single),
-                };
+            LayerKind::Activation {
+                format: Format::Quantized(quantizer),
+            } => {
+                let bits = stored_bits(quantizer);
                 outputs
-                    * if held.kind == HardwareKind::Fixed {
-                        REQUANTIZER * (f64::from(held.bits) + 3.0)
+                    * if quantizer.is_uniform() {
+                        REQUANTIZER * (f64::from(bits) + 3.0)
                     } else {
-                        let thresholds = f64::from(held.bits.min(12)).exp2() - 1.0;
+                        let thresholds = f64::from(bits.min(12)).exp2() - 1.0;
                         COMPARATOR * thresholds * input
                     }
             }
+            LayerKind::Activation { .. } => outputs * REQUANTIZER * 32.0,
             LayerKind::Concatenate | LayerKind::Softmax => 0.0,
         };
     }

@@ -36,6 +36,19 @@ fn candidates() -> Vec<Candidate> {
         ("ternary(alpha=1.0)", "binary(alpha=1.0)"),
         ("stochastic_binary(alpha=1.0)", "ternary(alpha=1.0)"),
         ("quantized_po2(4,1)", "quantized_relu_po2(4,4)"),
+        ("quantized_linear(3,0,alpha=1.0)", "quantized_sigmoid(4)"),
+        (
+            "quantized_linear(4,0,alpha='auto')",
+            "quantized_tanh(4,use_real_tanh=True)",
+        ),
+        (
+            "stochastic_ternary(alpha='auto')",
+            "quantized_sigmoid(3,use_real_sigmoid=True)",
+        ),
+        (
+            "ap_fixed<4,1,AP_TRN,AP_SAT>",
+            "ap_ufixed<4,2,AP_TRN,AP_SAT>",
+        ),
         (
             "quantized_bits(2,1,1,alpha=1.0)",
             "quantized_relu(3,1,negative_slope=0.25)",

@@ -162,6 +162,11 @@ impl Builder<'_> {
         format: &TensorFormat,
         inputs: &[Value],
     ) -> Result<Vec<Value>, BuildError> {
+        if let ActivationRule::Steps { thresholds, .. } = rule {
+            let positions = inputs.len() / format.channels().max(1);
+            let steps: usize = thresholds.iter().map(Vec::len).sum();
+            self.count(layer, positions.saturating_mul(steps))?;
+        }
         let mut values = Vec::with_capacity(inputs.len());
         for (element, value) in inputs.iter().enumerate() {
             let channel = element % format.channels();

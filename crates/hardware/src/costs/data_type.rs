@@ -92,7 +92,9 @@ impl DataType {
     /// The type of a quantizer's values; `None` and the float references are `unquantized` floats.
     ///
     /// `quantized_relu(1,1)` is a {0, 1} gate, as `QTools` has it, while `quantized_bits(2,1)` stays
-    /// a 2-bit multiplier although its values are those of `ternary`.
+    /// a 2-bit multiplier although its values are those of `ternary`. Tables of real numbers
+    /// ([`HardwareKind::Table`], `quantized_ulaw`) are fixed point of their stored bits, as in the
+    /// original; they have no integer codes, so no circuit and no costs of a trained network.
     pub fn of(quantizer: Option<&Quantizer>, unquantized: FloatFormat) -> Self {
         let Some(quantizer) = quantizer else {
             return Self::float(unquantized);

@@ -238,7 +238,8 @@ fn steps(
     let geometry = operation.geometry(input).ok();
     let taps = geometry.map_or(1, |geometry| geometry.taps());
     let sums = |fan_in: usize, outputs: usize, kernel: &Quantizer, bias: &Option<Quantizer>| {
-        let scaled = has_real_scale(kernel);
+        // Freezing makes a constant of a real scale.
+        let scaled = kernel.alpha() == Alpha::Auto;
         LayerKind::Sums {
             fan_in,
             kernel: Parameter::new(fan_in * outputs, Some(*kernel)),
@@ -305,12 +306,6 @@ fn steps(
         }
     };
     vec![("", size(output), kind)]
-}
-
-/// Whether freezing turns a quantizer's scale into a constant.
-fn has_real_scale(quantizer: &Quantizer) -> bool {
-    let alpha = quantizer.alpha();
-    alpha == Alpha::Auto
 }
 
 /// Whether some window's count is no power of two.

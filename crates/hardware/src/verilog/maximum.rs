@@ -3,8 +3,9 @@
 use super::expression::{extended, net};
 use crate::circuit::{Circuit, Node, Operand, Wire};
 
-/// A comparison of both operands at a common width, then a selection. Sign bits are inverted, so that
-/// an unsigned comparison orders them.
+/// A subtraction of both operands at a common width, whose borrow selects. Sign bits are inverted, so
+/// that an unsigned subtraction orders them. (Written as a comparison, synthesis leaves the carry chain
+/// and takes a third more LUTs.)
 pub(crate) fn maximum(
     circuit: &Circuit,
     wire: Wire,
@@ -30,12 +31,13 @@ pub(crate) fn maximum(
     let top = node.width() - 1;
     format!(
         "  wire [{high}:0] {name}_a = {};\n  wire [{high}:0] {name}_b = {};\n  \
-         wire {name}_g = {} >= {};\n  wire [{top}:0] {name} = {name}_g ? {} : {};\n",
+         wire [{width}:0] {name}_d = {{1'b0, {}}} - {{1'b0, {}}};\n  \
+         wire [{top}:0] {name} = {name}_d[{width}] ? {} : {};\n",
         extended(circuit, left, width),
         extended(circuit, right, width),
         ordered("a"),
         ordered("b"),
-        extended(circuit, left, node.width()),
         extended(circuit, right, node.width()),
+        extended(circuit, left, node.width()),
     )
 }

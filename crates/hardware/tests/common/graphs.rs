@@ -202,6 +202,30 @@ pub(crate) fn candidates() -> Vec<(&'static str, Candidate)> {
             ),
         ),
         (
+            "pools",
+            network(
+                &[6, 4],
+                Head::Linear,
+                vec![
+                    // Of inputs, and of what an activation made.
+                    Layer::new(
+                        "pool1",
+                        Operation::MaxPool {
+                            window: window(&[3], 1, Padding::Valid),
+                        },
+                    ),
+                    Layer::new("fc1", dense(4, "binary(alpha=1.0)")),
+                    Layer::new("relu1", activation("quantized_relu(6,3)")),
+                    Layer::new(
+                        "pool2",
+                        Operation::MaxPool {
+                            window: window(&[2], 2, Padding::Valid),
+                        },
+                    ),
+                ],
+            ),
+        ),
+        (
             "channels",
             network(
                 &[5, 3],
