@@ -1,5 +1,5 @@
-//! Data sets: files by digest in a folder that the workers of a machine share, and prepared splits
-//! in memory.
+//! Data sets and starting weights: files by digest in a folder that the workers of a machine share,
+//! and prepared splits in memory.
 //!
 //! The rule this module keeps: a file under its digest is whole and has that digest. It is fetched
 //! under a lock into a temporary file, checked, flushed and renamed; what is found is checked again
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bitfront_dataset::{Dataset, Prepared, SplitSpec};
+use bitfront_network::{Candidate, Weights};
+use bitfront_search::search::Start;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tracing::info;
@@ -25,14 +27,14 @@ const KEPT: usize = 2;
 
 type Slot = Arc<OnceCell<Arc<Prepared>>>;
 
-/// The machine's data sets.
-pub(crate) struct DatasetCache {
+/// The machine's data sets and starting weights.
+pub(crate) struct FileCache {
     folder: PathBuf,
     /// Most recently used last.
     prepared: Mutex<Vec<(String, Slot)>>,
 }
 
-impl DatasetCache {
+impl FileCache {
     /// Makes the folder.
     pub(crate) fn new(folder: &Path) -> Result<Self, WorkerError> {
         fs::create_dir_all(folder).map_err(|source| WorkerError::Io {
@@ -77,6 +79,26 @@ impl DatasetCache {
         .cloned()
     }
 
+    /// Weights of a registered model, under the network `float` that they belong to.
+    pub(crate) async fn weights(
+        &self,
+        link: &Link,
+        start: &Start,
+        float: &Candidate,
+    ) -> Result<Weights, Failure> {
+        let digest = &start.weights_digest;
+        let invalid = |message: String| Failure::lasting("model-invalid", message);
+        let name = file_for(digest, "weights.safetensors").map_err(|e| invalid(e.message))?;
+        let path = self.fetch(link, digest, &name).await?;
+        let (model, float) = (start.model.clone(), float.clone());
+        on_thread("weights", move || {
+            let bytes = fs::read(&path)
+                .map_err(|e| Failure::internal(format!("read {}: {e}", path.display())))?;
+            Weights::from_bytes(&float, &bytes).map_err(|e| invalid(format!("model {model}: {e}")))
+        })
+        .await?
+    }
+
     fn slot(&self, key: String) -> Slot {
         let mut slots = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match slots.iter().position(|(known, _)| *known == key) {
@@ -93,8 +115,8 @@ impl DatasetCache {
     async fn fetch(&self, link: &Link, digest: &str, name: &str) -> Result<PathBuf, Failure> {
         let target = self.folder.join(name);
         let lock_path = self.folder.join(format!("{digest}.lock"));
-        let broken = |e: io::Error| Failure::internal(format!("data set cache: {e}"));
-        let (lock, found) = on_thread("dataset-check", {
+        let broken = |e: io::Error| Failure::internal(format!("file cache: {e}"));
+        let (lock, found) = on_thread("file-check", {
             let (target, digest) = (target.clone(), digest.to_owned());
             move || -> io::Result<(File, bool)> {
                 let lock = File::create(lock_path)?;
@@ -110,7 +132,7 @@ impl DatasetCache {
         .await?
         .map_err(broken)?;
         if !found {
-            info!(digest, "fetching the data set");
+            info!(name, "fetching a file");
             let partial = tempfile::Builder::new()
                 .prefix(".partial-")
                 .tempfile_in(&self.folder)
@@ -119,7 +141,7 @@ impl DatasetCache {
             retry("get_artifact", || download(link, digest, &partial))
                 .await
                 .map_err(|status| {
-                    Failure::internal(format!("fetch data set {digest}: {}", status.message()))
+                    Failure::internal(format!("fetch {name}: {}", status.message()))
                 })?;
             partial.persist(&target).map_err(|e| broken(e.error))?;
             // The rename itself must survive a power cut as well.
@@ -144,7 +166,7 @@ fn file_for(digest: &str, file_name: &str) -> Result<String, Failure> {
     let extension = Path::new(file_name)
         .extension()
         .and_then(|extension| extension.to_str())
-        .filter(|text| text.len() <= 8 && text.bytes().all(|b| b.is_ascii_alphanumeric()));
+        .filter(|text| text.len() <= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric()));
     match extension {
         Some(extension) => Ok(format!("{digest}.{}", extension.to_ascii_lowercase())),
         None => Err(Failure::lasting(
@@ -187,7 +209,7 @@ mod tests {
     #[test]
     fn few_prepared_sets_stay_in_memory() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = DatasetCache::new(folder.path()).unwrap();
+        let cache = FileCache::new(folder.path()).unwrap();
         let first = cache.slot("a".into());
         cache.slot("b".into());
         assert!(Arc::ptr_eq(&first, &cache.slot("a".into())));

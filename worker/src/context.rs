@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
-use crate::cache::DatasetCache;
+use crate::cache::FileCache;
 use crate::link::Link;
 use crate::tools::Tools;
 use crate::{Config, Kind};
@@ -27,7 +27,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) worker_id: String,
     pub(crate) link: Link,
-    pub(crate) cache: DatasetCache,
+    pub(crate) cache: FileCache,
     pub(crate) tools: Tools,
     /// Kinds of work this worker takes.
     pub(crate) kinds: Vec<Kind>,
@@ -43,7 +43,7 @@ impl Context {
     pub(crate) fn new(
         config: Config,
         link: Link,
-        cache: DatasetCache,
+        cache: FileCache,
         tools: Tools,
         kinds: Vec<Kind>,
         drain: CancellationToken,

@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 use tracing::{debug, info, warn};
 
 use crate::attempt::{Attempt, Stop};
-use crate::cache::DatasetCache;
+use crate::cache::FileCache;
 use crate::context::{Context, Times};
 use crate::link::{Backoff, Link};
 use crate::tools::Tools;
@@ -32,7 +32,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub async fn run(config: Config, drain: CancellationToken) -> Result<(), WorkerError> {
     config.check()?;
     let link = Link::new(&config)?;
-    let cache = DatasetCache::new(&config.cache_dir)?;
+    let cache = FileCache::new(&config.cache_dir)?;
     let tools = tokio::task::spawn_blocking(Tools::find)
         .await
         .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One trial: fetch the data, train the candidate, score it, keep its weights.
+//! One trial: fetch the data and the starting weights, train the candidate, score it, keep its weights.
 
 mod auc;
 mod score;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bitfront_dataset::{Prepared, SplitSpec, Table};
-use bitfront_network::Candidate;
+use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
 use bitfront_search::search::{OptimizerName, Schedule, Training};
-use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, train};
+use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer};
 
 pub use score::{ScoreError, score};
 pub(crate) use score::{freeze, no_circuit};
@@ -40,9 +40,13 @@ pub(crate) async fn run(context: &Context, attempt: &Arc<Attempt>, work: TrialWo
         Ok(data) => data,
         Err(ended) => return Produced::ended(ended),
     };
+    let start = match start(context, attempt, &search).await {
+        Ok(start) => start,
+        Err(ended) => return Produced::ended(ended),
+    };
     let on_cpu = on_thread("trial", {
         let attempt = Arc::clone(attempt);
-        move || train_and_score(&attempt, &search.training, &candidate, &data, &work)
+        move || train_and_score(&attempt, &search, &candidate, start, &data, &work)
     });
     match on_cpu.await {
         Ok(produced) => produced,
@@ -81,15 +85,33 @@ pub(crate) async fn data(
     }
 }
 
+/// The weights that every trial of the search starts from, if it names a model. Quantized or not, a candidate has the
+/// tensors of the search's float network.
+async fn start(
+    context: &Context,
+    attempt: &Attempt,
+    search: &Search,
+) -> Result<Option<Weights>, Ended> {
+    let Some(start) = &search.start else {
+        return Ok(None);
+    };
+    let weights = tokio::select! {
+        () = attempt.stopped() => return Err(Ended::Stopped),
+        weights = context.cache.weights(&context.link, start, &search.network.float) => weights?,
+    };
+    Ok(Some(weights))
+}
+
 /// The CPU part of a trial.
 fn train_and_score(
     attempt: &Attempt,
-    training: &Training,
+    search: &Search,
     candidate: &Candidate,
+    start: Option<Weights>,
     data: &Prepared,
     work: &TrialWork,
 ) -> Produced {
-    match attempt_scores(attempt, training, candidate, data, work) {
+    match attempt_scores(attempt, search, candidate, start, data, work) {
         Ok((result, weights)) => Produced {
             result: Ok(result),
             artifacts: vec![Artifact {
@@ -103,8 +125,9 @@ fn train_and_score(
 
 fn attempt_scores(
     attempt: &Attempt,
-    training: &Training,
+    search: &Search,
     candidate: &Candidate,
+    start_from: Option<Weights>,
     data: &Prepared,
     work: &TrialWork,
 ) -> Result<(String, Vec<u8>), Ended> {
@@ -121,14 +144,17 @@ fn attempt_scores(
         data.validation.rows,
         data.test.rows
     ));
+    if let Some(start) = &search.start {
+        attempt.log(&format!(
+            "starting weights: model {}, {}",
+            start.model, start.weights_digest
+        ));
+    }
     let start = Instant::now();
-    let recipe = recipe(training);
-    let trained = train(
-        candidate,
-        &samples(&data.train),
-        &samples(&data.validation),
-        &recipe,
-        work.seed,
+    let recipe = recipe(&search.training);
+    let trainer = trainer(candidate, start_from, data, &recipe, work.seed)
+        .map_err(|e| training_failure(&e))?;
+    let trained = trainer.run(
         &mut |report| {
             attempt.epoch(EpochMeasurement {
                 epoch: report.epoch,
@@ -166,6 +192,22 @@ fn attempt_scores(
     let result = serde_json::to_string(&scores)
         .map_err(|e| Failure::internal(format!("write the scores: {e}")))?;
     Ok((result, trained.weights.to_bytes(candidate)))
+}
+
+/// A checked training run, from `start` where there is one.
+fn trainer<'a>(
+    candidate: &'a Candidate,
+    start: Option<Weights>,
+    data: &'a Prepared,
+    recipe: &'a Recipe,
+    seed: u64,
+) -> Result<Trainer<'a>, TrainError> {
+    let (train, validation) = (samples(&data.train), samples(&data.validation));
+    let trainer = Trainer::new(candidate, &train, &validation, recipe, seed)?;
+    match start {
+        Some(start) => trainer.starting_from(start),
+        None => Ok(trainer),
+    }
 }
 
 /// Whether the candidate takes this data set's rows and tells its classes apart.
@@ -214,7 +256,8 @@ fn training_failure(error: &TrainError) -> Ended {
         TrainError::Diverged { .. } => Failure::lasting("diverged", message).into(),
         TrainError::Samples { .. } => Failure::lasting("dataset-invalid", message).into(),
         TrainError::Candidate { .. } => Failure::lasting("not-exact", message).into(),
-        TrainError::Graph(_) | TrainError::Weights { .. } | TrainError::Recipe(_) => {
+        TrainError::Weights { .. } => Failure::lasting("model-invalid", message).into(),
+        TrainError::Graph(_) | TrainError::Recipe(_) => {
             Failure::lasting("internal", message).into()
         }
     }

@@ -193,17 +193,21 @@ pub(crate) fn queue_candidate(
     epochs: u32,
     learning_rate: f64,
 ) -> UnitRef {
-    let digest = fake.store(dataset());
-    let search = search(&digest, epochs, learning_rate);
+    let search = search(&fake.store(dataset()), epochs, learning_rate);
+    queue_of_search(fake, &search, candidate)
+}
+
+/// Queues a trial of a candidate in a search over [`dataset`].
+pub(crate) fn queue_of_search(fake: &Fake, search: &Search, candidate: &Candidate) -> UnitRef {
     fake.queue(
         WorkKind::Trial,
         Work::Trial(TrialWork {
             search_id: uuid::Uuid::now_v7().to_string(),
             number: 0,
-            search_json: serde_json::to_string(&search).unwrap(),
+            search_json: serde_json::to_string(search).unwrap(),
             candidate_json: serde_json::to_string(candidate).unwrap(),
             seed: 17,
-            dataset_digest: digest,
+            dataset_digest: search.dataset.digest.clone(),
             dataset_file: "tiny.csv".into(),
         }),
     )

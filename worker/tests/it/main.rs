@@ -7,6 +7,7 @@ mod fixture;
 mod drain;
 mod leases;
 mod outage;
+mod start;
 mod synthesis;
 mod tls;
 mod trial;
