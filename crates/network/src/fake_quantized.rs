@@ -10,7 +10,8 @@
 use bitfront_quantizer::Role;
 
 use crate::candidate::shape_of;
-use crate::fake_quantized_layers::{Prepared, Real, prepare};
+use crate::fake_quantized_layers::{Prepared, Real};
+use crate::fake_quantized_prepare::prepare;
 use crate::{Candidate, Source, Weights};
 
 /// Which float carries the sums.

@@ -11,7 +11,8 @@
 use bitfront_quantizer::Role;
 
 use crate::fake_quantized::{ForwardPrecision, NormalisationConstants};
-use crate::fake_quantized_layers::{Prepared, Products, prepare};
+use crate::fake_quantized_layers::{Prepared, Products};
+use crate::fake_quantized_prepare::prepare;
 use crate::{Candidate, Source, Weights};
 
 /// Largest number of units that f32 counts exactly.

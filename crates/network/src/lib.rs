@@ -41,6 +41,7 @@ mod fake_quantized;
 mod fake_quantized_head;
 mod fake_quantized_layers;
 mod fake_quantized_precision;
+mod fake_quantized_prepare;
 mod freeze;
 mod freeze_activation;
 mod freeze_affine;
