@@ -91,7 +91,7 @@ impl<'a> Pools<'a> {
                 return None;
             }
         };
-        match quantizer.check_exact(parameter.role()) {
+        match quantizer.check_frozen(parameter.role()) {
             Ok(()) => Some(quantizer),
             Err(error) => {
                 push_once(faults, Fault::new(at, error.to_string()));

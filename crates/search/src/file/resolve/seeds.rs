@@ -126,7 +126,7 @@ fn quantized(
         let exact = quantizer
             .map_err(|error| error.to_string())
             .and_then(|quantizer| {
-                let exact = quantizer.check_exact(parameter.role());
+                let exact = quantizer.check_frozen(parameter.role());
                 exact.map(|()| quantizer).map_err(|error| error.to_string())
             });
         exact

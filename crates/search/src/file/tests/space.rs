@@ -77,7 +77,7 @@ fn all_faults_of_the_space_are_told_at_once() {
         "search_space": {
             "pools": {"mine": ["quantized_relu(4,1)", "quantized_relu(4,1,use_sigmoid=0)"],
                       "kernal": ["ternary(alpha=1.0)"],
-                      "inexact": ["quantized_bits(4,0,alpha='auto')"]},
+                      "inexact": ["bernoulli()"]},
             "rules": [
                 {"match": {}, "kernel": {"pool": "kernel"}},
                 {"match": {"name": "fc9"}, "kernel": {"pool": "kernel"}},
