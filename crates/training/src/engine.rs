@@ -6,12 +6,14 @@
 //! without a vector kernel may, for their scales). Where a normalisation needs the statistics of a whole batch, the micro-batch is the batch.
 
 use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, stride};
-use bitfront_network::{Candidate, LayerWeights, Weights};
+use bitfront_network::{Candidate, LayerWeights, Part, Weights};
 
 use crate::extent::{Extent, Mode, Pass, Target, add, pass_on};
 use crate::loss::Loss;
 use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, needs_whole_batch, nodes};
+use crate::optimizer::{Optimizer, decay};
 use crate::pooling::{flatten, join, part, unflatten};
+use crate::recipe::Recipe;
 use crate::train::Targets;
 
 /// Most samples that pass the network together; exactly as many in networks without positions.
@@ -48,6 +50,24 @@ pub(crate) struct Engine {
     /// `beta^t` of both moments.
     decay: [f64; 2],
     candidate_layers: usize,
+    rule: Rule,
+}
+
+/// What of a recipe a step goes by.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rule {
+    optimizer: Optimizer,
+    clip_norm: Option<f32>,
+    l1: f32,
+    l2: f32,
+}
+
+/// Whether a part is a kernel, which penalties are for.
+fn is_kernel(part: Part) -> bool {
+    matches!(
+        part,
+        Part::Kernel | Part::DepthwiseKernel | Part::PointwiseKernel
+    )
 }
 
 /// Rows with padded, already quantized features.
@@ -169,7 +189,20 @@ impl Engine {
             steps: 0,
             decay: [1.0; 2],
             candidate_layers: candidate.layers.len(),
+            rule: Rule::default(),
         }
+    }
+
+    /// Steps by this recipe from now on; without it by Adam alone.
+    #[must_use]
+    pub(crate) fn by(mut self, recipe: &Recipe) -> Self {
+        self.rule = Rule {
+            optimizer: recipe.optimizer,
+            clip_norm: recipe.clip_norm,
+            l1: recipe.l1,
+            l2: recipe.l2,
+        };
+        self
     }
 
     /// The float weights and running statistics.
@@ -245,11 +278,46 @@ impl Engine {
         total
     }
 
-    /// One Adam step on all parameters.
+    /// Adds the penalties' gradients and clips the whole.
+    fn shape_gradients(&mut self) {
+        let Rule {
+            clip_norm, l1, l2, ..
+        } = self.rule;
+        if l1 > 0.0 || l2 > 0.0 {
+            for node in &mut self.nodes {
+                node.each_parameter(|part, parameter| {
+                    if is_kernel(part) {
+                        parameter.penalise(l1, l2);
+                    }
+                });
+            }
+        }
+        let Some(most) = clip_norm else { return };
+        let mut squares = 0.0;
+        for node in &mut self.nodes {
+            node.each_parameter(|_, parameter| squares += parameter.squared_gradient());
+        }
+        let length = squares.sqrt();
+        // A length that is not finite is left for the step to find.
+        if !(length.is_finite() && length > f64::from(most)) {
+            return;
+        }
+        let factor = (f64::from(most) / length) as f32;
+        for node in &mut self.nodes {
+            node.each_parameter(|_, parameter| {
+                for g in parameter.gradient.iter_mut() {
+                    *g *= factor;
+                }
+            });
+        }
+    }
+
+    /// One step of the optimiser on all parameters.
     ///
     /// # Errors
     /// Layer and parameter that are no longer finite.
     pub(crate) fn update(&mut self, learning_rate: f32) -> Result<(), String> {
+        self.shape_gradients();
         self.steps += 1;
         self.decay[0] *= f64::from(BETA1);
         self.decay[1] *= f64::from(BETA2);
@@ -261,10 +329,21 @@ impl Engine {
             epsilon: EPSILON,
             limit: f32::INFINITY,
         };
+        let optimizer = self.rule.optimizer;
         for node in &mut self.nodes {
             let mut bad = None;
             node.each_parameter(|part, parameter| {
-                if !parameter.update(self.kernels, step) && bad.is_none() {
+                let finite = match optimizer {
+                    Optimizer::Adam => parameter.update(self.kernels, step),
+                    Optimizer::AdamW { weight_decay } => {
+                        decay(weight_decay, learning_rate, &mut parameter.values);
+                        parameter.update(self.kernels, step)
+                    }
+                    Optimizer::Sgd { momentum, nesterov } => {
+                        parameter.descend(learning_rate, momentum, nesterov)
+                    }
+                };
+                if !finite && bad.is_none() {
                     bad = Some(part);
                 }
             });

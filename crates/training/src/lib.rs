@@ -48,6 +48,7 @@ mod loss;
 pub mod metrics;
 mod node;
 mod normalise;
+mod optimizer;
 mod parameter;
 mod plan;
 mod pooling;
@@ -55,6 +56,7 @@ mod random;
 mod recipe;
 #[cfg(test)]
 mod reference;
+mod schedule;
 mod statistics;
 #[cfg(test)]
 mod straight_through_check;
@@ -63,5 +65,7 @@ mod weighted;
 mod window;
 
 pub use error::TrainError;
-pub use recipe::{Recipe, RecipeFault, Schedule};
+pub use optimizer::Optimizer;
+pub use recipe::{EarlyStopping, Recipe, RecipeFault};
+pub use schedule::{Plateau, Schedule};
 pub use train::{Control, EpochReport, Samples, Targets, Trained, Trainer, train};

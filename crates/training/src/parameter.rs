@@ -5,6 +5,7 @@ use bitfront_quantizer::Quantizer;
 
 use crate::drawn::Drawn;
 use crate::extent::Mode;
+use crate::optimizer;
 use crate::plan::Plan;
 
 /// A kernel (`rows x columns`) or a bias (one row), all buffers padded.
@@ -107,6 +108,35 @@ impl Parameter {
         if !self.plan.keeps_zero() {
             clear_padding(&mut self.gradient, self.columns);
         }
+    }
+
+    /// One step of gradient descent, the first moment being the velocity; whether everything is finite
+    /// afterwards.
+    pub(crate) fn descend(&mut self, rate: f32, momentum: f32, nesterov: bool) -> bool {
+        let numbers = [rate, momentum, self.limit];
+        let velocity = &mut self.first_moment;
+        optimizer::descend(
+            numbers,
+            nesterov,
+            &mut self.values,
+            velocity,
+            &self.gradient,
+        )
+    }
+
+    /// Adds the gradient of `l1 |w| + l2 w²`.
+    pub(crate) fn penalise(&mut self, l1: f32, l2: f32) {
+        for (g, w) in self.gradient.iter_mut().zip(&*self.values) {
+            let sign = if *w == 0.0 { 0.0 } else { w.signum() };
+            *g += l1 * sign + 2.0 * l2 * *w;
+        }
+    }
+
+    /// Sum of the gradient's squares, in the order of the values.
+    pub(crate) fn squared_gradient(&self) -> f64 {
+        let rows = self.gradient.chunks_exact(stride(self.columns));
+        let squares = rows.flat_map(|row| &row[..self.columns]);
+        squares.fold(0.0, |sum, g| sum + f64::from(*g) * f64::from(*g))
     }
 
     /// One Adam step; whether everything is finite afterwards.

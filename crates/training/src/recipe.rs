@@ -1,23 +1,17 @@
 //! How long and how fast to train.
 
-use bitfront_kernel::cos_pi;
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate goes from the first step to the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// The same rate throughout.
-    Constant,
-    /// Half a cosine from the rate down to zero.
-    #[default]
-    Cosine,
-}
+use crate::optimizer::Optimizer;
+use crate::schedule::Schedule;
 
 /// Part of a run, its end, in which normalisations that are folded into weights use running statistics.
 const FROZEN_PART: u64 = 4;
 
-/// A training recipe: Adam on the head's loss.
+/// A training recipe: an optimiser on the head's loss.
+///
+/// A step takes the mean gradient of its rows, adds what [`Recipe::l1`] and [`Recipe::l2`] give, clips it
+/// ([`Recipe::clip_norm`]) and hands it to the optimiser. Reported losses are the head's alone.
 ///
 /// Batch normalisations that are folded into weights take their batch's statistics in the first three
 /// quarters of the steps and their running ones in the last, so that the weights settle for what the
@@ -29,10 +23,45 @@ pub struct Recipe {
     pub epochs: u32,
     /// Rows an optimiser step, 1 to 1,048,576; the last step of an epoch takes what is left.
     pub batch_size: usize,
-    /// Adam's learning rate at the first step, above 0 and at most 1.
+    /// The learning rate that the schedule starts from, above 0 and at most 1.
     pub learning_rate: f32,
     /// How the learning rate goes on from there.
     pub schedule: Schedule,
+    /// How a step goes from gradients to weights.
+    #[serde(skip_serializing_if = "is_default")]
+    pub optimizer: Optimizer,
+    /// Largest length of the gradient of all trained tensors together; a longer one is multiplied by
+    /// `clip_norm / length`. Above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f32>,
+    /// Adds `l1 sign(w)` to the gradients by kernels; 0 to 1.
+    #[serde(skip_serializing_if = "is_default")]
+    pub l1: f32,
+    /// Adds `2 l2 w` to the gradients by kernels, those of the penalty `l2 w²`; 0 to 1.
+    #[serde(skip_serializing_if = "is_default")]
+    pub l2: f32,
+    /// When to end before the last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Whether the weights of the epoch with the lowest validation loss (the first of equals) are
+    /// returned, not the last.
+    #[serde(skip_serializing_if = "is_default")]
+    pub best_epoch: bool,
+}
+
+/// Ends a run whose validation loss no longer falls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a lower validation loss after which the run ends, at least 1.
+    pub patience: u32,
+    /// How much lower counts as lower, at least 0.
+    #[serde(default)]
+    pub min_delta: f32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Whether folded normalisations use running statistics in step `step` (from 0) of `steps`: in the last
@@ -62,6 +91,12 @@ impl Default for Recipe {
             batch_size: 1024,
             learning_rate: 0.01,
             schedule: Schedule::Cosine,
+            optimizer: Optimizer::Adam,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            early_stopping: None,
+            best_epoch: false,
         }
     }
 }
@@ -94,6 +129,60 @@ impl Recipe {
             &self.learning_rate,
             "above 0 and at most 1",
         );
+        let unit = |value: f32| (0.0..=1.0).contains(&value);
+        let share = |value: f32| value > 0.0 && value <= 1.0;
+        let not_below_0 = |value: f32| value >= 0.0 && value.is_finite();
+        match self.schedule {
+            Schedule::Constant | Schedule::Cosine => {}
+            Schedule::Step { every, factor } => {
+                expect(every > 0, "/schedule/step/every", &every, "at least 1");
+                let at = "/schedule/step/factor";
+                expect(share(factor), at, &factor, "above 0 and at most 1");
+            }
+            Schedule::WarmCosine { floor, .. } => {
+                expect(unit(floor), "/schedule/warm_cosine/floor", &floor, "0 to 1");
+            }
+            Schedule::Plateau(plateau) => {
+                let (factor, patience) = (plateau.factor, plateau.patience);
+                let right = factor > 0.0 && factor < 1.0;
+                let at = "/schedule/plateau/factor";
+                expect(right, at, &factor, "above 0 and below 1");
+                let at = "/schedule/plateau/patience";
+                expect(patience > 0, at, &patience, "at least 1");
+                let delta = plateau.min_delta;
+                let at = "/schedule/plateau/min_delta";
+                expect(not_below_0(delta), at, &delta, "at least 0");
+                let least = plateau.min_rate;
+                let at = "/schedule/plateau/min_rate";
+                expect(not_below_0(least), at, &least, "at least 0");
+            }
+        }
+        match self.optimizer {
+            Optimizer::Adam => {}
+            Optimizer::AdamW { weight_decay } => {
+                let at = "/optimizer/adamw/weight_decay";
+                expect(unit(weight_decay), at, &weight_decay, "0 to 1");
+            }
+            Optimizer::Sgd { momentum, .. } => {
+                let right = (0.0..1.0).contains(&momentum);
+                let at = "/optimizer/sgd/momentum";
+                expect(right, at, &momentum, "at least 0 and below 1");
+            }
+        }
+        if let Some(norm) = self.clip_norm {
+            let right = norm > 0.0 && norm.is_finite();
+            expect(right, "/clip_norm", &norm, "above 0");
+        }
+        expect(unit(self.l1), "/l1", &self.l1, "0 to 1");
+        expect(unit(self.l2), "/l2", &self.l2, "0 to 1");
+        if let Some(stopping) = self.early_stopping {
+            let patience = stopping.patience;
+            let at = "/early_stopping/patience";
+            expect(patience > 0, at, &patience, "at least 1");
+            let delta = stopping.min_delta;
+            let at = "/early_stopping/min_delta";
+            expect(not_below_0(delta), at, &delta, "at least 0");
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -101,15 +190,11 @@ impl Recipe {
         }
     }
 
-    /// Learning rate of step `step` (from 0) of `steps`.
+    /// Learning rate of step `step` (from 0) of `steps`; of a plateau schedule, which goes by validation
+    /// losses, the first.
     pub fn rate_at(&self, step: u64, steps: u64) -> f32 {
-        match self.schedule {
-            Schedule::Constant => self.learning_rate,
-            Schedule::Cosine => {
-                let half = 0.5 * (1.0 + cos_pi(step as f64 / steps as f64));
-                (f64::from(self.learning_rate) * half) as f32
-            }
-        }
+        self.schedule
+            .rate_at(self.learning_rate, step, steps, self.epochs.max(1))
     }
 }
 
@@ -158,5 +243,47 @@ mod tests {
             ..recipe
         };
         assert_eq!(constant.rate_at(99, 100), 0.5);
+    }
+
+    #[test]
+    fn every_field_in_range_is_checked_by_name() {
+        let recipe: Recipe = serde_json::from_str(
+            r#"{"optimizer": {"sgd": {"momentum": 1.0}}, "clip_norm": 0, "l1": -1, "l2": 2,
+                "schedule": {"plateau": {"factor": 1, "patience": 0, "min_delta": -1, "min_rate": -1}},
+                "early_stopping": {"patience": 0, "min_delta": -1}}"#,
+        )
+        .unwrap();
+        let faults = recipe.check().unwrap_err();
+        let pointers: Vec<_> = faults.iter().map(|f| f.pointer).collect();
+        let expected = [
+            "/schedule/plateau/factor",
+            "/schedule/plateau/patience",
+            "/schedule/plateau/min_delta",
+            "/schedule/plateau/min_rate",
+            "/optimizer/sgd/momentum",
+            "/clip_norm",
+            "/l1",
+            "/l2",
+            "/early_stopping/patience",
+            "/early_stopping/min_delta",
+        ];
+        assert_eq!(pointers, expected);
+        let step = Schedule::Step {
+            every: 0,
+            factor: 0.0,
+        };
+        let recipe = Recipe {
+            schedule: step,
+            ..Recipe::default()
+        };
+        assert_eq!(recipe.check().unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn defaults_are_not_written() {
+        let text = serde_json::to_string(&Recipe::default()).unwrap();
+        let expected =
+            r#"{"epochs":10,"batch_size":1024,"learning_rate":0.01,"schedule":"cosine"}"#;
+        assert_eq!(text, expected);
     }
 }

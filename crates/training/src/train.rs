@@ -11,6 +11,7 @@ use crate::extent::Mode;
 use crate::initial::starting_weights;
 use crate::random::{Purpose, shuffle, stream};
 use crate::recipe::{Recipe, freezes_folds_at};
+use crate::schedule::{Lowest, Reduction, Schedule};
 
 /// Standardised rows with their targets.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +81,9 @@ pub enum Control {
 /// A trained network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
-    /// Float weights.
+    /// Float weights: the last epoch's, or with [`Recipe::best_epoch`] the best's.
     pub weights: Weights,
-    /// One report an epoch.
+    /// One report an epoch; fewer than the recipe's epochs where [`Recipe::early_stopping`] ended it.
     pub curve: Vec<EpochReport>,
     /// Whether [`Control::Stop`] ended it before the recipe's last epoch.
     pub stopped: bool,
@@ -183,12 +184,19 @@ impl<'a> Trainer<'a> {
             drawn = starting_weights(self.candidate, self.seed);
             &drawn
         };
-        let mut engine = Engine::new(self.kernels, self.candidate, start, self.seed, batch);
+        let mut engine =
+            Engine::new(self.kernels, self.candidate, start, self.seed, batch).by(self.recipe);
         let mut order = vec![0_u32; train_rows];
         let epoch_steps = train_rows.div_ceil(self.recipe.batch_size) as u64;
         let steps = epoch_steps * u64::from(self.recipe.epochs);
         let mut curve = Vec::new();
         let mut stopped = false;
+        let mut reduction = match self.recipe.schedule {
+            Schedule::Plateau(plateau) => Some(Reduction::new(plateau, self.recipe.learning_rate)),
+            _ => None,
+        };
+        let mut patience = Lowest::new();
+        let (mut lowest, mut best) = (Lowest::new(), None);
         for epoch in 1..=self.recipe.epochs {
             let index = u64::from(epoch - 1);
             shuffle(&mut stream(self.seed, Purpose::Order, index), &mut order);
@@ -199,7 +207,10 @@ impl<'a> Trainer<'a> {
                     return Err(TrainError::Cancelled { epoch, step });
                 }
                 let done = index * epoch_steps + u64::from(step - 1);
-                learning_rate = self.recipe.rate_at(done, steps);
+                learning_rate = match &reduction {
+                    Some(reduction) => reduction.rate,
+                    None => self.recipe.rate_at(done, steps),
+                };
                 let mode = if freezes_folds_at(done, steps) {
                     Mode::TrainFrozen
                 } else {
@@ -226,15 +237,28 @@ impl<'a> Trainer<'a> {
                 validation_accuracy: checked.correct as f64 / validation_count,
                 learning_rate,
             };
+            let validation_loss = report.validation_loss;
             let control = on_epoch(&report);
             curve.push(report);
+            if self.recipe.best_epoch && lowest.lowers(validation_loss, 0.0) {
+                best = Some(engine.weights());
+            }
             if control == Control::Stop && epoch < self.recipe.epochs {
                 stopped = true;
                 break;
             }
+            if let Some(reduction) = &mut reduction {
+                reduction.after(validation_loss);
+            }
+            if let Some(stopping) = self.recipe.early_stopping {
+                let lower = patience.lowers(validation_loss, stopping.min_delta);
+                if !lower && patience.waited >= stopping.patience {
+                    break;
+                }
+            }
         }
         Ok(Trained {
-            weights: engine.weights(),
+            weights: best.unwrap_or_else(|| engine.weights()),
             curve,
             stopped,
         })

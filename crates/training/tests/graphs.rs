@@ -158,6 +158,7 @@ fn recipe(epochs: u32) -> Recipe {
         batch_size: 50,
         learning_rate: 0.02,
         schedule: Schedule::Cosine,
+        ..Recipe::default()
     }
 }
 

@@ -86,6 +86,7 @@ fn recipe() -> Recipe {
         batch_size: 96,
         learning_rate: 0.02,
         schedule: Schedule::Cosine,
+        ..Recipe::default()
     }
 }
 

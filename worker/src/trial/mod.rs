@@ -246,6 +246,7 @@ fn recipe(training: &Training) -> Recipe {
             Schedule::Constant => bitfront_training::Schedule::Constant,
             Schedule::Cosine => bitfront_training::Schedule::Cosine,
         },
+        ..Recipe::default()
     }
 }
 

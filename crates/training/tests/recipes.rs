@@ -1,0 +1,280 @@
+//! What the recipes' fields do in whole runs: learning, determinism, ends and choices.
+
+use bitfront_kernel::{Kernels, Level};
+use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
+use bitfront_training::{
+    Control, EarlyStopping, EpochReport, Optimizer, Plateau, Recipe, Samples, Schedule, Targets,
+    Trained, Trainer,
+};
+
+/// Three noisy blobs in five features.
+fn blobs(rows: usize) -> (Vec<f32>, Vec<u8>) {
+    let mut state = 0x0f0f_3333_aaaa_0001_u64;
+    let mut noise = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let y: Vec<u8> = (0..rows).map(|row| (row % 3) as u8).collect();
+    let x = y.iter().flat_map(|&class| {
+        [0_u8, 1, 2, 3, 4].map(|at| if at == class { 1.0 } else { -0.3 } + 0.9 * noise())
+    });
+    (x.collect(), y)
+}
+
+fn candidate(kernel: &str) -> Candidate {
+    let dense = |name, units| {
+        let operation = Operation::Dense {
+            units,
+            kernel: kernel.parse().unwrap(),
+            bias: Some("quantized_bits(8,3,alpha=1.0)".parse().unwrap()),
+            fold: None,
+        };
+        Layer::new(name, operation)
+    };
+    let quantizer = "quantized_relu(6,2)".parse().unwrap();
+    Candidate {
+        input_shape: vec![5],
+        input_quantizer: "quantized_bits(8,3,0,1,alpha=1.0)".parse().unwrap(),
+        layers: vec![
+            dense("fc1", 19),
+            Layer::new("fc1_out", Operation::Activation { quantizer }),
+            dense("fc2", 3),
+        ],
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
+const SIX: &str = "quantized_bits(6,1,alpha=1.0)";
+
+fn base() -> Recipe {
+    Recipe {
+        epochs: 12,
+        batch_size: 64,
+        learning_rate: 0.02,
+        ..Recipe::default()
+    }
+}
+
+fn run_on(kernels: Kernels, recipe: &Recipe) -> Trained {
+    let (x, y) = blobs(600);
+    let samples = |rows: std::ops::Range<usize>| Samples {
+        x: &x[rows.start * 5..rows.end * 5],
+        y: Targets::Classes(&y[rows.clone()]),
+        rows: rows.len(),
+        columns: 5,
+    };
+    let candidate = candidate(SIX);
+    let trainer = Trainer::new(&candidate, &samples(0..450), &samples(450..600), recipe, 5);
+    let trainer = trainer.unwrap().on(kernels);
+    trainer.run(&mut |_| Control::Continue, &|| false).unwrap()
+}
+
+fn run(recipe: &Recipe) -> Trained {
+    run_on(Kernels::detect(), recipe)
+}
+
+fn kernels_of(trained: &Trained) -> Vec<f32> {
+    let layers = trained.weights.layers.iter();
+    let parts = layers.flat_map(|layer| &layer.parts);
+    let kernels = parts.filter(|(part, _)| **part == bitfront_network::Part::Kernel);
+    kernels.flat_map(|(_, values)| values.clone()).collect()
+}
+
+fn sgd(momentum: f32, nesterov: bool) -> Recipe {
+    Recipe {
+        optimizer: Optimizer::Sgd { momentum, nesterov },
+        learning_rate: 0.1,
+        ..base()
+    }
+}
+
+fn all() -> Vec<Recipe> {
+    let plateau = Plateau {
+        patience: 1,
+        min_delta: 0.01,
+        ..Plateau::default()
+    };
+    let optimizer = Optimizer::AdamW { weight_decay: 0.01 };
+    let step = Schedule::Step {
+        every: 4,
+        factor: 0.5,
+    };
+    let warm = Schedule::WarmCosine {
+        warmup_steps: 10,
+        floor: 0.1,
+    };
+    vec![
+        sgd(0.0, false),
+        sgd(0.9, false),
+        Recipe {
+            clip_norm: Some(0.5),
+            schedule: step,
+            ..sgd(0.9, true)
+        },
+        Recipe {
+            optimizer,
+            schedule: warm,
+            ..base()
+        },
+        Recipe {
+            schedule: Schedule::Plateau(plateau),
+            l1: 1e-4,
+            l2: 1e-4,
+            best_epoch: true,
+            early_stopping: Some(EarlyStopping {
+                patience: 3,
+                min_delta: 0.0,
+            }),
+            ..base()
+        },
+    ]
+}
+
+fn bits(trained: &Trained) -> (Vec<u32>, Vec<EpochReport>) {
+    let layers = trained.weights.layers.iter();
+    let values = layers.flat_map(|layer| layer.parts.values().flatten());
+    (values.map(|v| v.to_bits()).collect(), trained.curve.clone())
+}
+
+#[test]
+fn every_recipe_learns_and_no_two_are_the_same() {
+    let mut seen = vec![bits(&run(&base()))];
+    for recipe in all() {
+        let trained = run(&recipe);
+        let last = trained.curve.last().unwrap();
+        assert!(last.validation_accuracy > 0.85, "{recipe:?}: {last:?}");
+        let now = bits(&trained);
+        assert!(!seen.contains(&now), "{recipe:?}");
+        seen.push(now);
+    }
+}
+
+#[test]
+fn every_level_gives_the_same_bits() {
+    for recipe in all() {
+        let recipe = Recipe {
+            epochs: 3,
+            ..recipe
+        };
+        let levels = Level::ALL.into_iter().filter_map(Kernels::at);
+        let mut results = levels.map(|kernels| bits(&run_on(kernels, &recipe)));
+        let first = results.next().unwrap();
+        for other in results {
+            assert!(first == other, "{recipe:?}");
+        }
+    }
+}
+
+#[test]
+fn a_clip_that_no_gradient_reaches_changes_nothing_and_a_short_one_bounds_the_step() {
+    let clipped = |norm| {
+        run(&Recipe {
+            clip_norm: Some(norm),
+            epochs: 1,
+            batch_size: 450,
+            ..sgd(0.0, false)
+        })
+    };
+    let free = run(&Recipe {
+        epochs: 1,
+        batch_size: 450,
+        ..sgd(0.0, false)
+    });
+    let still = run(&Recipe {
+        learning_rate: 1e-30,
+        epochs: 1,
+        batch_size: 450,
+        ..sgd(0.0, false)
+    });
+    assert_eq!(bits(&clipped(1e6)), bits(&free));
+    let moved = |trained: &Trained| {
+        let layers = |t: &Trained| -> Vec<f32> {
+            let layers = t.weights.layers.iter();
+            layers
+                .flat_map(|l| l.parts.values().flatten().copied())
+                .collect()
+        };
+        let pairs = layers(trained).into_iter().zip(layers(&still));
+        let squares = pairs.map(|(a, b)| (f64::from(a) - f64::from(b)).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    // One step at 0.1 along a gradient of length 0.125.
+    let length = moved(&clipped(0.125));
+    assert!((length - 0.0125).abs() < 1e-6, "{length}");
+    assert!(moved(&free) > 0.0125);
+}
+
+#[test]
+fn penalties_and_decay_make_kernels_small() {
+    let size = |recipe: &Recipe| -> f32 { kernels_of(&run(recipe)).iter().map(|w| w.abs()).sum() };
+    let free = size(&base());
+    let optimizer = Optimizer::AdamW { weight_decay: 0.5 };
+    for recipe in [
+        Recipe { l1: 0.02, ..base() },
+        Recipe { l2: 0.02, ..base() },
+        Recipe {
+            optimizer,
+            ..base()
+        },
+    ] {
+        let small = size(&recipe);
+        assert!(small < 0.8 * free, "{recipe:?}: {small} of {free}");
+    }
+}
+
+#[test]
+fn the_best_epochs_weights_come_back() {
+    // Too fast on purpose: the validation loss goes up and down.
+    let wild = Recipe {
+        learning_rate: 0.3,
+        schedule: Schedule::Constant,
+        best_epoch: true,
+        ..base()
+    };
+    let best = run(&wild);
+    let losses: Vec<f32> = best.curve.iter().map(|r| r.validation_loss).collect();
+    let lowest = losses.iter().copied().fold(f32::INFINITY, f32::min);
+    let at = losses.iter().position(|loss| *loss == lowest).unwrap();
+    assert!(at + 1 < losses.len(), "{losses:?}");
+    let until = run(&Recipe {
+        epochs: at as u32 + 1,
+        best_epoch: false,
+        ..wild.clone()
+    });
+    assert_eq!(bits(&best).0, bits(&until).0);
+}
+
+#[test]
+fn a_run_that_stops_falling_ends_early_and_is_not_called_stopped() {
+    let stopping = EarlyStopping {
+        patience: 2,
+        min_delta: 10.0,
+    };
+    let trained = run(&Recipe {
+        early_stopping: Some(stopping),
+        ..base()
+    });
+    assert_eq!(trained.curve.len(), 3);
+    assert!(!trained.stopped);
+}
+
+#[test]
+fn a_plateau_reduces_the_rate_between_epochs() {
+    let plateau = Plateau {
+        factor: 0.5,
+        patience: 2,
+        min_delta: 10.0,
+        cooldown: 0,
+        min_rate: 0.006,
+    };
+    let trained = run(&Recipe {
+        schedule: Schedule::Plateau(plateau),
+        epochs: 8,
+        ..base()
+    });
+    let rates: Vec<f32> = trained.curve.iter().map(|r| r.learning_rate).collect();
+    assert_eq!(rates, [0.02, 0.02, 0.02, 0.01, 0.01, 0.006, 0.006, 0.006]);
+}
