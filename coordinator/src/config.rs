@@ -30,13 +30,15 @@ pub struct Config {
     pub artifact_limit: u64,
     /// Largest data set a user may upload, in bytes.
     pub dataset_limit: u64,
+    /// Largest model a user may upload, in bytes.
+    pub model_limit: u64,
     /// Connections to Postgres at most.
     pub database_connections: u32,
 }
 
 impl Config {
     /// The defaults: loopback without TLS or tokens, leases of 15 s, artifacts up to 64 MiB, data sets up to 1 GiB,
-    /// 12 connections.
+    /// models up to 64 MiB, 12 connections.
     pub fn new(
         bind: SocketAddr,
         database_url: impl Into<String>,
@@ -51,6 +53,7 @@ impl Config {
             lease_ttl: Duration::from_secs(15),
             artifact_limit: 64 << 20,
             dataset_limit: 1 << 30,
+            model_limit: 64 << 20,
             database_connections: 12,
         }
     }
@@ -67,6 +70,7 @@ impl std::fmt::Debug for Config {
             .field("lease_ttl", &self.lease_ttl)
             .field("artifact_limit", &self.artifact_limit)
             .field("dataset_limit", &self.dataset_limit)
+            .field("model_limit", &self.model_limit)
             .field("database_connections", &self.database_connections)
             .finish_non_exhaustive()
     }

@@ -65,6 +65,8 @@ ids! {
     WorkerId;
     /// A registered data set.
     DatasetId;
+    /// A model that searches start from.
+    ModelId;
     /// A bearer token (the row, never the secret).
     TokenId;
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod grpc;
 pub mod ids;
 pub mod lease;
+pub mod models;
 pub mod page;
 pub mod private_postgres;
 pub mod problem;

@@ -58,6 +58,8 @@ codes! {
     InvalidSearch "invalid-search" UNPROCESSABLE_ENTITY InvalidArgument "The search file has faults";
     /// The data set cannot be opened.
     InvalidDataset "invalid-dataset" UNPROCESSABLE_ENTITY InvalidArgument "The data set cannot be opened";
+    /// The model cannot be imported.
+    InvalidModel "invalid-model" UNPROCESSABLE_ENTITY InvalidArgument "The model cannot be imported";
     /// The bytes that arrived do not have the digest that was announced.
     DigestMismatch "digest-mismatch" UNPROCESSABLE_ENTITY DataLoss "The bytes do not match their digest";
     /// No token, or one that is unknown or revoked.

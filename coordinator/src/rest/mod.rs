@@ -2,12 +2,14 @@
 
 pub mod extract;
 pub mod health;
+mod incoming;
 pub mod paging;
 pub mod router;
 
 pub mod artifacts;
 pub mod datasets;
 pub mod events;
+pub mod models;
 pub mod searches;
 pub mod synthesis;
 pub mod trials;

@@ -87,6 +87,19 @@ impl<T> Page<T> {
     }
 }
 
+impl<T, E> Page<Result<T, E>> {
+    /// A page whose rows were all read, or the first that was not.
+    ///
+    /// # Errors
+    /// That of the first row that has one.
+    pub fn transpose(self) -> Result<Page<T>, E> {
+        Ok(Page {
+            items: self.items.into_iter().collect::<Result<_, _>>()?,
+            next_page_token: self.next_page_token,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Page;

@@ -1,6 +1,6 @@
 //! The table of contents of the API, and the `OpenAPI` document made from it.
 
-use super::{artifacts, datasets, events, health, searches, synthesis, trials, workers};
+use super::{artifacts, datasets, events, health, models, searches, synthesis, trials, workers};
 use crate::auth;
 use crate::state::State;
 use axum::Json;
@@ -82,11 +82,15 @@ fn operations() -> OpenApiRouter<State> {
         .routes(routes!(synthesis::cancel::cancel))
         .routes(routes!(workers::list::list))
         .routes(routes!(datasets::show::show))
+        .routes(routes!(models::show::show))
         .layer(time_limit());
     let streaming = OpenApiRouter::new()
         .routes(
             routes!(datasets::list::list, datasets::upload::upload)
                 .layer(DefaultBodyLimit::disable()),
+        )
+        .routes(
+            routes!(models::list::list, models::upload::upload).layer(DefaultBodyLimit::disable()),
         )
         .routes(routes!(artifacts::download::download))
         .routes(routes!(events::stream::of_search))

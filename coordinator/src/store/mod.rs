@@ -8,6 +8,7 @@
 //! it: every connection has a time-out for statements, locks and idle transactions.
 
 pub mod leases;
+pub mod models;
 pub mod outcomes;
 pub mod read;
 pub mod searches;

@@ -98,6 +98,47 @@ async fn work_that_kills_its_workers_fails_as_poison() {
 }
 
 #[tokio::test]
+async fn a_search_ends_with_the_last_lease_that_is_let_go_and_needs_no_sweep() {
+    let test = TestStore::new().await;
+    let one = || Wanted {
+        trials: 1,
+        ..Wanted::default()
+    };
+    let worker = test.worker().await;
+    // A reaped lease that was its trial's last attempt.
+    let poison = test.submit(one()).await;
+    let mut let_go = Vec::new();
+    for _ in 0..3 {
+        test.end_backoff().await;
+        let lease = worker.lease_one().await;
+        test.run_out(lease.unit).await;
+        let_go = test.store().reap(10).await.unwrap();
+        assert_eq!(test.search_state(poison).await, "running");
+        test.store().settle_ended(&let_go).await.unwrap();
+    }
+    assert!(let_go[0].state.is_terminal());
+    assert_eq!(test.search_state(poison).await, "finished");
+
+    // A cancelled trial that its worker hands back.
+    let cancelled = test.submit(one()).await;
+    let lease = worker.lease_one().await;
+    test.store()
+        .cancel_unit(cancelled, lease.unit)
+        .await
+        .unwrap();
+    assert_eq!(test.search_state(cancelled).await, "running");
+    let let_go = test.store().release(worker.id, &[lease]).await.unwrap();
+    assert_eq!(test.search_state(cancelled).await, "running");
+    test.store().settle_ended(&let_go).await.unwrap();
+    assert_eq!(test.search_state(cancelled).await, "finished");
+    assert_eq!(
+        test.store().settle_idle().await.unwrap(),
+        0,
+        "nothing was left for a sweep"
+    );
+}
+
+#[tokio::test]
 async fn a_failure_is_retried_only_where_that_may_help() {
     let test = TestStore::new().await;
     test.submit(Wanted {

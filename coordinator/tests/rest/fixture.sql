@@ -26,13 +26,16 @@ from plan;
 
 insert into trials (id, search_id, number, point, candidate, candidate_digest, origin, seed)
 select id, '01900000-0000-7000-8000-000000000003', n, '[0]',
-    jsonb_build_object('inputs', 16, 'input_quantizer', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end,
+    jsonb_build_object('input_shape', jsonb_build_array(16), 'head', '{"kind": "softmax"}'::jsonb, 'input_quantizer', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end,
         'layers', jsonb_build_array(
-            jsonb_build_object('name', 'fc1', 'units', 8, 'kernel', case when n = 0 then 'float' else 'quantized_bits(6,0,1,alpha=1.0)' end,
-                'bias', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end,
-                'activation', jsonb_build_object('name', 'relu1', 'quantizer', case when n = 0 then 'relu' else 'quantized_relu(4,2)' end)),
-            jsonb_build_object('name', 'output', 'units', 5, 'kernel', case when n = 0 then 'float' else 'ternary(alpha=1.0)' end,
-                'bias', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end))),
+            jsonb_build_object('name', 'fc1', 'operation', jsonb_build_object('kind', 'dense', 'units', 8,
+                'kernel', case when n = 0 then 'float' else 'quantized_bits(6,0,1,alpha=1.0)' end,
+                'bias', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end)),
+            jsonb_build_object('name', 'relu1', 'operation', jsonb_build_object('kind', 'activation',
+                'quantizer', case when n = 0 then 'relu' else 'quantized_relu(4,2)' end)),
+            jsonb_build_object('name', 'output', 'operation', jsonb_build_object('kind', 'dense', 'units', 5,
+                'kernel', case when n = 0 then 'float' else 'ternary(alpha=1.0)' end,
+                'bias', case when n = 0 then 'float' else 'quantized_bits(8,3,1,alpha=1.0)' end)))),
     md5(n::text) || md5('x' || n),
     case n when 0 then '{"origin": "seed", "label": "float"}'::jsonb when 1 then '{"origin": "seed", "label": "uniform-6"}' else '{"origin": "random"}' end,
     -1

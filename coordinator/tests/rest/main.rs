@@ -9,6 +9,7 @@ mod database;
 mod events;
 mod faults;
 mod lists;
+mod models;
 mod openapi;
 mod site;
 mod submit;

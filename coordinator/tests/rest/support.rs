@@ -134,3 +134,15 @@ pub(crate) async fn problem(response: Response) -> Value {
         .remove("request_id");
     body
 }
+
+/// What lies in the data folder, apart from folders.
+pub(crate) fn kept(server: &Server) -> usize {
+    let folders = std::fs::read_dir(server.folder.path().join("data")).expect("the data folder");
+    folders
+        .map(|folder| {
+            std::fs::read_dir(folder.expect("an entry").path())
+                .expect("a folder")
+                .count()
+        })
+        .sum()
+}

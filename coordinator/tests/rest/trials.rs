@@ -8,11 +8,17 @@ async fn a_trial_shows_its_layers_curve_attempts_and_synthesis() {
     let server = Server::with_rows().await;
     let it = server.read(&format!("/trials/{}", trial(2))).await;
     assert_eq!(it["layers"][0]["name"], "fc1");
-    assert_eq!(it["layers"][0]["inputs"], 16);
+    assert_eq!(it["layers"][0]["reads"], serde_json::json!(["input"]));
+    assert_eq!(it["layers"][0]["output_shape"], serde_json::json!([8]));
+    assert_eq!(it["layers"][0]["multiplications"], 16 * 8);
     assert_eq!(it["layers"][0]["kernel"]["bits"], 6);
     assert_eq!(it["layers"][0]["parameter_bits"], 16 * 8 * 6 + 8 * 8);
-    assert_eq!(it["layers"][1]["activation"], Value::Null);
-    assert_eq!(it["layers"][1]["kernel"]["bits"], 2);
+    assert_eq!(it["layers"][0]["activation"], Value::Null);
+    assert_eq!(it["layers"][1]["kind"], "activation");
+    assert_eq!(it["layers"][1]["reads"], serde_json::json!(["fc1"]));
+    assert_eq!(it["layers"][1]["kernel"], Value::Null);
+    assert_eq!(it["layers"][1]["activation"]["bits"], 4);
+    assert_eq!(it["layers"][2]["kernel"]["bits"], 2);
     assert_eq!(it["curve"].as_array().map(Vec::len), Some(3));
     assert_eq!(
         it["curve"][1]["train_loss"],

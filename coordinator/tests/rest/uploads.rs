@@ -1,6 +1,6 @@
 //! Data sets: uploads that are checked, limited and idempotent; artifacts by digest.
 
-use crate::support::{Server, problem};
+use crate::support::{Server, kept, problem};
 use bitfront_coordinator::artifacts::Digest;
 use futures_util::stream;
 use reqwest::{Body, Method, Response};
@@ -36,18 +36,6 @@ async fn upload(
         request = request.header("x-digest", digest);
     }
     request.body(body).send().await.expect("an answer")
-}
-
-/// What lies in the data folder, apart from folders.
-fn kept(server: &Server) -> usize {
-    let folders = std::fs::read_dir(server.folder.path().join("data")).expect("the data folder");
-    folders
-        .map(|folder| {
-            std::fs::read_dir(folder.expect("an entry").path())
-                .expect("a folder")
-                .count()
-        })
-        .sum()
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use super::view::SearchView;
 use crate::error::Error;
 use crate::ids::DatasetId;
 use crate::problem::{Code, Fault, Problem, ProblemBody};
-use crate::rest::datasets::view::info_of;
 use crate::rest::extract::{Json, Query};
+use crate::rest::{datasets, models};
 use crate::state::State;
 use crate::store::searches::NewSearch;
 use axum::extract::State as Shared;
@@ -57,10 +57,15 @@ pub(crate) async fn submit(
         Some(name) => state.store.find_dataset_by_name(name).await?,
         None => None,
     };
-    let info = dataset.as_ref().map(info_of).transpose()?;
+    let info = dataset.as_ref().map(datasets::view::info_of).transpose()?;
+    let model = match file::model_name(&value) {
+        Some(name) => state.store.find_model_by_name(name).await?,
+        None => None,
+    };
+    let model = model.as_ref().map(models::view::info_of).transpose()?;
     // Resolving counts a space and checks every quantizer: not on the threads that answer.
     let (value, resolved) = tokio::task::spawn_blocking(move || {
-        let resolved = file::read(&value, info.as_ref());
+        let resolved = file::read_with(&value, info.as_ref(), model.as_ref());
         (value, resolved)
     })
     .await

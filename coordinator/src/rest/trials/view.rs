@@ -127,7 +127,7 @@ pub struct LayerView {
 }
 
 /// The layers of a candidate, each behind the ones it reads.
-pub(super) fn layers(candidate: &Candidate) -> Vec<LayerView> {
+pub(in crate::rest) fn layers(candidate: &Candidate) -> Vec<LayerView> {
     let inputs = candidate.first_input_shapes();
     let view = |(index, summary): (usize, LayerSummary)| {
         let operation = &candidate.layers[index].operation;

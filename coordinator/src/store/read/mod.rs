@@ -2,6 +2,7 @@
 
 mod datasets;
 mod events;
+mod models;
 mod searches;
 mod synthesis;
 mod totals;
@@ -11,6 +12,7 @@ mod workers;
 
 pub use datasets::DatasetRow;
 pub use events::{EventBounds, EventRow};
+pub use models::ModelRow;
 pub use searches::{SearchDocuments, SearchRow};
 pub use synthesis::{SynthesisFilter, SynthesisRow};
 pub use totals::UnitTotal;
