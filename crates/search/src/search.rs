@@ -141,22 +141,98 @@ pub struct Optimizer {
     pub schedule: Schedule,
 }
 
-/// Optimizers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+/// Optimizers, as Keras defines them; `bitfront-training` has the formulas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum OptimizerName {
     /// Adam.
     Adam,
+    /// Adam with decay of the weights that no moment sees.
+    AdamW {
+        /// Share of a weight that a step takes away, times the learning rate.
+        weight_decay: f64,
+    },
+    /// Gradient descent.
+    Sgd {
+        /// Share of the last step that is added to the next.
+        momentum: f64,
+        /// Whether the step looks ahead along the momentum.
+        nesterov: bool,
+    },
 }
 
 /// Learning-rate schedules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// The same rate throughout.
     Constant,
     /// From the full rate to zero along half a cosine.
     Cosine,
+    /// The rate times a factor after every so many epochs.
+    Step(StepDecay),
+    /// Up to the full rate in equal steps, then down along half a cosine.
+    WarmCosine(WarmCosine),
+    /// The rate times a factor whenever the validation loss no longer falls.
+    Plateau(Plateau),
+}
+
+/// A rate that falls after whole epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepDecay {
+    /// Epochs between changes.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub every: u32,
+    /// What the rate is multiplied by.
+    #[schemars(range(min = 1e-6, max = 1.0))]
+    pub factor: f64,
+}
+
+/// A warm-up and half a cosine.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WarmCosine {
+    /// Steps (not epochs) on the way up.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub warmup_steps: u32,
+    /// Where the cosine ends, as a share of the full rate.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub floor: f64,
+}
+
+/// When and how far to reduce the rate; what is left out is as in the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plateau {
+    /// What the rate is multiplied by.
+    #[schemars(range(min = 1e-6, max = 0.999))]
+    pub factor: f64,
+    /// Epochs without a lower validation loss before a reduction.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub patience: u32,
+    /// How much lower counts as lower.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub min_delta: f64,
+    /// Epochs after a reduction that do not count.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub cooldown: u32,
+    /// The lowest rate.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_rate: f64,
+}
+
+impl Default for Plateau {
+    fn default() -> Self {
+        Self {
+            factor: 0.5,
+            patience: 10,
+            min_delta: 1e-6,
+            cooldown: 2,
+            min_rate: 1e-7,
+        }
+    }
 }
 
 /// The device a search is for.

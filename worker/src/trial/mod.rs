@@ -237,14 +237,39 @@ fn samples(table: &Table) -> Samples<'_> {
 
 /// The search's recipe in the engine's words.
 fn recipe(training: &Training) -> Recipe {
-    let OptimizerName::Adam = training.optimizer.name;
+    use bitfront_training as engine;
     Recipe {
         epochs: training.epochs,
         batch_size: training.batch_size as usize,
         learning_rate: training.optimizer.learning_rate as f32,
         schedule: match training.optimizer.schedule {
-            Schedule::Constant => bitfront_training::Schedule::Constant,
-            Schedule::Cosine => bitfront_training::Schedule::Cosine,
+            Schedule::Constant => engine::Schedule::Constant,
+            Schedule::Cosine => engine::Schedule::Cosine,
+            Schedule::Step(step) => engine::Schedule::Step {
+                every: step.every,
+                factor: step.factor as f32,
+            },
+            Schedule::WarmCosine(warm) => engine::Schedule::WarmCosine {
+                warmup_steps: warm.warmup_steps,
+                floor: warm.floor as f32,
+            },
+            Schedule::Plateau(plateau) => engine::Schedule::Plateau(engine::Plateau {
+                factor: plateau.factor as f32,
+                patience: plateau.patience,
+                min_delta: plateau.min_delta as f32,
+                cooldown: plateau.cooldown,
+                min_rate: plateau.min_rate as f32,
+            }),
+        },
+        optimizer: match training.optimizer.name {
+            OptimizerName::Adam => engine::Optimizer::Adam,
+            OptimizerName::AdamW { weight_decay } => engine::Optimizer::AdamW {
+                weight_decay: weight_decay as f32,
+            },
+            OptimizerName::Sgd { momentum, nesterov } => engine::Optimizer::Sgd {
+                momentum: momentum as f32,
+                nesterov,
+            },
         },
         ..Recipe::default()
     }

@@ -72,6 +72,7 @@ pub fn resolve(
     let sampler = settings::sampler(file, &mut faults);
     let device = settings::device(file, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
+    let training = settings::training(file, &mut faults);
     let network = network::network(file, dataset, model, &mut faults);
     let pools = pools::Pools::new(file);
     let input = network::input_quantizer(file, &pools, &mut faults);
@@ -101,7 +102,7 @@ pub fn resolve(
             }),
         space,
         seed_trials,
-        training: settings::training(file),
+        training,
         device,
         objectives,
         constraints: file.constraints.clone(),

@@ -4,10 +4,12 @@
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    DeviceSpec, ObjectiveSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile,
-    SynthesisPolicyName, default_clock_mhz,
+    DeviceSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, SamplerFull, SamplerName, SamplerSpec,
+    SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
-use crate::search::{Budget, Device, Objective, Optimizer, Sampler, SynthesisPolicy, Training};
+use crate::search::{
+    Budget, Device, Objective, Optimizer, OptimizerName, Sampler, SynthesisPolicy, Training,
+};
 use crate::{Goal, Metric};
 
 /// Trials that may become parents, unless the file says otherwise.
@@ -151,16 +153,46 @@ pub(super) fn budget(file: &SearchFile) -> Budget {
     }
 }
 
-pub(super) fn training(file: &SearchFile) -> Training {
+pub(super) fn training(file: &SearchFile, faults: &mut Vec<Fault>) -> Training {
+    let spec = &file.training.optimizer;
     Training {
         epochs: file.training.epochs,
         batch_size: file.training.batch_size,
         optimizer: Optimizer {
-            name: file.training.optimizer.name,
-            learning_rate: file.training.optimizer.learning_rate,
-            schedule: file.training.optimizer.schedule,
+            name: optimizer(spec, faults),
+            learning_rate: spec.learning_rate,
+            schedule: spec.schedule,
         },
         repeats: file.training.repeats,
+    }
+}
+
+fn optimizer(spec: &OptimizerSpec, faults: &mut Vec<Fault>) -> OptimizerName {
+    let at = Pointer::root().at("training").at("optimizer");
+    let (name, own) = match spec.name {
+        OptimizerKind::Adam => ("adam", None),
+        OptimizerKind::AdamW => ("adamw", Some("adamw")),
+        OptimizerKind::Sgd => ("sgd", Some("sgd")),
+    };
+    for (key, given, of) in [
+        ("momentum", spec.momentum.is_some(), "sgd"),
+        ("nesterov", spec.nesterov.is_some(), "sgd"),
+        ("weight_decay", spec.weight_decay.is_some(), "adamw"),
+    ] {
+        if given && own != Some(of) {
+            let detail = format!("optimizer `{name}` has no `{key}`; `{of}` has");
+            faults.push(Fault::new(at.at(key), detail));
+        }
+    }
+    match spec.name {
+        OptimizerKind::Adam => OptimizerName::Adam,
+        OptimizerKind::AdamW => OptimizerName::AdamW {
+            weight_decay: spec.weight_decay.unwrap_or(0.004),
+        },
+        OptimizerKind::Sgd => OptimizerName::Sgd {
+            momentum: spec.momentum.unwrap_or(0.0),
+            nesterov: spec.nesterov.unwrap_or(false),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 mod space;
+mod training;
 
 /// The schema keywords that the structure check obeys.
 const OBEYED: [&str; 18] = [
@@ -129,7 +130,7 @@ fn all_structural_faults_are_told_at_once() {
         "budget": {"trials": 0, "parallel": "eight"},
         "objectives": ["accuracy", "lut_estimat"],
         "search_space": {"pools": {"kernel": ["quantized_bits(8,0", 5]}},
-        "training": {"optimizer": {"name": "sgd", "learning_rate": "high"}},
+        "training": {"optimizer": {"name": "rmsprop", "learning_rate": "high"}},
         "seed": -1,
     });
     let expected = set(&[

@@ -1,6 +1,6 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
-use crate::search::{OptimizerName, Schedule};
+use crate::search::Schedule;
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,20 +38,46 @@ impl Default for TrainingSpec {
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSpec {
     /// Which one.
-    pub name: OptimizerName,
+    pub name: OptimizerKind,
     /// Initial learning rate.
     #[schemars(range(min = 1e-8, max = 1.0))]
     pub learning_rate: f64,
-    /// How the learning rate changes.
+    /// How the learning rate changes: `cosine`, or with settings `{plateau: {patience: 5}}`.
     pub schedule: Schedule,
+    /// Of `sgd`: share of the last step that is added to the next; default 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub momentum: Option<f64>,
+    /// Of `sgd`: whether the step looks ahead along the momentum; default no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nesterov: Option<bool>,
+    /// Of `adamw`: share of a weight that a step takes away, times the learning rate; default 0.004.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub weight_decay: Option<f64>,
+}
+
+/// Optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Adam.
+    Adam,
+    /// Adam with decay of the weights that no moment sees.
+    AdamW,
+    /// Gradient descent, with momentum if given.
+    Sgd,
 }
 
 impl Default for OptimizerSpec {
     fn default() -> Self {
         Self {
-            name: OptimizerName::Adam,
+            name: OptimizerKind::Adam,
             learning_rate: 0.01,
             schedule: Schedule::Cosine,
+            momentum: None,
+            nesterov: None,
+            weight_decay: None,
         }
     }
 }
