@@ -202,6 +202,7 @@ impl Engine {
             l1: recipe.l1,
             l2: recipe.l2,
         };
+        self.loss.smoothing = recipe.label_smoothing;
         self
     }
 
@@ -445,8 +446,15 @@ impl Engine {
             return BatchLoss::default();
         };
         let gradient = &mut self.gradients[slot];
-        self.loss
-            .of(pass.kernels, pass.samples, &output.values, scale, gradient)
+        let mut total = self
+            .loss
+            .of(pass.kernels, pass.samples, &output.values, scale, gradient);
+        if pass.mode.is_training() {
+            total.loss += self
+                .loss
+                .smooth(pass.samples, &output.values, scale, gradient);
+        }
+        total
     }
 
     /// Backward pass from the gradient by the outputs.

@@ -14,6 +14,8 @@ pub(crate) struct Loss {
     classes: Vec<u8>,
     /// `samples x outputs`.
     values: Vec<f32>,
+    /// Share of a class target that training spreads evenly over all classes.
+    pub(crate) smoothing: f32,
 }
 
 impl Loss {
@@ -28,6 +30,7 @@ impl Loss {
             output,
             classes: vec![0; capacity],
             values: vec![0.0; wide],
+            smoothing: 0.0,
         }
     }
 
@@ -61,6 +64,37 @@ impl Loss {
                 }
             }
         }
+    }
+
+    /// What smoothed targets of a softmax head add to the summed loss and to the gradient:
+    /// with `s` the share and `y` the class, `s (z_y - mean z)` and its slope.
+    pub(crate) fn smooth(
+        &self,
+        samples: usize,
+        outputs: &[f32],
+        scale: f32,
+        gradient: &mut Buffer,
+    ) -> f64 {
+        if self.smoothing == 0.0 || !matches!(self.head, Head::Softmax { .. }) {
+            return 0.0;
+        }
+        let (step, size) = (self.output.padded(), self.output.values());
+        let by_class = scale * self.smoothing;
+        let by_all = by_class / size as f32;
+        let rows = outputs
+            .chunks_exact(step)
+            .zip(gradient.chunks_exact_mut(step));
+        let mut total = 0.0;
+        for ((z, g), class) in rows.zip(&self.classes).take(samples) {
+            let class = usize::from(*class);
+            let sum = z[..size].iter().fold(0.0, |sum, z| sum + f64::from(*z));
+            total += f64::from(self.smoothing) * (f64::from(z[class]) - sum / size as f64);
+            for g in &mut g[..size] {
+                *g -= by_all;
+            }
+            g[class] += by_class;
+        }
+        total
     }
 
     /// Summed loss of `samples` rows of outputs, and its gradient times `scale`.
@@ -168,5 +202,33 @@ mod tests {
         assert_eq!(gradient, [1.0, 0.0, -2.0, 2.0]);
         let (total, _) = loss(Head::Linear, 1, &[f32::INFINITY], Targets::Values(&[0.0]));
         assert!(!total.loss.is_finite());
+    }
+
+    #[test]
+    fn smoothed_softmax_by_hand() {
+        let extent = Extent {
+            positions: 1,
+            channels: 3,
+        };
+        let mut loss = Loss::new(Head::ARG_MAX, extent, 1);
+        loss.smoothing = 0.25;
+        loss.take(Targets::Classes(&[2]), 0..1);
+        let dense = [0.5_f32, -1.0, 2.0];
+        let z = Buffer::padded(&dense, 3);
+        let mut gradient = Buffer::zeroed(extent.padded());
+        let plain = loss.of(Kernels::detect(), 1, &z, 1.0, &mut gradient).loss;
+        let total = plain + loss.smooth(1, &z, 1.0, &mut gradient);
+        let exps = dense.map(|z| f64::from(z).exp());
+        let sum: f64 = exps.iter().sum();
+        let targets = [0.25 / 3.0, 0.25 / 3.0, 0.75 + 0.25 / 3.0];
+        let expected: f64 = targets
+            .iter()
+            .zip(exps)
+            .map(|(t, e)| -t * (e / sum).ln())
+            .sum();
+        assert!((total - expected).abs() < 1e-6, "{total} {expected}");
+        for ((g, t), e) in gradient.dense(3).into_iter().zip(targets).zip(exps) {
+            assert!((f64::from(g) - (e / sum - t)).abs() < 1e-6);
+        }
     }
 }

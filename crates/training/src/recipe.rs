@@ -47,6 +47,10 @@ pub struct Recipe {
     /// returned, not the last.
     #[serde(skip_serializing_if = "is_default")]
     pub best_epoch: bool,
+    /// Share of a softmax head's targets that training spreads evenly over all classes, at least 0 and
+    /// below 1; other heads do not smooth. Train losses are the smoothed ones, validation losses not.
+    #[serde(skip_serializing_if = "is_default")]
+    pub label_smoothing: f32,
 }
 
 /// Ends a run whose validation loss no longer falls.
@@ -97,6 +101,7 @@ impl Default for Recipe {
             l2: 0.0,
             early_stopping: None,
             best_epoch: false,
+            label_smoothing: 0.0,
         }
     }
 }
@@ -183,6 +188,10 @@ impl Recipe {
             let at = "/early_stopping/min_delta";
             expect(not_below_0(delta), at, &delta, "at least 0");
         }
+        let smoothing = self.label_smoothing;
+        let right = (0.0..1.0).contains(&smoothing);
+        let accepted = "at least 0 and below 1";
+        expect(right, "/label_smoothing", &smoothing, accepted);
         if faults.is_empty() {
             Ok(())
         } else {
@@ -250,7 +259,7 @@ mod tests {
         let recipe: Recipe = serde_json::from_str(
             r#"{"optimizer": {"sgd": {"momentum": 1.0}}, "clip_norm": 0, "l1": -1, "l2": 2,
                 "schedule": {"plateau": {"factor": 1, "patience": 0, "min_delta": -1, "min_rate": -1}},
-                "early_stopping": {"patience": 0, "min_delta": -1}}"#,
+                "early_stopping": {"patience": 0, "min_delta": -1}, "label_smoothing": 1}"#,
         )
         .unwrap();
         let faults = recipe.check().unwrap_err();
@@ -266,6 +275,7 @@ mod tests {
             "/l2",
             "/early_stopping/patience",
             "/early_stopping/min_delta",
+            "/label_smoothing",
         ];
         assert_eq!(pointers, expected);
         let step = Schedule::Step {

@@ -115,6 +115,10 @@ fn all() -> Vec<Recipe> {
             ..sgd(0.9, true)
         },
         Recipe {
+            label_smoothing: 0.1,
+            ..base()
+        },
+        Recipe {
             optimizer,
             schedule: warm,
             ..base()
