@@ -13,7 +13,7 @@ pub enum DatasetError {
     },
     /// Not a format that can be read here.
     #[error(
-        "{file} looks like {found}; accepted are npz (numpy's zip of arrays) and csv with a header row"
+        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row and ARFF"
     )]
     Format {
         /// Path as given.
@@ -29,7 +29,7 @@ pub enum DatasetError {
         /// What is wrong with it.
         problem: String,
     },
-    /// An array (or the header of a csv) is missing, of another type or of another shape.
+    /// An array (or the header of a text file) is missing, of another type or of another shape.
     #[error("{file}: array {array}: {problem}; accepted: {accepted}")]
     Array {
         /// Path as given.
@@ -48,7 +48,7 @@ pub enum DatasetError {
     Value {
         /// Path as given.
         file: String,
-        /// Array, or `csv`.
+        /// Array, or `csv` or `arff`.
         array: Box<str>,
         /// `row 12` of an array, `line 14` of a text file.
         place: Box<str>,

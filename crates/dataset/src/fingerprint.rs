@@ -7,6 +7,8 @@ pub enum Fingerprint {
     Npz,
     /// Lines of text with commas.
     Csv,
+    /// Text that begins with `@relation`, perhaps behind comments.
+    Arff,
     /// Something else, by name.
     Other(&'static str),
 }
@@ -59,8 +61,8 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let lower = text.to_ascii_lowercase();
-    if lower.starts_with("@relation") || (lower.starts_with('%') && lower.contains("@relation")) {
-        Fingerprint::Other("an ARFF file")
+    if is_arff(bytes) {
+        Fingerprint::Arff
     } else if lower.starts_with("<!doctype") || lower.starts_with("<html") {
         Fingerprint::Other("an HTML page, perhaps of a failed download")
     } else if lower.starts_with("version https://git-lfs") {
@@ -72,6 +74,19 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     } else {
         Fingerprint::Other("text without commas in its first line")
     }
+}
+
+/// Whether the first line that is neither empty nor a comment is the first one of an ARFF header.
+fn is_arff(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_start)
+        .find(|line| !line.is_empty() && line[0] != b'%');
+    first.is_some_and(|line| {
+        line.get(..9)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"@relation"))
+    })
 }
 
 #[cfg(test)]
@@ -90,10 +105,12 @@ mod tests {
             fingerprint(&zip),
             Fingerprint::Other("a zip file without numpy arrays")
         );
-        let cases: [(&[u8], &str); 6] = [
+        assert_eq!(fingerprint(b"% jets\n\n@RELATION jets"), Fingerprint::Arff);
+        let long = [b"%".repeat(9000), b"\n@relation x".to_vec()].concat();
+        assert_eq!(fingerprint(&long), Fingerprint::Arff);
+        let cases: [(&[u8], &str); 5] = [
             (b"", "an empty file"),
             (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
-            (b"% jets\n@RELATION jets", "an ARFF file"),
             (
                 b"<!DOCTYPE html>",
                 "an HTML page, perhaps of a failed download",

@@ -1,6 +1,6 @@
 //! Data sets: readers, deterministic splits and scaling.
 //!
-//! A [`Dataset`] is read from an npz or csv file, checked as a whole, and known by the SHA-256 of the
+//! A [`Dataset`] is read from an npz, csv or ARFF file, checked as a whole, and known by the SHA-256 of the
 //! file's bytes. [`Dataset::prepare`] splits it and standardises the features.
 //!
 //! The rule this room keeps: the same bytes and the same [`SplitSpec`] give the same tables, bit for
@@ -15,6 +15,7 @@
 //! # Ok::<(), bitfront_dataset::DatasetError>(())
 //! ```
 
+mod arff_file;
 mod csv_file;
 mod error;
 mod fingerprint;

@@ -1,5 +1,6 @@
 //! A data set as read: named features, named classes, rows of raw values.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::DatasetError;
 use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::{csv_file, npz_file};
+use crate::{arff_file, csv_file, npz_file};
 
 /// Most classes a data set can have: a label is one byte.
 pub(crate) const MAX_CLASSES: usize = 256;
@@ -66,6 +67,8 @@ impl Dataset {
     /// npz: `x_train`, `y_train`, `x_test`, `y_test`, or `x`, `y` without test rows; optional
     /// `features` and `classes` (strings). csv: a header row; the last column is the label, either
     /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order.
+    /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
+    /// classes in the order of the header.
     ///
     /// # Errors
     /// [`DatasetError`] that names what is wrong and what is accepted.
@@ -87,6 +90,7 @@ impl Dataset {
         let mut dataset = match fingerprint(bytes) {
             Fingerprint::Npz => npz_file::read(bytes, file)?,
             Fingerprint::Csv => csv_file::read(bytes, file)?,
+            Fingerprint::Arff => arff_file::read(bytes, file)?,
             Fingerprint::Other(found) => {
                 return Err(DatasetError::Format {
                     file: file.to_owned(),
@@ -101,8 +105,9 @@ impl Dataset {
 
     /// What holds for every format: names differ, classes have rows.
     fn check(&self, file: &str) -> Result<(), DatasetError> {
+        let mut seen = HashMap::with_capacity(self.features.len());
         for (second, name) in self.features.iter().enumerate() {
-            if let Some(first) = self.features[..second].iter().position(|f| f == name) {
+            if let Some(first) = seen.insert(name, second) {
                 return Err(DatasetError::DuplicateFeature {
                     file: file.to_owned(),
                     name: name.clone(),
