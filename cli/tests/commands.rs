@@ -218,3 +218,44 @@ fn train_scores_a_candidate_without_a_service() {
     let from_file: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(from_file["scores"], first["scores"]);
 }
+
+#[test]
+fn validate_resolves_an_import_by_its_file() {
+    let folder = scratch();
+    let mut file = search_file(20, 3, 0);
+    file["model"] = serde_json::json!({"import": "qkeras_mlp"});
+    file["search_space"] = serde_json::json!({"seed_trials": [{"imported": true}]});
+    fs::write(folder.path().join("search.json"), file.to_string()).expect("the file");
+    insta::assert_snapshot!(
+        "validate_without_the_model",
+        transcript(with(&["validate", "search.json"]), folder.path())
+    );
+    let model = format!(
+        "{}/../testdata/models/qkeras_mlp.h5",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    insta::assert_snapshot!(
+        "validate_with_the_model",
+        transcript(
+            with(&["validate", "search.json", "--model", &model]),
+            folder.path()
+        )
+    );
+    // The data of the search has four features, the model reads sixteen.
+    support::write_data(&folder.path().join("points.csv"));
+    let unfit = transcript(
+        with(&[
+            "validate",
+            "search.json",
+            "--model",
+            &model,
+            "--data",
+            "points.csv",
+        ]),
+        folder.path(),
+    );
+    assert!(
+        unfit.starts_with("exit code: 2\n") && unfit.contains("/model/import: "),
+        "{unfit}"
+    );
+}

@@ -340,3 +340,72 @@ fn off_loopback_with_tls_and_tokens_a_worker_and_a_user_get_through() {
     assert_eq!(code, 0, "{log}");
     assert!(front.starts_with("front ("), "{front}");
 }
+
+/// A file of the repository.
+fn kept_file(path: &str) -> String {
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_search_starts_from_a_trained_model() {
+    let service = Service::start();
+    service.json(&["dataset", "add", &kept_file("testdata/jets/jets_small.npz")]);
+    let listed = service.text(&["dataset", "ls"]);
+    assert!(listed.contains("jets_small.npz"), "{listed}");
+
+    // Told here, layer by layer, and nothing is sent.
+    let unsupported = kept_file("testdata/models/keras3_unsupported.keras");
+    let (code, message) = service.refused(&["model", "add", &unsupported]);
+    assert_eq!(code, 2, "{message}");
+    assert!(
+        message.contains("the model has 2 unsupported layers")
+            && message.contains("/layers/table: Embedding: ")
+            && message.contains("/layers/memory: GRU: "),
+        "{message}"
+    );
+    assert_eq!(service.json(&["model", "ls"]), serde_json::json!([]));
+
+    let file = kept_file("testdata/models/qkeras_mlp.h5");
+    let added = service.text(&["model", "add", &file, "--name", "tagger"]);
+    assert!(
+        added.starts_with("model tagger\n") && added.contains("tagger.h5"),
+        "{added}"
+    );
+    assert_eq!(
+        service.text(&["model", "add", &file]),
+        added,
+        "the same bytes keep their first name"
+    );
+    for name in ["tagger", "tagger.h5"] {
+        assert_eq!(service.text(&["model", "show", name]), added);
+    }
+    assert!(
+        added.contains("source      Keras 2.15.0 with QKeras .h5")
+            && added.contains("ternary(alpha=1.0)"),
+        "{added}"
+    );
+    assert!(service.text(&["model", "ls"]).contains("tagger.h5"));
+    assert_eq!(service.refused(&["model", "show", "nothing"]).0, 3);
+
+    let id = service.submit(&serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Search",
+        "name": "tuned",
+        "dataset": "jets_small",
+        "model": {"import": "tagger"},
+        "search_space": {"seed_trials": [{"float": true}, {"imported": true}]},
+        "training": {"epochs": 1, "batch_size": 1024},
+        "objectives": ["accuracy", "lut_estimate"],
+        "budget": {"trials": 2, "parallel": 2},
+    }));
+    let _worker = service.worker("tuner");
+    service.wait_until_finished(&id);
+    let trials = service.trials(&id);
+    for trial in &trials {
+        assert_eq!(trial["state"], "completed", "{trial}");
+    }
+    let log = service.text(&["trial", "logs", "tuned#1"]);
+    assert!(log.contains("starting weights: model tagger"), "{log}");
+    let shown = service.text(&["trial", "show", "tuned#1"]);
+    assert!(shown.contains("ternary(alpha=1.0)"), "{shown}");
+}

@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Trial(Trial),
     /// Register and list data sets.
     Dataset(Dataset),
+    /// Register, list and show trained models that searches start from.
+    Model(Model),
     /// Request a synthesis job for a trial.
     Synth(Synth),
     /// Stop leasing a search's work; what runs may end.

@@ -54,6 +54,9 @@ pub(crate) struct Validate {
     /// Take inputs and classes from this data set instead of from the file's own network.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    /// Take this file for the model that the search file imports: nothing is asked of a coordinator.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -125,7 +128,7 @@ pub(crate) struct Dataset {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatasetAction {
-    /// Register a file (npz or csv); harmless when it is already there.
+    /// Register a file (npz, csv or ARFF); harmless when it is already there.
     Add {
         /// The file.
         file: PathBuf,
@@ -135,6 +138,31 @@ pub(crate) enum DatasetAction {
     },
     /// List what is registered.
     Ls,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) action: ModelAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// Register a file (Keras, QKeras, ONNX, QONNX); harmless when it is already there.
+    Add {
+        /// The file.
+        file: PathBuf,
+        /// Name to register it by, the file's own by default.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List what is registered.
+    Ls,
+    /// Show a model's layers and what its import noted.
+    Show {
+        /// Id, name (the newest of that name) or digest.
+        model: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -160,7 +188,7 @@ pub(crate) struct Train {
     /// The same network in float.
     #[arg(long)]
     pub(crate) float: bool,
-    /// Data set, npz or csv; the bundled generated jets by default.
+    /// Data set, npz, csv or ARFF; the bundled generated jets by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Passes over the training split.

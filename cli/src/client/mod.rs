@@ -178,10 +178,17 @@ impl Client {
         }
     }
 
-    /// Registers a data set; the coordinator checks the digest and answers the same for the same bytes.
-    pub(crate) async fn upload(&self, file: &str, digest: &str, bytes: Vec<u8>) -> Outcome<Value> {
+    /// Registers a file (a data set, a model) at `path`; the coordinator checks the digest and answers the same for the
+    /// same bytes.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        file: &str,
+        digest: &str,
+        bytes: Vec<u8>,
+    ) -> Outcome<Value> {
         let request = self
-            .request(Method::POST, "/api/v1/datasets")
+            .request(Method::POST, path)
             .query(&[("file", file)])
             .header("content-type", "application/octet-stream")
             .header("x-digest", digest)

@@ -14,22 +14,11 @@ use crate::view;
 pub(super) async fn add(global: &Global, file: &Path, name: Option<&str>) -> Outcome {
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
-    let own = file
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let name = match (name, file.extension()) {
-        // The extension names the format.
-        (Some(name), Some(extension)) if Path::new(name).extension().is_none() => {
-            format!("{name}.{}", extension.to_string_lossy())
-        }
-        (Some(name), _) => name.to_owned(),
-        (None, _) => own,
-    };
+    let name = registered_name(file, name);
     let dataset = Dataset::parse(&bytes, &name)
         .map_err(|error| Failure::usage(format!("failed to open {}: {error}", file.display())))?;
     let value = Client::new(global)?
-        .upload(&name, &dataset.digest, bytes)
+        .upload("/api/v1/datasets", &name, &dataset.digest, bytes)
         .await?;
     if global.json {
         view::json(&value);
@@ -43,6 +32,20 @@ pub(super) async fn add(global: &Global, file: &Path, name: Option<&str>) -> Out
         ));
     }
     Ok(Exit::Ok)
+}
+
+/// The name to register a file by: the one that is wished for, else its own; with the extension, which names the format.
+pub(super) fn registered_name(file: &Path, wished: Option<&str>) -> String {
+    match (wished, file.extension()) {
+        (Some(name), Some(extension)) if Path::new(name).extension().is_none() => {
+            format!("{name}.{}", extension.to_string_lossy())
+        }
+        (Some(name), _) => name.to_owned(),
+        (None, _) => file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+    }
 }
 
 /// Lists data sets.

@@ -4,6 +4,7 @@ mod certificate;
 mod coordinator;
 mod dataset;
 mod doctor;
+mod model;
 mod quantizer;
 mod read;
 mod ready;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             }
             DatasetAction::Ls => dataset::list(&global).await,
         },
+        Command::Model(options) => model::run(&global, &options.action).await,
         Command::Synth(options) => synth::run(&global, &options).await,
         Command::Pause(options) => steer::run(&global, &options.search, "pause").await,
         Command::Resume(options) => steer::run(&global, &options.search, "resume").await,

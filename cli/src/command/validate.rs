@@ -2,9 +2,10 @@
 
 use bitfront_dataset::Dataset;
 use bitfront_search::Search;
-use bitfront_search::file::{DatasetInfo, Fault, SearchFile, read};
+use bitfront_search::file::{DatasetInfo, Fault, ModelInfo, SearchFile, model_name, read_with};
 use serde_json::{Value, json};
 
+use super::model;
 use crate::args::{Global, Validate};
 use crate::document::Document;
 use crate::exit::{Exit, Failure, Outcome};
@@ -26,7 +27,8 @@ pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
             digest: dataset.digest,
         })
     });
-    match resolve(&document.value, data.transpose()?.as_ref()) {
+    let model = options.model.as_deref().map(model::info).transpose()?;
+    match resolve(&document.value, data.transpose()?.as_ref(), model.as_ref()) {
         Ok(search) => {
             print(global, options, &document.value, &search);
             Ok(Exit::Ok)
@@ -39,23 +41,47 @@ pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
     }
 }
 
-/// Resolves a file for a data set, or for the one its own network describes.
-pub(crate) fn resolve(value: &Value, data: Option<&DatasetInfo>) -> Result<Search, Vec<Fault>> {
-    if let Some(info) = data {
-        return read(value, Some(info));
-    }
-    match SearchFile::from_value(value) {
-        Ok(file) => read(value, Some(&DatasetInfo::of_model(&file))),
+/// Resolves a file for a data set, or for the one that its own network or the imported model describes.
+fn resolve(
+    value: &Value,
+    data: Option<&DatasetInfo>,
+    model: Option<&ModelInfo>,
+) -> Result<Search, Vec<Fault>> {
+    let of_model = |file: &SearchFile| match model.filter(|_| file.model.import.is_some()) {
+        Some(model) => DatasetInfo {
+            inputs: model.candidate.inputs(),
+            classes: model.candidate.outputs(),
+            digest: String::new(),
+        },
+        None => DatasetInfo::of_model(file),
+    };
+    let resolved = match (data, SearchFile::from_value(value)) {
+        (Some(info), _) => read_with(value, Some(info), model),
+        (None, Ok(file)) => read_with(value, Some(&of_model(&file)), model),
         // The faults of meaning that can be found besides; that no data set is registered is not one here.
-        Err(_) => Err(read(value, None)
-            .err()
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|fault| {
+        (None, Err(_)) => read_with(value, None, model).map_err(|mut faults| {
+            faults.retain(|fault| {
                 !(fault.pointer == "/dataset" && fault.detail.ends_with("is not registered"))
+            });
+            faults
+        }),
+    };
+    resolved.map_err(|faults| {
+        let unknown = model_name(value).filter(|_| model.is_none());
+        faults
+            .into_iter()
+            .map(|fault| match unknown {
+                Some(name) if fault.pointer == "/model/import" => not_at_hand(name),
+                _ => fault,
             })
-            .collect()),
-    }
+            .collect()
+    })
+}
+
+/// Only a coordinator knows what is registered.
+fn not_at_hand(name: &str) -> Fault {
+    let detail = format!("model `{name}`: only a coordinator knows what is registered");
+    Fault::new("/model/import", detail).suggest("name its file with --model FILE")
 }
 
 fn print(global: &Global, options: &Validate, file: &Value, search: &Search) {
@@ -63,6 +89,7 @@ fn print(global: &Global, options: &Validate, file: &Value, search: &Search) {
     // Without a data set the number of inputs may be open, and with it the first layer's weights.
     let inputs_known = options.data.is_some()
         || file.pointer("/model/mlp").is_some()
+        || file.pointer("/model/import").is_some()
         || file.pointer("/model/inputs/features").is_some()
         || file.pointer("/model/inputs/shape").is_some();
     let parameters = inputs_known.then(|| search.network.parameters());

@@ -26,7 +26,9 @@ pub(crate) async fn submit(client: &Client) -> Outcome<String> {
     let digest = bitfront_dataset::Dataset::parse(JETS, JETS_FILE)
         .map_err(|error| Failure::general(format!("failed to open the bundled jets: {error}")))?
         .digest;
-    client.upload(JETS_FILE, &digest, JETS.to_vec()).await?;
+    client
+        .upload("/api/v1/datasets", JETS_FILE, &digest, JETS.to_vec())
+        .await?;
     let document = Document::parse("examples/jets.yaml", SEARCH)?;
     let search: Value = client.submit(&document.value, false).await?;
     search["id"].as_str().map(str::to_owned).ok_or_else(|| {

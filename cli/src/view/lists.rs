@@ -144,6 +144,31 @@ fn shape(value: &Value) -> String {
     axes.join(" x ")
 }
 
+/// A table of layers.
+fn layers(value: &Value) -> String {
+    let mut layers = table(&[
+        "layer",
+        "kind",
+        "shape",
+        "kernel",
+        "bias",
+        "activation",
+        ">parameter bits",
+    ]);
+    for layer in value.as_array().into_iter().flatten() {
+        layers.add_row([
+            cell(&layer["name"]),
+            cell(&layer["kind"]),
+            shape(&layer["output_shape"]),
+            cell(&layer["kernel"]["quantizer"]),
+            cell(&layer["bias"]["quantizer"]),
+            cell(&layer["activation"]["quantizer"]),
+            cell(&layer["parameter_bits"]),
+        ]);
+    }
+    text(&layers)
+}
+
 /// One trial with its layers and attempts.
 pub(crate) fn trial(value: &Value) -> String {
     let mut shown = String::new();
@@ -161,27 +186,7 @@ pub(crate) fn trial(value: &Value) -> String {
         "  input    {}\n",
         cell(&value["input_quantizer"]["quantizer"])
     );
-    let mut layers = table(&[
-        "layer",
-        "kind",
-        "shape",
-        "kernel",
-        "bias",
-        "activation",
-        ">parameter bits",
-    ]);
-    for layer in value["layers"].as_array().into_iter().flatten() {
-        layers.add_row([
-            cell(&layer["name"]),
-            cell(&layer["kind"]),
-            shape(&layer["output_shape"]),
-            cell(&layer["kernel"]["quantizer"]),
-            cell(&layer["bias"]["quantizer"]),
-            cell(&layer["activation"]["quantizer"]),
-            cell(&layer["parameter_bits"]),
-        ]);
-    }
-    shown.push_str(&text(&layers));
+    shown.push_str(&layers(&value["layers"]));
     for (title, scores) in [
         ("scores", &value["scores"]),
         ("synthesis", &value["synthesis"]["result"]),
@@ -257,11 +262,53 @@ pub(crate) fn datasets(items: &[Value]) -> String {
     let columns = [
         ("file", "/file"),
         (">bytes", "/bytes"),
-        ("content", "/info"),
+        (">rows", "/content/rows"),
+        (">features", "/content/inputs"),
+        ("classes", "/content/classes"),
         ("digest", "/digest"),
         ("registered", "/created_at"),
     ];
     fields(items, &columns)
+}
+
+/// Models.
+pub(crate) fn models(items: &[Value]) -> String {
+    let columns = [
+        ("name", "/name"),
+        ("file", "/file"),
+        ("source", "/source"),
+        ("reads", "/input_shape"),
+        (">outputs", "/outputs"),
+        (">parameters", "/parameters"),
+        ("digest", "/digest"),
+        ("registered", "/created_at"),
+    ];
+    fields(items, &columns)
+}
+
+/// One model with its layers.
+pub(crate) fn model(value: &Value) -> String {
+    let mut shown = String::new();
+    let _ = writeln!(
+        shown,
+        "model {}\n  id          {}\n  file        {} ({} bytes)\n  digest      {}\n  source      {}\n  \
+         input       {} {}\n  parameters  {}",
+        cell(&value["name"]),
+        cell(&value["id"]),
+        cell(&value["file"]),
+        cell(&value["bytes"]),
+        cell(&value["digest"]),
+        cell(&value["source"]),
+        shape(&value["input_shape"]),
+        cell(&value["input_quantizer"]),
+        cell(&value["parameters"]),
+    );
+    for note in value["notes"].as_array().into_iter().flatten() {
+        let _ = writeln!(shown, "  note        {}", cell(note));
+    }
+    shown.push('\n');
+    shown.push_str(&layers(&value["layers"]));
+    shown
 }
 
 /// Tokens.

@@ -7,7 +7,7 @@ mod number;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 pub(crate) use front::{front, front_summary};
-pub(crate) use lists::{datasets, search, searches, tokens, trial, trials, workers};
+pub(crate) use lists::{datasets, model, models, search, searches, tokens, trial, trials, workers};
 pub(crate) use number::{grouped, percent, short};
 
 /// A table of left- and right-aligned columns without lines: `headings` starting with `>` are right-aligned.
