@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 
-use bitfront_quantizer::{HardwareKind, Quantizer, Role};
+use bitfront_quantizer::{Alpha, HardwareKind, Quantizer, Role};
 use serde_json::json;
 
 use crate::args::{Global, QuantizerAction};
@@ -21,7 +21,10 @@ const ROLES: [Role; 4] = [Role::Input, Role::Kernel, Role::Bias, Role::Activatio
 
 pub(super) fn run(global: &Global, action: &QuantizerAction) -> Outcome {
     match action {
-        QuantizerAction::Show { quantizer } => show(global, parse(quantizer)?),
+        QuantizerAction::Show { quantizer } => {
+            show(global, &parse(quantizer)?);
+            Ok(Exit::Ok)
+        }
         QuantizerAction::Apply {
             quantizer,
             file,
@@ -34,19 +37,38 @@ fn parse(text: &str) -> Outcome<Quantizer> {
     text.parse().map_err(Failure::usage)
 }
 
-fn hardware(quantizer: &Quantizer) -> &'static str {
+/// What multiplying by one of its values takes: the kind, and what that is.
+fn hardware(quantizer: &Quantizer) -> (&'static str, &'static str) {
     match quantizer.hardware_kind() {
-        HardwareKind::Fixed => "multiply",
-        HardwareKind::PowerOfTwo => "shift",
-        HardwareKind::Ternary => "mux (pass, negate or zero)",
-        HardwareKind::Binary => "mux (pass or negate), xor between two of its kind",
-        HardwareKind::ZeroOne => "and",
-        HardwareKind::Float => "float multiply",
-        HardwareKind::Table => "table",
+        HardwareKind::Fixed => ("multiply", ""),
+        HardwareKind::PowerOfTwo => ("shift", ""),
+        HardwareKind::Ternary => ("mux", " (pass, negate or zero)"),
+        HardwareKind::Binary => ("mux", " (pass or negate), xor between two of its kind"),
+        HardwareKind::ZeroOne => ("and", ""),
+        HardwareKind::Float => ("float multiply", ""),
+        HardwareKind::Table => ("table", ""),
     }
 }
 
-fn show(global: &Global, quantizer: Quantizer) -> Outcome {
+/// A number in few characters: as f32 where it is one, far powers of two and of ten as such.
+fn number(value: f64) -> String {
+    if value != 0.0 && value.is_finite() && !(1e-6..1e9).contains(&value.abs()) {
+        let exponent = value.abs().log2();
+        if exponent.fract() == 0.0 {
+            let sign = if value < 0.0 { "-" } else { "" };
+            return format!("{sign}2^{exponent}");
+        }
+        return format!("{value:e}");
+    }
+    let short = value as f32;
+    if f64::from(short) == value {
+        short.to_string()
+    } else {
+        value.to_string()
+    }
+}
+
+fn show(global: &Global, quantizer: &Quantizer) {
     let levels = quantizer.levels();
     let (lo, hi) = quantizer.true_range();
     let (reported_lo, reported_hi) = quantizer.reported_range();
@@ -61,7 +83,7 @@ fn show(global: &Global, quantizer: Quantizer) -> Outcome {
             "quantizer": quantizer.to_string(),
             "bits": quantizer.bits(),
             "signed": quantizer.is_signed(),
-            "hardware": format!("{:?}", quantizer.hardware_kind()),
+            "hardware": hardware(quantizer).0,
             "levels": levels,
             "true_min": finite(lo),
             "true_max": finite(hi),
@@ -79,11 +101,11 @@ fn show(global: &Global, quantizer: Quantizer) -> Outcome {
                 }))
             }).collect::<serde_json::Map<_, _>>(),
         }));
-        return Ok(Exit::Ok);
+        return;
     }
     let mut text = format!("{quantizer}\n");
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<12}{value}");
+        let _ = writeln!(text, "  {name:<15}{value}");
     };
     let sign = if quantizer.is_signed() {
         "signed"
@@ -91,17 +113,24 @@ fn show(global: &Global, quantizer: Quantizer) -> Outcome {
         "unsigned"
     };
     line("bits", &format!("{}, {sign}", quantizer.bits()));
-    line("hardware", hardware(&quantizer));
+    let (kind, more) = hardware(quantizer);
+    line("hardware", &format!("{kind}{more}"));
     let scaled = if quantizer.has_automatic_scale() {
         ", times the scale that is found for each channel"
     } else {
         ""
     };
-    line("true range", &format!("{lo} to {hi}{scaled}"));
-    let reported_lo = reported_lo.map_or("-".to_owned(), |lo| lo.to_string());
+    line(
+        "true range",
+        &format!("{} to {}{scaled}", number(lo), number(hi)),
+    );
+    let reported_lo = reported_lo.map_or("none".to_owned(), number);
     line(
         "reported",
-        &format!("{reported_lo} to {reported_hi} (min and max as the original tells them)"),
+        &format!(
+            "{reported_lo} to {} (min and max as the original tells them)",
+            number(reported_hi)
+        ),
     );
     match grid {
         Some(grid) => line(
@@ -121,22 +150,25 @@ fn show(global: &Global, quantizer: Quantizer) -> Outcome {
     for (role, exact) in &exact {
         let name = format!("as {}", role.name());
         match exact {
+            Ok(()) if quantizer.alpha() == Alpha::Auto => line(
+                &name,
+                &format!("exact, with its scales as constants of {SCALE_BITS} bits"),
+            ),
             Ok(()) => line(&name, "exact"),
             Err(reason) => line(&name, &format!("not exact: {reason}")),
         }
     }
     match levels {
         None => line("values", "too many to list, or none of a fixed set"),
-        Some(levels) => line("values", &listed(&levels)),
+        Some(levels) => line("values", &format!("{}{scaled}", listed(&levels))),
     }
     view::print(&text);
-    Ok(Exit::Ok)
 }
 
 /// All values, or their number with the first and the last of them.
 fn listed(levels: &[f64]) -> String {
     let join = |levels: &[f64]| -> String {
-        let words: Vec<String> = levels.iter().map(f64::to_string).collect();
+        let words: Vec<String> = levels.iter().map(|level| number(*level)).collect();
         words.join(" ")
     };
     if levels.len() <= MOST_SHOWN {
@@ -158,10 +190,23 @@ fn apply(global: &Global, quantizer: Quantizer, file: Option<&Path>, codes: bool
     // A single column is one channel; QKeras takes a vector as one row of channels of its own.
     let mut mapped = vec![0f32; values.len()];
     let scales = quantizer.quantize(&values, columns, &mut mapped);
+    if let Some(at) = mapped.iter().position(|value| !value.is_finite()) {
+        return Err(Failure::usage(format!(
+            "{name}: a value of column {} came out as {}, because its scale leaves f32; accepted are \
+             smaller numbers",
+            at % columns + 1,
+            mapped[at]
+        )));
+    }
     let frozen = || quantizer.codes_frozen(Role::Kernel, &values, columns, SCALE_BITS);
     if global.json {
         let rows: Vec<&[f32]> = mapped.chunks(columns).collect();
         let frozen = frozen();
+        if let Err(reason) = &frozen
+            && codes
+        {
+            return Err(Failure::usage(reason));
+        }
         let codes = frozen.as_ref().ok().map(|frozen| {
             json!({
                 "codes": frozen.codes.chunks(columns).collect::<Vec<_>>(),
@@ -242,7 +287,8 @@ fn numbers(name: &str, text: &str) -> Outcome<Numbers> {
         let columns = found.values.len() - before;
         if found.columns != 0 && found.columns != columns {
             return Err(Failure::usage(format!(
-                "{name}, line {number}: has {columns} numbers, the lines before it {}",
+                "{name}, line {number}: columns are {columns}, but {} in the lines before it; every \
+                 line has as many numbers as the first",
                 found.columns
             )));
         }
