@@ -93,6 +93,7 @@
 //! Mean relative error of the held out graphs: 8.2 %. Maxima are the least certain part: a bit of one
 //! takes between 1.3 and 2.4 LUTs, by what stands behind it.
 
+pub mod adder_graph;
 pub mod circuit;
 pub mod costs;
 mod lut_estimate;
