@@ -2,7 +2,7 @@
 
 use crate::search::{Network, Search};
 use crate::space::{Parameter, Point, PointError};
-use bitfront_network::{Candidate, Layer, Place};
+use bitfront_network::{Candidate, Head, Layer, Place};
 use bitfront_quantizer::Quantizer;
 
 impl Search {
@@ -40,36 +40,43 @@ impl Search {
 }
 
 impl Network {
-    /// The network of a candidate: its graph without quantizers. Activation layers that give no
-    /// negative value become rectifiers, the others pass values on.
+    /// The network of a candidate: its graph without quantizers. Rectifying activation layers become
+    /// rectifiers, the others pass values on. Plain outputs in one axis are the logits of classes,
+    /// since the data of a search have classes.
     ///
     /// # Errors
-    /// An activation layer that squashes its values, for which there is no float reference.
+    /// An activation layer that squashes its values or leaks, for which there is no float reference.
     pub fn of(candidate: &Candidate) -> Result<Self, String> {
         let mut float = candidate.clone();
         float.input_quantizer = Quantizer::Float;
+        if float.head == Head::Linear {
+            float.head = Head::ARG_MAX;
+        }
         for layer in &mut float.layers {
             for (place, quantizer) in layer.operation.quantizers_mut() {
+                let bends = match *quantizer {
+                    Quantizer::QuantizedRelu(q) => q.negative_slope != 0.0 || q.use_sigmoid,
+                    Quantizer::QuantizedReluPo2(q) => q.negative_slope != 0.0,
+                    Quantizer::QuantizedUlaw(_)
+                    | Quantizer::QuantizedTanh(_)
+                    | Quantizer::QuantizedSigmoid(_)
+                    | Quantizer::QuantizedHswish(_) => true,
+                    _ => false,
+                };
                 *quantizer = match (place.part, *quantizer) {
-                    (
-                        None,
-                        Quantizer::Relu
-                        | Quantizer::QuantizedRelu(_)
-                        | Quantizer::QuantizedReluPo2(_),
-                    ) => Quantizer::Relu,
-                    (
-                        None,
-                        Quantizer::QuantizedUlaw(_)
-                        | Quantizer::QuantizedTanh(_)
-                        | Quantizer::QuantizedSigmoid(_)
-                        | Quantizer::QuantizedHswish(_),
-                    ) => {
+                    (None, _) if bends => {
                         return Err(format!(
                             "layer `{}` is `{quantizer}`, for which there is no float reference to \
                              search around; accepted are rectifiers and quantizers of the identity",
                             layer.name
                         ));
                     }
+                    (
+                        None,
+                        Quantizer::Relu
+                        | Quantizer::QuantizedRelu(_)
+                        | Quantizer::QuantizedReluPo2(_),
+                    ) => Quantizer::Relu,
                     _ => Quantizer::Float,
                 };
             }

@@ -133,7 +133,8 @@ fn imported(
         }
     };
     if network.float.head != Head::ARG_MAX {
-        let detail = "its outputs are not classes; accepted are networks that end in a softmax";
+        let detail =
+            "its outputs are not classes; accepted are networks that end in a softmax or in logits";
         faults.push(Fault::new(&at, detail));
     }
     let shape = input_shape(

@@ -55,17 +55,18 @@ pub(super) fn seed_trials(
                 let found = model
                     .filter(|_| file.model.import.is_some())
                     .map(|model| &model.candidate);
-                let Some(candidate) = found.filter(|_| *wanted) else {
+                let Some(mut candidate) = found.filter(|_| *wanted).cloned() else {
                     let detail = "needs `true`, and a `model` that is imported";
                     faults.push(Fault::new(at, detail));
                     continue;
                 };
+                candidate.head = network.float.head;
                 if let Err(errors) = candidate.check() {
                     let fault = |error: &CandidateError| Fault::new(&at, error.to_string());
                     faults.extend(errors.iter().map(fault));
                     continue;
                 }
-                ("imported".to_owned(), Some(candidate.clone()))
+                ("imported".to_owned(), Some(candidate))
             }
             SeedTrialSpec::UniformBits(bits) => {
                 let texts = uniform(*bits);

@@ -356,7 +356,7 @@ fn an_imported_model_is_the_network_and_its_weights_the_start() {
                                         "kernel": "ternary(alpha=1.0)",
                                         "bias": "quantized_bits(4,0,alpha=1.0)"}},
         ],
-        "head": {"kind": "softmax"},
+        "head": {"kind": "linear"},
     }))
     .expect("a candidate");
     let model = super::ModelInfo {
@@ -376,7 +376,10 @@ fn an_imported_model_is_the_network_and_its_weights_the_start() {
         (start.model.as_str(), start.weights_digest.len()),
         ("mine", 64)
     );
-    assert_eq!(search.seed_trials[0].candidate, quantized);
+    // Plain outputs are the logits of the data set's classes.
+    let mut classes = quantized.clone();
+    classes.head = bitfront_network::Head::ARG_MAX;
+    assert_eq!(search.seed_trials[0].candidate, classes);
     assert!(search.network.float.is_float() && search.network.rectifies(1));
     assert_eq!(search.space.variables.len(), 5, "one layer has no bias");
 
@@ -397,6 +400,14 @@ fn an_imported_model_is_the_network_and_its_weights_the_start() {
     }
     let error = read(Some(&bent)).expect_err("no float reference");
     assert!(error[0].detail.contains("quantized_tanh"), "{error:?}");
+    let mut leaky = model.clone();
+    for (_, quantizer) in leaky.candidate.layers[1].operation.quantizers_mut() {
+        *quantizer = "quantized_relu(4,1,negative_slope=0.25)"
+            .parse()
+            .expect("a quantizer");
+    }
+    let error = read(Some(&leaky)).expect_err("it leaks");
+    assert!(error[0].detail.contains("negative_slope"), "{error:?}");
     let both = document_with(&json!({"model": {"import": "mine", "mlp": [4, 3]}}));
     let error = super::read_with(&both, Some(&dataset()), Some(&bent)).expect_err("both");
     assert!(
