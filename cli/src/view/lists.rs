@@ -199,11 +199,11 @@ pub(crate) fn trial(value: &Value) -> String {
             match score.as_object().filter(|_| name == "costs") {
                 Some(costs) => {
                     for (name, cost) in costs {
-                        let _ = writeln!(shown, "  {name:<22}{}", cell(cost));
+                        let _ = writeln!(shown, "  {name:<27}{}", cell(cost));
                     }
                 }
                 None => {
-                    let _ = writeln!(shown, "  {name:<22}{}", cell(score));
+                    let _ = writeln!(shown, "  {name:<27}{}", cell(score));
                 }
             }
         }
