@@ -1,8 +1,10 @@
 //! Solves every matrix of a file and writes graphs, prices and seconds.
 //!
 //! ```text
-//! cargo run --release -p bitfront-hardware --example adder_graphs -- MATRICES.json GRAPHS.json
+//! cargo run --release -p bitfront-hardware --example adder_graphs -- MATRICES.json GRAPHS.json [EXTRA_DEPTH]
 //! ```
+//!
+//! With `EXTRA_DEPTH`, adder levels are bounded to so many beyond the least.
 
 use bitfront_hardware::adder_graph::{Matrix, Options, Range, solve};
 use serde_json::{Value, json};
@@ -12,15 +14,27 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [input, output] = arguments.as_slice() else {
-        return Err("two arguments are needed: a file of matrices, and a file to write".into());
+    let (input, output, extra_depth) = match arguments.as_slice() {
+        [input, output] => (input, output, None),
+        [input, output, extra] => (input, output, Some(extra.parse()?)),
+        _ => {
+            return Err(
+                "two or three arguments are needed: a file of matrices, a file to write, \
+                        and adder levels beyond the least"
+                    .into(),
+            );
+        }
+    };
+    let options = Options {
+        extra_depth,
+        ..Options::default()
     };
     let file: Value = serde_json::from_slice(&std::fs::read(input)?)?;
     let mut rows = Vec::new();
     for (name, case) in cases(&file)? {
         let matrix = matrix(case).map_err(|error| format!("{name}: {error}"))?;
         let start = Instant::now();
-        let graph = solve(&matrix, &Options::default())?;
+        let graph = solve(&matrix, &options)?;
         let seconds = start.elapsed().as_secs_f64();
         graph.verify(&matrix)?;
         rows.push(json!({

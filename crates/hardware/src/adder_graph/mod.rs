@@ -23,6 +23,8 @@
 //! differences: one pass in place of two over the factors of a decomposition, a score that looks at the span, and
 //! sums joined by price where da4ml joins the earliest first. A bound on depth is a budget for the sum of
 //! `2^depth` of each column's terms.
+//!
+//! `bench/circuits/run` compares both solvers on the same matrices.
 
 mod build;
 mod columns;

@@ -51,12 +51,14 @@ const PLANS: [Plan; 8] = [
     plan(Some(5.0), [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.15]),
 ];
 
-/// Plan number `n` of an endless list: the settings found, then the same with scores changed at random.
+/// Shares by which scores are changed at random, round after round.
+const NOISES: [f64; 2] = [0.15, 0.4];
+
+/// Plan number `number` of an endless list: the settings found, then the same with scores changed at random.
 pub(super) fn nth(number: usize) -> Plan {
     let mut plan = PLANS[number % PLANS.len()];
-    let round = number / PLANS.len();
-    if round > 0 {
-        plan.taste.noise = [0.1, 0.2, 0.4][round % 3];
+    if let Some(round) = (number / PLANS.len()).checked_sub(1) {
+        plan.taste.noise = NOISES[round % NOISES.len()];
         plan.taste.seed = number as u64;
     }
     plan

@@ -25,7 +25,7 @@ pub struct Options {
 pub enum Effort {
     /// One.
     Quick,
-    /// Eight, and fewer (two at least) of big matrices.
+    /// 16, and fewer (two at least) of big matrices.
     #[default]
     Normal,
     /// 64, and fewer (eight at least) of big matrices.
@@ -38,7 +38,7 @@ impl Effort {
         let pairs = pairs.max(1);
         match self {
             Self::Quick => 1,
-            Self::Normal => (1_000_000 / pairs).clamp(2, 8),
+            Self::Normal => (3_000_000 / pairs).clamp(2, 16),
             Self::Thorough => (8_000_000 / pairs).clamp(8, 64),
         }
     }
