@@ -1,5 +1,6 @@
 //! From a well-formed file to a [`Search`]: names followed, defaults written out, quantizers checked.
 
+mod layers;
 mod network;
 mod pools;
 mod seeds;
