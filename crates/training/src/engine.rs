@@ -5,27 +5,28 @@
 //! micro-batches, and after the first step nothing is allocated by the passes themselves (quantizers
 //! without a vector kernel may, for their scales). Where a normalisation needs the statistics of a whole batch, the micro-batch is the batch.
 
-use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, stride};
-use bitfront_network::{Candidate, LayerWeights, Part, Weights};
+mod memory;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use bitfront_kernel::{BatchLoss, Buffer, Kernels, stride};
+use bitfront_network::{Candidate, LayerWeights, Weights};
 
 use crate::extent::{Extent, Mode, Pass, Target, add, pass_on};
 use crate::loss::Loss;
-use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, needs_whole_batch, nodes};
-use crate::optimizer::{Optimizer, decay};
+use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, nodes};
 use crate::pooling::{flatten, join, part, unflatten};
 use crate::recipe::Recipe;
 use crate::train::Targets;
 
+use memory::{sizes, whole_batch};
+use step::Rule;
+
+pub(crate) use memory::buffer_bytes;
+
 /// Most samples that pass the network together; exactly as many in networks without positions.
 pub(crate) const MICRO_BATCH: usize = 64;
-
-/// Values of all layers that should stay in cache while a micro-batch passes.
-const CACHED_VALUES: usize = 1 << 19;
-
-/// Adam's decays and epsilon, as in Keras.
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-7;
 
 /// A network in training.
 pub(crate) struct Engine {
@@ -53,74 +54,12 @@ pub(crate) struct Engine {
     rule: Rule,
 }
 
-/// What of a recipe a step goes by.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rule {
-    optimizer: Optimizer,
-    clip_norm: Option<f32>,
-    l1: f32,
-    l2: f32,
-}
-
-/// Whether a part is a kernel, which penalties are for.
-fn is_kernel(part: Part) -> bool {
-    matches!(
-        part,
-        Part::Kernel | Part::DepthwiseKernel | Part::PointwiseKernel
-    )
-}
-
 /// Rows with padded, already quantized features.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) y: Targets<'a>,
     pub(crate) count: usize,
-}
-
-/// Samples that a candidate's buffers are made for, and those of a micro-batch.
-fn sizes(candidate: &Candidate, batch: usize) -> (usize, usize) {
-    let whole = whole_batch(candidate);
-    let extents: Vec<Extent> = candidate.shapes().iter().map(|s| Extent::of(s)).collect();
-    let input = Extent::of(&candidate.input_shape);
-    let flat = input.positions == 1 && extents.iter().all(|extent| extent.positions == 1);
-    let values: usize = extents.iter().map(|extent| extent.padded()).sum();
-    let micro = if flat {
-        MICRO_BATCH
-    } else {
-        (CACHED_VALUES / (values + input.padded()).max(1)).clamp(1, MICRO_BATCH)
-    };
-    (if whole { batch.max(micro) } else { micro }, micro)
-}
-
-/// Whether any layer's statistics are those of a batch.
-fn whole_batch(candidate: &Candidate) -> bool {
-    let mut operations = candidate.layers.iter().map(|layer| &layer.operation);
-    operations.any(needs_whole_batch)
-}
-
-/// About how many bytes the buffers of an engine take, for batches of `batch` rows.
-pub(crate) fn buffer_bytes(candidate: &Candidate, batch: usize) -> usize {
-    let (capacity, _) = sizes(candidate, batch);
-    let values = candidate.shapes().into_iter().zip(&candidate.layers);
-    let values = values.map(|(shape, layer)| {
-        // Values and gradients; the unfolded outputs of a folded layer; a separable layer's middle.
-        let copies = 2 + 2 * usize::from(needs_whole_batch(&layer.operation));
-        Extent::of(&shape).padded().saturating_mul(copies)
-    });
-    let values = values.fold(
-        Extent::of(&candidate.input_shape).padded(),
-        usize::saturating_add,
-    );
-    let weights = candidate.tensors().into_iter().map(|spec| {
-        let columns = spec.shape.last().copied().unwrap_or(1).max(1);
-        spec.shape.iter().product::<usize>() / columns * stride(columns) * 6
-    });
-    let weights = weights.fold(0, usize::saturating_add);
-    values
-        .saturating_mul(capacity)
-        .saturating_add(weights)
-        .saturating_mul(size_of::<f32>())
 }
 
 impl Engine {
@@ -277,82 +216,6 @@ impl Engine {
             total.correct += loss.correct;
         }
         total
-    }
-
-    /// Adds the penalties' gradients and clips the whole.
-    fn shape_gradients(&mut self) {
-        let Rule {
-            clip_norm, l1, l2, ..
-        } = self.rule;
-        if l1 > 0.0 || l2 > 0.0 {
-            for node in &mut self.nodes {
-                node.each_parameter(|part, parameter| {
-                    if is_kernel(part) {
-                        parameter.penalise(l1, l2);
-                    }
-                });
-            }
-        }
-        let Some(most) = clip_norm else { return };
-        let mut squares = 0.0;
-        for node in &mut self.nodes {
-            node.each_parameter(|_, parameter| squares += parameter.squared_gradient());
-        }
-        let length = squares.sqrt();
-        // A length that is not finite is left for the step to find.
-        if !(length.is_finite() && length > f64::from(most)) {
-            return;
-        }
-        let factor = (f64::from(most) / length) as f32;
-        for node in &mut self.nodes {
-            node.each_parameter(|_, parameter| {
-                for g in parameter.gradient.iter_mut() {
-                    *g *= factor;
-                }
-            });
-        }
-    }
-
-    /// One step of the optimiser on all parameters.
-    ///
-    /// # Errors
-    /// Layer and parameter that are no longer finite.
-    pub(crate) fn update(&mut self, learning_rate: f32) -> Result<(), String> {
-        self.shape_gradients();
-        self.steps += 1;
-        self.decay[0] *= f64::from(BETA1);
-        self.decay[1] *= f64::from(BETA2);
-        let correction = (1.0 - self.decay[1]).sqrt() / (1.0 - self.decay[0]);
-        let step = AdamStep {
-            rate: (f64::from(learning_rate) * correction) as f32,
-            beta1: BETA1,
-            beta2: BETA2,
-            epsilon: EPSILON,
-            limit: f32::INFINITY,
-        };
-        let optimizer = self.rule.optimizer;
-        for node in &mut self.nodes {
-            let mut bad = None;
-            node.each_parameter(|part, parameter| {
-                let finite = match optimizer {
-                    Optimizer::Adam => parameter.update(self.kernels, step),
-                    Optimizer::AdamW { weight_decay } => {
-                        decay(weight_decay, learning_rate, &mut parameter.values);
-                        parameter.update(self.kernels, step)
-                    }
-                    Optimizer::Sgd { momentum, nesterov } => {
-                        parameter.descend(learning_rate, momentum, nesterov)
-                    }
-                };
-                if !finite && bad.is_none() {
-                    bad = Some(part);
-                }
-            });
-            if let Some(part) = bad {
-                return Err(format!("{}.{part}", node.name));
-            }
-        }
-        Ok(())
     }
 
     /// Gradients by the float parameters.
@@ -540,115 +403,5 @@ fn unpack(input: Extent, samples: usize, stored: &[f32], out: &mut [f32]) {
         for (out, x) in positions.zip(x.chunks_exact(input.channels)) {
             out[..input.channels].copy_from_slice(x);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bitfront_network::{Head, Layer, Operation, Padding, SCALE_BITS, Window};
-
-    use super::*;
-    use crate::initial::starting_weights;
-
-    /// A network of images with a convolution, something random, and a dense layer.
-    fn candidate() -> Candidate {
-        let window = Window {
-            size: vec![3, 3],
-            strides: vec![1, 1],
-            dilation: vec![1, 1],
-            padding: Padding::Same,
-        };
-        let kernel = "quantized_bits(6,1,alpha=1.0)".parse().unwrap();
-        let operations = [
-            Operation::Conv {
-                filters: 3,
-                window: window.clone(),
-                kernel,
-                bias: Some(kernel),
-                fold: None,
-            },
-            Operation::Activation {
-                quantizer: "quantized_relu(4,2,use_stochastic_rounding=1)"
-                    .parse()
-                    .unwrap(),
-            },
-            Operation::DepthwiseConv {
-                multiplier: 2,
-                window,
-                kernel: "stochastic_ternary(alpha='auto')".parse().unwrap(),
-                bias: None,
-                fold: None,
-            },
-            Operation::Dropout { rate: 0.3 },
-            Operation::Flatten,
-            Operation::Dense {
-                units: 3,
-                kernel,
-                bias: Some(kernel),
-                fold: None,
-            },
-        ];
-        let layers = operations.into_iter().enumerate();
-        Candidate {
-            input_shape: vec![4, 5, 2],
-            input_quantizer: "float".parse().unwrap(),
-            layers: layers
-                .map(|(at, o)| Layer::new(format!("l{at}"), o))
-                .collect(),
-            head: Head::ARG_MAX,
-            scale_bits: SCALE_BITS,
-        }
-    }
-
-    #[test]
-    fn micro_batches_change_no_bit() {
-        let candidate = candidate();
-        let start = starting_weights(&candidate, 1);
-        let x: Vec<f32> = (0..50 * 40)
-            .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
-            .collect();
-        let y: Vec<u8> = (0..50).map(|i| i % 3).collect();
-        let padded = Buffer::padded(&x, 40);
-        let rows = Rows {
-            x: &padded,
-            y: Targets::Classes(&y),
-            count: 50,
-        };
-        let order: Vec<u32> = (0..50).rev().collect();
-        let gradients = |micro| {
-            let mut engine = Engine::new(Kernels::detect(), &candidate, &start, 5, 50);
-            assert!(micro <= engine.micro);
-            engine.micro = micro;
-            engine.quantize(Mode::Train);
-            engine.gradients(rows, &order, Mode::Train);
-            engine.float_gradients()
-        };
-        let whole = gradients(50);
-        for micro in [1, 3, 16] {
-            assert_eq!(gradients(micro), whole, "{micro}");
-        }
-    }
-
-    #[test]
-    fn every_step_draws_anew() {
-        let candidate = candidate();
-        let start = starting_weights(&candidate, 1);
-        let padded = Buffer::padded(&[0.7; 40], 40);
-        let rows = Rows {
-            x: &padded,
-            y: Targets::Classes(&[1]),
-            count: 1,
-        };
-        let mut engine = Engine::new(Kernels::detect(), &candidate, &start, 5, 1);
-        let mut losses = Vec::new();
-        for _ in 0..4 {
-            engine.quantize(Mode::Train);
-            losses.push(engine.gradients(rows, &[0], Mode::Train).loss);
-            engine.steps += 1;
-        }
-        losses.dedup();
-        assert_eq!(losses.len(), 4, "{losses:?}");
-        engine.quantize(Mode::Evaluate);
-        assert_eq!(engine.evaluate(rows), engine.evaluate(rows));
     }
 }

@@ -1,0 +1,108 @@
+//! Micro-batches and random draws of the engine.
+
+use bitfront_network::{Head, Layer, Operation, Padding, SCALE_BITS, Window};
+
+use super::*;
+use crate::initial::starting_weights;
+
+/// A network of images with a convolution, something random, and a dense layer.
+fn candidate() -> Candidate {
+    let window = Window {
+        size: vec![3, 3],
+        strides: vec![1, 1],
+        dilation: vec![1, 1],
+        padding: Padding::Same,
+    };
+    let kernel = "quantized_bits(6,1,alpha=1.0)".parse().unwrap();
+    let operations = [
+        Operation::Conv {
+            filters: 3,
+            window: window.clone(),
+            kernel,
+            bias: Some(kernel),
+            fold: None,
+        },
+        Operation::Activation {
+            quantizer: "quantized_relu(4,2,use_stochastic_rounding=1)"
+                .parse()
+                .unwrap(),
+        },
+        Operation::DepthwiseConv {
+            multiplier: 2,
+            window,
+            kernel: "stochastic_ternary(alpha='auto')".parse().unwrap(),
+            bias: None,
+            fold: None,
+        },
+        Operation::Dropout { rate: 0.3 },
+        Operation::Flatten,
+        Operation::Dense {
+            units: 3,
+            kernel,
+            bias: Some(kernel),
+            fold: None,
+        },
+    ];
+    let layers = operations.into_iter().enumerate();
+    Candidate {
+        input_shape: vec![4, 5, 2],
+        input_quantizer: "float".parse().unwrap(),
+        layers: layers
+            .map(|(at, o)| Layer::new(format!("l{at}"), o))
+            .collect(),
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
+#[test]
+fn micro_batches_change_no_bit() {
+    let candidate = candidate();
+    let start = starting_weights(&candidate, 1);
+    let x: Vec<f32> = (0..50 * 40)
+        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+        .collect();
+    let y: Vec<u8> = (0..50).map(|i| i % 3).collect();
+    let padded = Buffer::padded(&x, 40);
+    let rows = Rows {
+        x: &padded,
+        y: Targets::Classes(&y),
+        count: 50,
+    };
+    let order: Vec<u32> = (0..50).rev().collect();
+    let gradients = |micro| {
+        let mut engine = Engine::new(Kernels::detect(), &candidate, &start, 5, 50);
+        assert!(micro <= engine.micro);
+        engine.micro = micro;
+        engine.quantize(Mode::Train);
+        engine.gradients(rows, &order, Mode::Train);
+        engine.float_gradients()
+    };
+    let whole = gradients(50);
+    for micro in [1, 3, 16] {
+        assert_eq!(gradients(micro), whole, "{micro}");
+    }
+}
+
+#[test]
+fn every_step_draws_anew() {
+    let candidate = candidate();
+    let start = starting_weights(&candidate, 1);
+    let padded = Buffer::padded(&[0.7; 40], 40);
+    let rows = Rows {
+        x: &padded,
+        y: Targets::Classes(&[1]),
+        count: 1,
+    };
+    let mut engine = Engine::new(Kernels::detect(), &candidate, &start, 5, 1);
+    let mut losses = Vec::new();
+    for _ in 0..4 {
+        engine.quantize(Mode::Train);
+        losses.push(engine.gradients(rows, &[0], Mode::Train).loss);
+        engine.steps += 1;
+    }
+    losses.dedup();
+    assert_eq!(losses.len(), 4, "{losses:?}");
+    engine.quantize(Mode::Evaluate);
+    assert_eq!(engine.evaluate(rows), engine.evaluate(rows));
+}
