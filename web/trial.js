@@ -15,7 +15,7 @@ const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'f
 
 /** A quantizer with its bits as a bar of cells: width is what this project is about. */
 function quantizer(placed) {
-  if (!placed) return h('span', { class: 'faint' }, 'logits');
+  if (!placed) return h('span', { class: 'faint' }, '–');
   return h('span', { class: 'quantizer' }, h('span', { class: 'cells', 'aria-hidden': 'true' }, Array.from({ length: Math.min(placed.bits, 16) }, () => h('i', {}))), h('span', { class: 'faint' }, `${placed.bits} bit${placed.bits === 1 ? '' : 's'}`), h('code', {}, placed.quantizer));
 }
 

@@ -42,7 +42,10 @@ fn mid_trial(service: &Service, search: &str) -> Value {
 #[test]
 fn a_trial_of_a_killed_worker_ends_on_another_attempt_once() {
     let service = Service::start();
-    let search = service.submit(&search_file(2, 3 * LONG, 0));
+    let mut file = search_file(2, 3 * LONG, 0);
+    // Small batches: a trial of several heartbeats, so that it is seen in the middle.
+    file["training"]["batch_size"] = 16.into();
+    let search = service.submit(&file);
     let mut first = service.worker("first");
     let trial = mid_trial(&service, &search);
     first.kill();
@@ -53,9 +56,13 @@ fn a_trial_of_a_killed_worker_ends_on_another_attempt_once() {
     let ended = service.trial(trial["id"].as_str().expect("an id"));
     assert_eq!(ended["state"], "completed");
     let attempts = attempts(&ended);
-    assert_eq!(attempts.len(), 2, "{attempts:?}");
-    assert_ne!(attempts[0].1, "completed");
-    assert_eq!(attempts[1].1, "completed");
+    // A machine under load may take the second worker's lease too: how often is no promise, that one attempt counts is.
+    let (last, lost) = attempts.split_last().expect("attempts");
+    assert_eq!(last.1, "completed", "{attempts:?}");
+    assert!(
+        !lost.is_empty() && lost.iter().all(|(_, end)| end != "completed"),
+        "{attempts:?}"
+    );
     assert_eq!(ended["worker"], "second");
     let all = service.trials(&search);
     assert_eq!(all.len(), 2);
@@ -89,7 +96,11 @@ fn a_synthesis_job_of_a_killed_worker_ends_on_another_attempt_once() {
     service.wait_until_finished(&search);
     let ended = job("completed").expect("the job");
     assert_eq!(ended["id"], leased["id"]);
-    assert_eq!(ended["attempt"], 2, "{ended}");
+    assert!(
+        ended["attempt"].as_u64() > leased["attempt"].as_u64(),
+        "{ended}"
+    );
+    assert_eq!(ended["worker"], "second");
     assert!(
         ended["result"]["vectors_checked"]
             .as_u64()
@@ -222,7 +233,7 @@ fn up(folder: &Path, log: &str) -> Process {
             "--workers",
             "2",
             "--lease-ttl",
-            "2s",
+            support::LEASE_TTL,
             "--data",
         ])
         .arg(folder.join("data"));

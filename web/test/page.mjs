@@ -106,6 +106,8 @@ test('one trial: layers with their quantizers, curve, scores, attempts and a log
     assert.match(await page.textContent('[data-testid=trial-name]'), /^\d+/);
     const quantizers = await texts(page, '[data-testid=layers-row] .quantizer code');
     assert.ok(quantizers.length >= 2 && quantizers.every((text) => /^[a-z_0-9]+(\(.*\))?$/.test(text)), quantizers.join());
+    const rows = await texts(page, '[data-testid=layers-row]');
+    assert.ok(rows.some((row) => row.includes('–')) && rows.every((row) => !/logits|null|undefined/.test(row)), rows.join('; '));
     assert.ok((await page.$$('[data-testid=curve]')).length >= 1, 'a curve');
     assert.match(await page.textContent('.tiles'), /\d+\.\d\d %/);
     assert.ok((await page.$$('[data-testid=costs] tr')).length >= 5);

@@ -22,6 +22,10 @@ pub use process::{Process, bitfront, run};
 /// How long anything may take before a test gives up; generous, because machines are busy.
 pub const DEADLINE: Duration = Duration::from_mins(3);
 
+/// Leases short enough that the work of a killed worker is soon given to another, and long enough
+/// that a live worker keeps its own on a machine with more to run than cores.
+pub const LEASE_TTL: &str = "3s";
+
 /// Asks `condition` again and again until it gives something.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
@@ -57,7 +61,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts Postgres and a coordinator with leases of two seconds, and registers the small data.
+    /// Starts Postgres and a coordinator with leases of [`LEASE_TTL`], and registers the small data.
     pub fn start() -> Self {
         let folder = scratch();
         let postgres =
@@ -151,7 +155,14 @@ impl Service {
 fn coordinator(folder: &Path, database_url: &str, bind: &str) -> Process {
     let mut command = bitfront();
     command
-        .args(["coordinator", "--bind", bind, "--lease-ttl", "2s", "--data"])
+        .args([
+            "coordinator",
+            "--bind",
+            bind,
+            "--lease-ttl",
+            LEASE_TTL,
+            "--data",
+        ])
         .arg(folder.join("artifacts"))
         .env("BITFRONT_DATABASE_URL", database_url);
     Process::start(command, &folder.join("coordinator.log"))
