@@ -1,5 +1,6 @@
 //! The command line: one file a group of commands.
 
+mod export;
 mod quantizer;
 mod search;
 mod service;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use export::*;
 pub(crate) use quantizer::*;
 pub(crate) use search::*;
 pub(crate) use service::*;
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Trials(Trials),
     /// Show one trial.
     Trial(Trial),
+    /// Write a trial in a form that other tools take.
+    Export(Export),
     /// Register and list data sets.
     Dataset(Dataset),
     /// Register, list and show trained models that searches start from.

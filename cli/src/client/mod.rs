@@ -138,6 +138,18 @@ impl Client {
             .map_err(|error| self.unreachable(&error))
     }
 
+    /// GET as bytes.
+    pub(crate) async fn bytes(&self, path: &str) -> Outcome<Vec<u8>> {
+        let answer = self
+            .send(
+                self.request(Method::GET, path)
+                    .timeout(Duration::from_mins(5)),
+            )
+            .await?;
+        let bytes = answer.bytes().await;
+        Ok(bytes.map_err(|error| self.unreachable(&error))?.to_vec())
+    }
+
     /// POST with a JSON body.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,

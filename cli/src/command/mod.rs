@@ -4,6 +4,7 @@ mod certificate;
 mod coordinator;
 mod dataset;
 mod doctor;
+mod export;
 mod model;
 mod quantizer;
 mod read;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             TrialAction::Show(name) => read::trial(&global, &name.trial).await,
             TrialAction::Logs(logs) => read::logs(&global, &logs).await,
         },
+        Command::Export(options) => export::run(&global, &options).await,
         Command::Dataset(options) => match options.action {
             DatasetAction::Add { file, name } => {
                 dataset::add(&global, &file, name.as_deref()).await

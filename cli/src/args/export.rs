@@ -1,0 +1,34 @@
+//! `bitfront export`.
+
+use std::path::PathBuf;
+
+use bitfront_export::Format;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Trial: its id, or search and number: `jets#17`.
+    #[arg(required_unless_present = "weights")]
+    pub(crate) trial: Option<String>,
+    /// Form: verilog, qonnx, onnx, json, cpp, rust.
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub(crate) to: Format,
+    /// Folder that the files are written to, made if it is not there; `export-FORMAT` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Candidate, JSON, instead of a trial: nothing is asked of a coordinator.
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    pub(crate) candidate: Option<PathBuf>,
+    /// Its weights, a file as trials have it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "candidate",
+        conflicts_with = "trial"
+    )]
+    pub(crate) weights: Option<PathBuf>,
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse()
+}

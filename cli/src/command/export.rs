@@ -1,0 +1,104 @@
+//! `bitfront export`: a trial's network in a form that other tools take.
+
+use std::path::{Path, PathBuf};
+
+use bitfront_coordinator::artifacts::Digest;
+use bitfront_export::{ExportError, Trained, export};
+use bitfront_network::{Candidate, Weights};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::args::{Export, Global};
+use crate::client::Client;
+use crate::exit::{Context, Exit, Failure, Outcome};
+use crate::view;
+
+pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
+    let (candidate, bytes) = match (&options.candidate, &options.weights) {
+        (Some(candidate), Some(weights)) => (candidate_of(candidate)?, read(weights)?),
+        _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
+    };
+    if let Err(faults) = candidate.check() {
+        let failure = Failure::usage("the candidate has faults");
+        return Err(faults.iter().fold(failure, Failure::detail));
+    }
+    let weights = Weights::from_bytes(&candidate, &bytes)
+        .map_err(|error| Failure::usage(format!("failed to read the weights: {error}")))?;
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights,
+    };
+    let files = export(options.to, &trained).map_err(|error| refused(&error))?;
+
+    let folder = match &options.out {
+        Some(folder) => folder.clone(),
+        None => PathBuf::from(format!("export-{}", options.to)),
+    };
+    std::fs::create_dir_all(&folder).failed_to(format!("make {}", folder.display()))?;
+    let mut paths = Vec::with_capacity(files.len());
+    for file in files {
+        let path = folder.join(file.name);
+        std::fs::write(&path, file.bytes).failed_to(format!("write {}", path.display()))?;
+        paths.push(path.display().to_string());
+    }
+    if global.json {
+        view::json(&json!({
+            "format": options.to.name(),
+            "candidate_digest": candidate.digest(),
+            "files": paths,
+        }));
+    } else {
+        for path in paths {
+            view::line(&path);
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// One line a layer that the format has no form for.
+fn refused(error: &ExportError) -> Failure {
+    match error {
+        ExportError::Freeze(_) => Failure::usage(format!("failed to export: {error}")),
+        ExportError::Refused { format, refusals } => refusals.iter().fold(
+            Failure::usage(format!("{format} cannot say this network exactly")),
+            Failure::detail,
+        ),
+    }
+}
+
+fn read(path: &Path) -> Outcome<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", path.display())))
+}
+
+fn candidate_of(path: &Path) -> Outcome<Candidate> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|error| Failure::usage(format!("{} is not a candidate: {error}", path.display())))
+}
+
+/// The candidate of a trial and the bytes of its last weights.
+async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>)> {
+    let client = Client::new(global)?;
+    let id = client.trial_id(name).await?;
+    let trial: Value = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
+    let candidate =
+        Candidate::deserialize(&trial["candidate"]).failed_to("read the trial's candidate")?;
+    let artifacts = trial["artifacts"].as_array().map_or(&[][..], Vec::as_slice);
+    let weights = artifacts
+        .iter()
+        .filter(|artifact| artifact["kind"] == "weights")
+        .max_by_key(|artifact| artifact["attempt"].as_i64());
+    let Some(digest) = weights.and_then(|artifact| artifact["digest"].as_str()) else {
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("trial {name} has no weights: it is {}", trial["state"]),
+        ));
+    };
+    let bytes = client.bytes(&format!("/api/v1/artifacts/{digest}")).await?;
+    if Digest::of(&bytes).as_str() != digest {
+        return Err(Failure::general(
+            "the weights that came are not those of the trial: another digest",
+        ));
+    }
+    Ok((candidate, bytes))
+}

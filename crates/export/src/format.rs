@@ -1,0 +1,64 @@
+//! The formats by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A form that other tools take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// The integer program as JSON.
+    Json,
+    /// A C++ header with the integer network.
+    Cpp,
+    /// A Rust file with the integer network.
+    Rust,
+    /// The circuit with a test bench.
+    Verilog,
+    /// A QONNX graph.
+    Qonnx,
+    /// A plain ONNX graph.
+    Onnx,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Verilog,
+        Self::Qonnx,
+        Self::Onnx,
+        Self::Json,
+        Self::Cpp,
+        Self::Rust,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Cpp => "cpp",
+            Self::Rust => "rust",
+            Self::Verilog => "verilog",
+            Self::Qonnx => "qonnx",
+            Self::Onnx => "onnx",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = Self::ALL;
+        let found = all.into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|format| format.name()).collect();
+            format!("`{text}` is no format; accepted are {}", names.join(", "))
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! A trained network in the forms that other tools take.
+//!
+//! The rule this crate keeps: an export computes the integers of the [`IntegerProgram`], on every
+//! input that lies on the input grid, or there is none: what a form cannot say is refused by name,
+//! all layers at once.
+//!
+//! ```
+//! use bitfront_export::{Format, Trained, export};
+//! use bitfront_network::{Candidate, Weights};
+//!
+//! let candidate: Candidate = serde_json::from_str(r#"{
+//!     "input_shape": [2], "input_quantizer": "quantized_bits(4,1,alpha=1.0)",
+//!     "layers": [{"name": "fc1", "operation": {
+//!         "kind": "dense", "units": 2, "kernel": "ternary(alpha=1.0)",
+//!         "bias": "quantized_bits(4,0,alpha=1.0)", "fold": null}}],
+//!     "head": {"kind": "softmax"}}"#)?;
+//! let weights = Weights::build(&candidate, |tensor| vec![0.5; tensor.shape.iter().product()]);
+//! let files = export(Format::Cpp, &Trained { candidate: &candidate, weights: &weights })?;
+//! assert_eq!(files[0].name, "network.hpp");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cpp;
+mod error;
+mod format;
+mod json;
+mod onnx;
+mod plan;
+mod plan_activation;
+mod rust;
+mod source;
+mod verilog;
+
+use bitfront_network::{Candidate, IntegerProgram, Weights};
+
+pub use error::{ExportError, Refusal};
+pub use format::Format;
+pub use json::SCHEMA;
+
+/// A candidate with its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Trained<'a> {
+    /// The candidate.
+    pub candidate: &'a Candidate,
+    /// Its weights, as trained.
+    pub weights: &'a Weights,
+}
+
+/// A file of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name, without a folder.
+    pub name: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl File {
+    fn text(name: &'static str, text: String) -> Self {
+        Self {
+            name,
+            bytes: text.into_bytes(),
+        }
+    }
+}
+
+/// The files of a trained network in a format, the main one first. The same network gives the same
+/// bytes.
+///
+/// # Errors
+/// [`ExportError`] where the network has no integer program, or a layer has no such form.
+pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, ExportError> {
+    let program = IntegerProgram::freeze(trained.candidate, trained.weights)?;
+    match format {
+        Format::Json => Ok(vec![File::text("network.json", json::text(&program))]),
+        Format::Cpp => cpp::text(&program).map(|text| vec![File::text("network.hpp", text)]),
+        Format::Rust => rust::text(&program).map(|text| vec![File::text("network.rs", text)]),
+        Format::Qonnx => {
+            let bytes = onnx::file(&program, onnx::Dialect::Qonnx, "qonnx")?;
+            let name = "network.qonnx.onnx";
+            Ok(vec![File { name, bytes }])
+        }
+        Format::Onnx => {
+            let bytes = onnx::file(&program, onnx::Dialect::Plain, "onnx")?;
+            let name = "network.onnx";
+            Ok(vec![File { name, bytes }])
+        }
+        Format::Verilog => verilog::files(&program),
+    }
+}

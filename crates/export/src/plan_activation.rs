@@ -1,0 +1,103 @@
+//! Activation rules as code without quantizers: rounding by shifts, thresholds, or a table.
+
+use bitfront_network::{ActivationRule, Interval, TensorFormat};
+use bitfront_quantizer::{Fixed, Quantizer};
+
+/// Widest range of a channel that becomes a table.
+const WIDEST_TABLE: i64 = 1 << 16;
+
+/// Most entries of a layer's tables.
+const MOST_ENTRIES: usize = 1 << 20;
+
+/// How sums become codes, channel by channel.
+#[derive(Clone, Debug)]
+pub(crate) enum Rule {
+    /// `clamp(round_half_even(x * 2^shift))`.
+    Round { shift: Vec<i32>, range: Interval },
+    /// `ap_fixed` of `x * 2^shift`; the shifted number fits in 63 bits.
+    Fixed { shift: Vec<i32>, fixed: Fixed },
+    /// Thresholds of all channels one behind the other, where each begins, and codes, one more a
+    /// channel.
+    Steps {
+        start: Vec<i64>,
+        thresholds: Vec<i64>,
+        codes: Vec<i64>,
+    },
+    /// `codes[start + x - lowest]`.
+    Table {
+        start: Vec<i64>,
+        lowest: Vec<i64>,
+        codes: Vec<i64>,
+    },
+}
+
+/// The rule over sums of format `input`.
+///
+/// # Errors
+/// Why there is none, as a sentence's end.
+pub(crate) fn rule(own: &ActivationRule, input: &TensorFormat) -> Result<Rule, String> {
+    let shifts = |fraction: i32| input.fraction.iter().map(|f| fraction - f).collect();
+    match own {
+        ActivationRule::Uniform { fraction, range } => Ok(Rule::Round {
+            shift: shifts(*fraction),
+            range: *range,
+        }),
+        ActivationRule::Steps { thresholds, codes } => {
+            let mut start = vec![0];
+            let mut total = 0;
+            for channel in thresholds {
+                total += channel.len() as i64;
+                start.push(total);
+            }
+            Ok(Rule::Steps {
+                start,
+                thresholds: thresholds.concat(),
+                codes: codes.concat(),
+            })
+        }
+        ActivationRule::Function(Quantizer::Fixed(fixed)) if fits(fixed, input) => {
+            Ok(Rule::Fixed {
+                shift: shifts(fixed.width as i32 - fixed.integer),
+                fixed: *fixed,
+            })
+        }
+        ActivationRule::Function(quantizer) => table(own, quantizer, input),
+    }
+}
+
+/// Whether no sum passes 62 bits when it is shifted left.
+fn fits(fixed: &Fixed, input: &TensorFormat) -> bool {
+    let fraction = fixed.width as i32 - fixed.integer;
+    let channels = input.fraction.iter().zip(&input.range);
+    channels.into_iter().all(|(own, range)| {
+        let shift = (fraction - own).max(0).unsigned_abs();
+        let magnitude = i128::from(range.hi).max(-i128::from(range.lo));
+        shift < 62 && magnitude << shift < 1 << 62
+    })
+}
+
+fn table(
+    rule: &ActivationRule,
+    quantizer: &Quantizer,
+    input: &TensorFormat,
+) -> Result<Rule, String> {
+    let (mut start, mut lowest, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+    for (c, (fraction, range)) in input.fraction.iter().zip(&input.range).enumerate() {
+        let width = range.hi - range.lo;
+        if width >= WIDEST_TABLE || codes.len() + width as usize >= MOST_ENTRIES {
+            return Err(format!(
+                "has `{quantizer}` over sums of {} values in channel {c}, which would be a table; \
+                 accepted are {WIDEST_TABLE} values a channel and {MOST_ENTRIES} in all",
+                width + 1
+            ));
+        }
+        start.push(codes.len() as i64);
+        lowest.push(range.lo);
+        codes.extend((range.lo..=range.hi).map(|x| rule.apply(c, x, *fraction)));
+    }
+    Ok(Rule::Table {
+        start,
+        lowest,
+        codes,
+    })
+}

@@ -1,0 +1,82 @@
+//! The circuit as synthesis jobs build it: Verilog, a test bench with vectors, a Yosys script.
+//!
+//! The rule this module keeps: the circuit is proved against the integer program before it is
+//! written, and the vectors' logits are integer inference's.
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::synthesis_report::yosys_script;
+use bitfront_hardware::verilog::{emit, test_bench, vectors_file};
+use bitfront_network::IntegerProgram;
+
+use crate::error::Refusals;
+use crate::{ExportError, File};
+
+/// Name of the module.
+const MODULE: &str = "network";
+
+/// Rows of the vectors file.
+const VECTORS: usize = 2000;
+
+pub(crate) fn files(program: &IntegerProgram) -> Result<Vec<File>, ExportError> {
+    let refuse = |reason: String| {
+        let mut refusals = Refusals::default();
+        refusals.add("the circuit", reason);
+        refusals.none("verilog", ())
+    };
+    let circuit = match Circuit::build(program) {
+        Ok(circuit) => circuit,
+        Err(error) => return refuse(format!("cannot be built: {error}")).map(|()| Vec::new()),
+    };
+    if let Err(error) = circuit.check_against(program) {
+        return refuse(format!("is another function: {error}")).map(|()| Vec::new());
+    }
+    let codes = vectors(program);
+    let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
+    let vectors = vectors_file(&circuit, &inputs, &program.logits(&codes));
+    let script = yosys_script("network.v", MODULE, "cells.txt", "path.txt");
+    Ok(vec![
+        File::text("network.v", emit(&circuit, MODULE)),
+        File::text("bench.cpp", test_bench(&circuit, MODULE)),
+        File::text("vectors.txt", vectors),
+        File::text("synthesise.ys", script.replace("; ", "\n") + "\n"),
+        File::text("Makefile", MAKEFILE.to_owned()),
+    ])
+}
+
+const MAKEFILE: &str = "# `make check` simulates every vector with Verilator; `make synthesise` counts cells with Yosys.
+check:
+\tverilator --cc --exe --build -Wno-fatal --top-module network network.v bench.cpp
+\tobj_dir/Vnetwork vectors.txt
+
+synthesise:
+\tyosys -q synthesise.ys
+
+.PHONY: check synthesise
+";
+
+/// Rows of input codes: the corners of the input box, rows with one extreme code, then random ones.
+pub(crate) fn vectors(program: &IntegerProgram) -> Vec<i32> {
+    let inputs = program.inputs();
+    let range = program.input.hull();
+    let (lo, hi) = (range.lo as i32, range.hi as i32);
+    let zero = 0.clamp(lo, hi);
+    let mut codes = Vec::with_capacity(VECTORS * inputs);
+    for corner in [lo, hi, zero] {
+        codes.extend(std::iter::repeat_n(corner, inputs));
+    }
+    for at in 0..inputs.min(VECTORS / 4) {
+        for extreme in [lo, hi] {
+            codes.extend((0..inputs).map(|i| if i == at { extreme } else { zero }));
+        }
+    }
+    // The same numbers for every network: a counter through a mixing function.
+    let mut state = 1u64;
+    let width = (range.hi - range.lo + 1) as u64;
+    while codes.len() < VECTORS * inputs {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        codes.push((range.lo + ((mixed ^ (mixed >> 31)) % width) as i64) as i32);
+    }
+    codes
+}
