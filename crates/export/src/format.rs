@@ -16,15 +16,18 @@ pub enum Format {
     Verilog,
     /// A QONNX graph.
     Qonnx,
+    /// A QONNX graph with what converts it by hls4ml.
+    Hls4ml,
     /// A plain ONNX graph.
     Onnx,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Verilog,
         Self::Qonnx,
+        Self::Hls4ml,
         Self::Onnx,
         Self::Json,
         Self::Cpp,
@@ -39,6 +42,7 @@ impl Format {
             Self::Rust => "rust",
             Self::Verilog => "verilog",
             Self::Qonnx => "qonnx",
+            Self::Hls4ml => "hls4ml",
             Self::Onnx => "onnx",
         }
     }

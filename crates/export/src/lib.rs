@@ -23,6 +23,7 @@
 mod cpp;
 mod error;
 mod format;
+mod hls4ml;
 mod json;
 mod onnx;
 mod plan;
@@ -85,6 +86,7 @@ pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, Export
             let name = "network.onnx";
             Ok(vec![File { name, bytes }])
         }
+        Format::Hls4ml => hls4ml::files(&program),
         Format::Verilog => verilog::files(&program),
     }
 }

@@ -1,0 +1,63 @@
+//! An hls4ml project: the QONNX graph, settings, and the script that converts it.
+//!
+//! The rule this module keeps: the default precision holds every value of the network, so that no
+//! type that hls4ml does not find for itself cuts bits off.
+
+use bitfront_network::{IntegerProgram, TensorFormat};
+use serde_json::json;
+
+use crate::error::Refusals;
+use crate::onnx::{self, Dialect};
+use crate::{ExportError, File};
+
+const FORMAT: &str = "hls4ml";
+
+pub(crate) fn files(program: &IntegerProgram) -> Result<Vec<File>, ExportError> {
+    let mut refusals = Refusals::default();
+    for (name, format) in formats(program) {
+        if format.shape.len() > 1 {
+            let reason = format!(
+                "has the shape {:?}; accepted are networks of one axis (the graph itself: `qonnx`)",
+                format.shape
+            );
+            refusals.add(name, reason);
+        }
+    }
+    refusals.none(FORMAT, ())?;
+    let bytes = onnx::file(program, Dialect::Qonnx, FORMAT)?;
+    let settings = json!({
+        "Backend": "Vitis",
+        "IOType": "io_parallel",
+        "Part": "xcvu9p-flga2104-2L-e",
+        "ClockPeriod": 5,
+        "Model": { "Precision": precision(program), "ReuseFactor": 1, "Strategy": "Latency" },
+    });
+    let settings = serde_json::to_string_pretty(&settings).unwrap_or_default() + "\n";
+    Ok(vec![
+        File::text("convert.py", include_str!("convert.py").to_owned()),
+        File::text("hls4ml.json", settings),
+        File {
+            name: "network.qonnx.onnx",
+            bytes,
+        },
+    ])
+}
+
+fn formats(program: &IntegerProgram) -> impl Iterator<Item = (&str, &TensorFormat)> {
+    let layers = program.layers.iter();
+    let layers = layers.map(|layer| (layer.name.as_str(), &layer.output));
+    std::iter::once(("input", &program.input)).chain(layers)
+}
+
+/// The type that holds every value of every layer.
+fn precision(program: &IntegerProgram) -> String {
+    let (mut fraction, mut integer) = (1, 1);
+    for (_, format) in formats(program) {
+        for (own, range) in format.fraction.iter().zip(&format.range) {
+            let width = 1 + range.width() as i32;
+            fraction = fraction.max(*own);
+            integer = integer.max(width - own);
+        }
+    }
+    format!("ap_fixed<{},{integer}>", fraction + integer)
+}

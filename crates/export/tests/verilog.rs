@@ -1,0 +1,93 @@
+//! The Verilog export stands by itself: its Makefile simulates every vector, and a wrong one is found.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bitfront_export::{ExportError, Format, Trained, export};
+use bitfront_network::{Candidate, Weights};
+
+fn candidate(activation: &str) -> Candidate {
+    let text = r#"{
+        "input_shape": [3], "input_quantizer": "quantized_bits(4,1,alpha=1.0)",
+        "layers": [
+            {"name": "fc1", "operation": {"kind": "dense", "units": 4,
+                "kernel": "quantized_bits(4,0,alpha=1.0)",
+                "bias": "quantized_bits(4,0,alpha=1.0)", "fold": null}},
+            {"name": "act1", "operation": {"kind": "activation", "quantizer": "ACTIVATION"}},
+            {"name": "fc2", "operation": {"kind": "dense", "units": 2,
+                "kernel": "quantized_bits(4,0,alpha=1.0)",
+                "bias": "quantized_bits(4,0,alpha=1.0)", "fold": null}}],
+        "head": {"kind": "softmax"}}"#;
+    serde_json::from_str(&text.replace("ACTIVATION", activation)).unwrap()
+}
+
+fn weights(candidate: &Candidate) -> Weights {
+    let mut next = 0.0f32;
+    Weights::build(candidate, |tensor| {
+        (0..tensor.shape.iter().product())
+            .map(|_| {
+                next = (next * 1.7 + 0.37) % 1.9;
+                next - 0.95
+            })
+            .collect()
+    })
+}
+
+fn make(folder: &Path) -> Output {
+    let mut command = Command::new("make");
+    command.arg("check").current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
+    let candidate = candidate("quantized_relu(3,1)");
+    let weights = weights(&candidate);
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for file in export(Format::Verilog, &trained).unwrap() {
+        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    }
+    let right = make(folder.path());
+    let output = String::from_utf8_lossy(&right.stdout);
+    assert!(right.status.success(), "{output}");
+    assert!(
+        output.contains("vectors 2000 mismatches 0 first -1"),
+        "{output}"
+    );
+
+    let path = folder.path().join("vectors.txt");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let last = lines[700].pop().unwrap();
+    lines[700].push(if last == '0' { '1' } else { '0' });
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let wrong = make(folder.path());
+    assert!(!wrong.status.success());
+    let output = String::from_utf8_lossy(&wrong.stdout);
+    assert!(output.contains("mismatches 1 first 700"), "{output}");
+}
+
+#[test]
+fn what_a_format_cannot_say_is_refused_by_layer() {
+    let candidate = candidate("quantized_po2(4,max_value=4)");
+    let weights = weights(&candidate);
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights,
+    };
+    for format in [Format::Qonnx, Format::Onnx, Format::Hls4ml] {
+        let Err(ExportError::Refused { refusals, .. }) = export(format, &trained) else {
+            panic!("{format} took it");
+        };
+        assert_eq!(refusals.len(), 1);
+        assert_eq!(refusals[0].place, "act1");
+        assert!(refusals[0].reason.contains("quantized_po2"));
+        assert!(refusals[0].reason.contains("accepted are"));
+    }
+    for format in [Format::Json, Format::Cpp, Format::Rust, Format::Verilog] {
+        assert!(export(format, &trained).is_ok(), "{format}");
+    }
+}
