@@ -78,6 +78,20 @@ fn a_finished_search_is_read_by_every_command() {
     assert!(service.text(&["workers"]).contains("reader"));
     assert!(service.text(&["dataset", "ls"]).contains("points.csv"));
 
+    let folder = service.path("exported");
+    let out = folder.to_str().expect("a plain path");
+    let written = service.text(&["export", "points#1", "--to", "json", "--out", out]);
+    assert!(written.ends_with("network.json\n"), "{written}");
+    let text = std::fs::read_to_string(written.trim()).expect("the file");
+    let network: Value = serde_json::from_str(&text).expect("JSON");
+    let digest = &service.json(&["trial", "show", "points#1"])["candidate_digest"];
+    assert_eq!(&network["candidate_digest"], digest);
+    let (code, stderr) = service.refused(&["export", "points#1", "--to", "gif"]);
+    assert!(
+        code == 2 && stderr.contains("accepted are verilog"),
+        "{stderr}"
+    );
+
     // The same bytes again are the same data set.
     let path = service.path("points.csv");
     service.text(&["dataset", "add", path.to_str().expect("a plain path")]);
