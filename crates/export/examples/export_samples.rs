@@ -129,6 +129,14 @@ fn write(
             _ => (range.lo + random.below(width) as i64) as i32,
         })
         .collect();
+    std::fs::write(
+        folder.join("candidate.json"),
+        serde_json::to_string(candidate)?,
+    )?;
+    std::fs::write(
+        folder.join("weights.safetensors"),
+        weights.to_bytes(candidate),
+    )?;
     let trained = Trained { candidate, weights };
     let mut refused = serde_json::Map::new();
     for format in Format::ALL {

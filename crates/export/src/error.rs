@@ -40,16 +40,19 @@ fn listed(refusals: &[Refusal]) -> String {
     texts.join("; ")
 }
 
-/// Collects refusals, so that all of them are told at once.
+/// Collects refusals, so that all of them are told at once, and each once.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(pub(crate) Vec<Refusal>);
 
 impl Refusals {
     pub(crate) fn add(&mut self, place: &str, reason: impl Into<String>) {
-        self.0.push(Refusal {
+        let refusal = Refusal {
             place: place.to_owned(),
             reason: reason.into(),
-        });
+        };
+        if !self.0.contains(&refusal) {
+            self.0.push(refusal);
+        }
     }
 
     /// `value`, if nothing was refused.
