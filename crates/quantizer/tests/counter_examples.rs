@@ -33,13 +33,15 @@ fn not_idempotent() {
             0.05,
             0.025,
         ),
+        // Below epsilon a magnitude is the smallest power, which is above epsilon.
         (
-            "quantized_po2(4,4,quadratic_approximation=True)",
-            2.5,
-            4.0,
-            4.0,
+            "quantized_po2(2,quadratic_approximation=True)",
+            1e-8,
+            0.5,
+            1.0,
         ),
     ] {
+        assert_ne!(once, twice, "{text}: no counter-example");
         assert_eq!((apply(text, x), apply(text, once)), (once, twice), "{text}");
     }
 }

@@ -1,0 +1,48 @@
+//! Values exactly on a boundary: thresholds, ties behind a scale, ends of exponents and of widths.
+
+use bitfront_quantizer::Quantizer;
+
+fn parse(text: &str) -> Quantizer {
+    text.parse().unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn apply(text: &str, x: f32) -> f32 {
+    let mut y = [0f32];
+    parse(text).quantize(&[x], 1, &mut y);
+    y[0]
+}
+
+#[test]
+fn a_ternary_threshold_is_outside_of_the_dead_band() {
+    let text = "ternary(alpha=1.0,threshold=0.5)";
+    assert_eq!((apply(text, 0.5), apply(text, -0.5)), (1.0, -1.0));
+    let below = 0.5f32.next_down();
+    assert_eq!((apply(text, below), apply(text, -below)), (0.0, 0.0));
+    let code = |numerator, fraction| parse(text).code_of(numerator, fraction).expect("a grid");
+    assert_eq!([code(1, 1), code(-1, 1)], [1, -1]);
+    assert_eq!([code(7, 4), code(-7, 4)], [0, 0]);
+}
+
+#[test]
+fn ties_behind_a_scale_that_is_no_power_of_two_go_to_even() {
+    // Steps of 0.75 / 8.
+    let text = "quantized_linear(4,0,alpha=0.75)";
+    let step = 0.093_75;
+    for (halves, code) in [(1.0, 0.0), (3.0, 2.0), (5.0, 2.0), (-5.0, -2.0), (7.0, 4.0)] {
+        let y = apply(text, halves / 2.0 * step);
+        assert_eq!(y, code * step, "{halves} half steps");
+    }
+}
+
+#[test]
+fn quadratic_powers_stay_finite() {
+    let text = "quantized_relu_po2(8,quadratic_approximation=True)";
+    assert_eq!(apply(text, f32::MAX), 2f32.powi(126));
+}
+
+#[test]
+fn one_signed_bit_keeps_minus_one_where_a_symmetric_range_is_asked_for() {
+    let text = "ap_fixed<1,1,AP_RND_CONV,AP_SAT_SYM>";
+    assert_eq!(parse(text).true_range(), (-1.0, 0.0));
+    assert_eq!((apply(text, -3.0), apply(text, 3.0)), (-1.0, 0.0));
+}
