@@ -131,3 +131,24 @@ fn bits(lo: i128, hi: i128) -> u32 {
     let magnitude = |v: i128| 128 - (if v < 0 { !v } else { v }).leading_zeros();
     1 + magnitude(lo).max(magnitude(hi))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_end_at_the_largest_magnitude() {
+        let of = |v: i128| {
+            let mut sum = Sum::default();
+            sum.add(v, v);
+            sum.intervals()
+        };
+        for largest in [1i128 << 53, -(1 << 53)] {
+            let (_, finished) = of(largest).expect("fits");
+            assert_eq!(i128::from(finished.lo), largest);
+        }
+        assert_eq!(of((1 << 53) + 1), Err(55));
+        assert_eq!(of(-(1 << 53) - 1), Err(55));
+        assert!(shifted(1 << 52, 1).is_ok() && shifted(1 << 53, 1).is_err());
+    }
+}
