@@ -44,6 +44,7 @@ mod buffer;
 mod depthwise;
 mod elementwise;
 mod fake_quantize;
+mod float_peak;
 mod integer;
 mod integer_lanes;
 mod integer_pack;
