@@ -127,6 +127,43 @@ pub struct Training {
     pub optimizer: Optimizer,
     /// Trainings of each candidate, each with its own seed.
     pub repeats: u32,
+    /// Largest length of a step's gradient; a longer one is scaled down to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Penalty `l1 |w|` on the weights of kernels.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub l1: f64,
+    /// Penalty `l2 w²` on the weights of kernels.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub l2: f64,
+    /// When to end before the last epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Whether the epoch with the lowest validation loss is scored, not the last.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub best_epoch: bool,
+    /// Share of the targets that training spreads evenly over all classes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
+}
+
+/// Ends a training whose validation loss no longer falls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a lower validation loss after which a training ends.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub patience: u32,
+    /// How much lower counts as lower.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub min_delta: f64,
+}
+
+/// What is left as it is by default is not stored, so that a search keeps its digest when options are
+/// added.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The optimizer and its schedule.

@@ -271,7 +271,17 @@ fn recipe(training: &Training) -> Recipe {
                 nesterov,
             },
         },
-        ..Recipe::default()
+        clip_norm: training.clip_norm.map(|norm| norm as f32),
+        l1: training.l1 as f32,
+        l2: training.l2 as f32,
+        early_stopping: training
+            .early_stopping
+            .map(|stopping| engine::EarlyStopping {
+                patience: stopping.patience,
+                min_delta: stopping.min_delta as f32,
+            }),
+        best_epoch: training.best_epoch,
+        label_smoothing: training.label_smoothing as f32,
     }
 }
 
@@ -286,5 +296,84 @@ fn training_failure(error: &TrainError) -> Ended {
         TrainError::Graph(_) | TrainError::Recipe(_) => {
             Failure::lasting("internal", message).into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitfront_search::search;
+
+    use super::*;
+
+    fn training() -> Training {
+        Training {
+            epochs: 3,
+            batch_size: 64,
+            optimizer: search::Optimizer {
+                name: OptimizerName::Adam,
+                learning_rate: 0.5,
+                schedule: Schedule::Cosine,
+            },
+            repeats: 1,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            early_stopping: None,
+            best_epoch: false,
+            label_smoothing: 0.0,
+        }
+    }
+
+    #[test]
+    fn every_option_of_a_search_reaches_the_engine() {
+        let plain = Recipe {
+            epochs: 3,
+            batch_size: 64,
+            learning_rate: 0.5,
+            ..Recipe::default()
+        };
+        assert_eq!(recipe(&training()), plain);
+        let full = Training {
+            clip_norm: Some(0.75),
+            l1: 0.25,
+            l2: 0.5,
+            early_stopping: Some(search::EarlyStopping {
+                patience: 4,
+                min_delta: 0.125,
+            }),
+            best_epoch: true,
+            label_smoothing: 0.0625,
+            ..training()
+        };
+        let expected = Recipe {
+            clip_norm: Some(0.75),
+            l1: 0.25,
+            l2: 0.5,
+            early_stopping: Some(bitfront_training::EarlyStopping {
+                patience: 4,
+                min_delta: 0.125,
+            }),
+            best_epoch: true,
+            label_smoothing: 0.0625,
+            ..plain
+        };
+        assert_eq!(recipe(&full), expected);
+    }
+
+    #[test]
+    fn divergence_fails_the_trial_for_good_with_its_step_and_layer() {
+        let error = TrainError::Diverged {
+            epoch: 2,
+            step: 7,
+            place: "fc1.kernel".to_owned(),
+        };
+        let Ended::Failed(failure) = training_failure(&error) else {
+            panic!("stopped");
+        };
+        assert_eq!((failure.code, failure.retryable), ("diverged", false));
+        assert!(
+            failure.message.contains("epoch 2, step 7: fc1.kernel"),
+            "{failure}"
+        );
     }
 }

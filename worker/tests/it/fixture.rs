@@ -156,6 +156,12 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
                 schedule: Schedule::Cosine,
             },
             repeats: 1,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            early_stopping: None,
+            best_epoch: false,
+            label_smoothing: 0.0,
         },
         device: Device {
             part: "xcvu9p".into(),

@@ -154,16 +154,23 @@ pub(super) fn budget(file: &SearchFile) -> Budget {
 }
 
 pub(super) fn training(file: &SearchFile, faults: &mut Vec<Fault>) -> Training {
-    let spec = &file.training.optimizer;
+    let training = &file.training;
+    let spec = &training.optimizer;
     Training {
-        epochs: file.training.epochs,
-        batch_size: file.training.batch_size,
+        epochs: training.epochs,
+        batch_size: training.batch_size,
         optimizer: Optimizer {
             name: optimizer(spec, faults),
             learning_rate: spec.learning_rate,
             schedule: spec.schedule,
         },
-        repeats: file.training.repeats,
+        repeats: training.repeats,
+        clip_norm: training.clip_norm,
+        l1: training.l1,
+        l2: training.l2,
+        early_stopping: training.early_stopping,
+        best_epoch: training.best_epoch,
+        label_smoothing: training.label_smoothing,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The training section: optimizers and schedules, what they resolve to and what is refused.
 
 use super::{faults, pointers, set};
-use crate::search::{OptimizerName, Plateau, Schedule, StepDecay, WarmCosine};
+use crate::search::{EarlyStopping, OptimizerName, Plateau, Schedule, StepDecay, WarmCosine};
 use crate::testing::search_with;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn optimizer(value: &Value) -> crate::search::Optimizer {
     let search = search_with(&json!({"training": {"optimizer": value}}));
@@ -97,5 +98,74 @@ fn schedule_faults_name_their_field() {
     assert_eq!(
         of(json!({"step": {"every": 0, "factor": 0.5}})),
         at("/step/every")
+    );
+}
+
+#[test]
+fn regularisation_and_ends_are_taken_as_given() {
+    let search = search_with(&json!({"training": {
+        "clip_norm": 0.5, "l1": 1e-4, "l2": 2e-4, "early_stopping": {"patience": 3},
+        "best_epoch": true, "label_smoothing": 0.1,
+    }}));
+    let training = &search.training;
+    assert_eq!(training.clip_norm, Some(0.5));
+    assert_eq!((training.l1, training.l2), (1e-4, 2e-4));
+    let stopping = EarlyStopping {
+        patience: 3,
+        min_delta: 0.0,
+    };
+    assert_eq!(training.early_stopping, Some(stopping));
+    assert!(training.best_epoch);
+    assert_eq!(training.label_smoothing, 0.1);
+    let again: crate::Search = serde_json::from_str(&search.canonical_json()).unwrap();
+    assert_eq!(again, search);
+    let file: crate::file::SearchFile = serde_json::from_value(crate::testing::document_with(
+        &json!({"training": {"l1": 1e-4}}),
+    ))
+    .unwrap();
+    let written = serde_json::to_value(&file.training).unwrap();
+    assert_eq!(written["l1"], 1e-4);
+    assert!(written.get("l2").is_none(), "{written}");
+}
+
+#[test]
+fn a_plain_recipe_is_stored_as_before_so_that_digests_stay() {
+    let plain = search_with(&json!({}));
+    let spelled_out = search_with(&json!({"training": {
+        "clip_norm": null, "l1": 0.0, "l2": 0, "early_stopping": null, "best_epoch": false,
+        "label_smoothing": 0.0,
+    }}));
+    let stored = serde_json::to_value(&plain.training).unwrap();
+    let keys: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
+    let expected = ["batch_size", "epochs", "optimizer", "repeats"];
+    assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), set(&expected));
+    assert_eq!(spelled_out.digest(), plain.digest());
+    let penalised = search_with(&json!({"training": {"l1": 1e-4}}));
+    assert_ne!(penalised.digest(), plain.digest());
+}
+
+#[test]
+fn regularisation_out_of_range_names_its_field() {
+    let of = |training: Value| pointers(&json!({ "training": training }));
+    assert_eq!(
+        of(json!({"clip_norm": 0, "l1": -1, "l2": 2, "label_smoothing": 1})),
+        set(&[
+            "/training/clip_norm",
+            "/training/l1",
+            "/training/l2",
+            "/training/label_smoothing"
+        ])
+    );
+    assert_eq!(
+        of(json!({"early_stopping": {"patience": 0}})),
+        set(&["/training/early_stopping/patience"])
+    );
+    assert_eq!(
+        of(json!({"early_stopping": {"min_delta": 0.1}})),
+        set(&["/training/early_stopping"])
+    );
+    assert_eq!(
+        of(json!({"best_epoch": 1, "label_smoother": 0.1})),
+        set(&["/training/best_epoch", "/training/label_smoother"])
     );
 }

@@ -1,6 +1,6 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
-use crate::search::Schedule;
+use crate::search::{EarlyStopping, Schedule, is_default};
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,30 @@ pub struct TrainingSpec {
     /// Trainings of each candidate; 1 for now.
     #[schemars(range(min = 1, max = 1))]
     pub repeats: u32,
+    /// Largest length of the gradient of all weights together; a longer one is scaled down to it.
+    /// No limit if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-6, max = 1e6))]
+    pub clip_norm: Option<f64>,
+    /// Penalty on the size of kernels' weights, `l1 |w|`; default 0. The paper's is 1e-4.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub l1: f64,
+    /// Penalty on the squares of kernels' weights, `l2 w²`; default 0.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub l2: f64,
+    /// Ends a training whose validation loss no longer falls: `{patience: 10}`. Never if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Whether the weights of the epoch with the lowest validation loss are kept, not the last
+    /// epoch's; default no.
+    #[serde(skip_serializing_if = "is_default")]
+    pub best_epoch: bool,
+    /// Share of the targets that training spreads evenly over all classes; default 0.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0.0, max = 0.999))]
+    pub label_smoothing: f64,
 }
 
 impl Default for TrainingSpec {
@@ -29,6 +53,12 @@ impl Default for TrainingSpec {
             batch_size: 1024,
             optimizer: OptimizerSpec::default(),
             repeats: 1,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            early_stopping: None,
+            best_epoch: false,
+            label_smoothing: 0.0,
         }
     }
 }
