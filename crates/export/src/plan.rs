@@ -281,17 +281,13 @@ fn sums(linear: &Linear, input: &TensorFormat) -> Action {
 
 /// A window of one element over so many positions.
 fn positions(count: usize) -> Geometry {
-    let axis = |count| Axis {
-        input: count,
-        output: count,
-        size: 1,
-        stride: 1,
-        dilation: 1,
-        before: 0,
-    };
     Geometry {
-        rows: axis(1),
-        columns: axis(count),
+        rows: Axis::ONE,
+        columns: Axis {
+            input: count,
+            output: count,
+            ..Axis::ONE
+        },
     }
 }
 

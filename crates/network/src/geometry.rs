@@ -48,7 +48,8 @@ pub struct Axis {
 }
 
 impl Axis {
-    const ONE: Self = Self {
+    /// An axis of one element under a window of one.
+    pub const ONE: Self = Self {
         input: 1,
         output: 1,
         size: 1,

@@ -2,11 +2,11 @@
 
 use prost::Message;
 
-use super::proto::{
+use crate::error::Refusals;
+use bitfront_onnx::{
     Attribute, Dimension, Graph, Model, Node, OperatorSet, Shape, Tensor, TensorType, Type,
     ValueInfo,
 };
-use crate::error::Refusals;
 
 /// Bits of an integer that f32 holds, with every smaller one.
 pub(super) const F32_BITS: u32 = 24;
@@ -78,6 +78,7 @@ impl Builder {
             data_type: 1,
             name: name.into(),
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ..Tensor::default()
         });
         name.into()
     }
@@ -88,6 +89,7 @@ impl Builder {
             data_type: 7,
             name: name.into(),
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ..Tensor::default()
         });
         name.into()
     }
@@ -182,6 +184,7 @@ impl Builder {
             opset_import,
             producer_name: "bitfront".into(),
             graph: Some(graph),
+            ..Model::default()
         };
         model.encode_to_vec()
     }

@@ -6,8 +6,8 @@ use bitfront_network::{
 use bitfront_quantizer::{FixedRounding, Overflow, Quantizer};
 
 use super::builder::{Dialect, Scaled};
-use super::proto::Attribute;
 use super::{Writer, channels_first, plain};
+use bitfront_onnx::Attribute;
 
 impl Writer<'_> {
     /// Adds a layer's nodes; answers with the tensor of its values.

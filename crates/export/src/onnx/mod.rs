@@ -7,7 +7,6 @@
 
 mod builder;
 mod layers;
-mod proto;
 
 use bitfront_network::{IntegerProgram, Interval, Source, TensorFormat};
 

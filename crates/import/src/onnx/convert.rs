@@ -10,13 +10,13 @@ use bitfront_network::Operation;
 use bitfront_quantizer::Quantizer;
 
 use super::node::Attributes;
-use super::proto::{Graph as File, Node};
 use super::tensor::{Constant, constant};
 use super::view::{Layout, View};
 use super::{quantizers, tensor};
 use crate::array::Array;
 use crate::curve::{Activation, Curve};
 use crate::graph::{Graph, Tensor};
+use bitfront_onnx::{Graph as File, Node};
 
 /// What a name in the graph stands for.
 #[derive(Clone)]

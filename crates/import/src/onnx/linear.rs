@@ -5,11 +5,11 @@ use bitfront_quantizer::Quantizer;
 
 use super::convert::{Converter, Value};
 use super::node::Attributes;
-use super::proto::Node;
 use super::tensor::Constant;
 use super::view::{Layout, View};
 use crate::array::Array;
 use crate::graph::{CONSTANT_BITS, Tensor};
+use bitfront_onnx::Node;
 
 impl Converter<'_> {
     pub(super) fn dense(

@@ -47,7 +47,7 @@ pub fn read_onnx(bytes: &[u8]) -> Result<Imported, ImportError> {
             "its operator set is {opset}; accepted are {OLDEST_OPSET} and later"
         )));
     }
-    let inputs: Vec<&proto::ValueInfo> = file
+    let inputs: Vec<&bitfront_onnx::ValueInfo> = file
         .input
         .iter()
         .filter(|input| {
@@ -105,9 +105,9 @@ pub fn read_onnx(bytes: &[u8]) -> Result<Imported, ImportError> {
 }
 
 /// Shape of a tensor behind its batch.
-fn fixed_shape(value: &proto::ValueInfo) -> Option<Vec<usize>> {
+fn fixed_shape(value: &bitfront_onnx::ValueInfo) -> Option<Vec<usize>> {
     let tensor = value.r#type.as_ref()?.tensor_type.as_ref()?;
     let axes = tensor.shape.as_ref()?.dim.get(1..)?;
-    let size = |axis: &proto::Dimension| usize::try_from(axis.dim_value?).ok();
+    let size = |axis: &bitfront_onnx::Dimension| usize::try_from(axis.dim_value?).ok();
     axes.iter().map(size).collect()
 }

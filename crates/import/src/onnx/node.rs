@@ -2,7 +2,7 @@
 
 use bitfront_network::{Padding, Window};
 
-use super::proto::{Attribute, Node};
+use bitfront_onnx::{Attribute, Node};
 
 /// Attributes of a node.
 pub(crate) struct Attributes<'a>(&'a [Attribute]);

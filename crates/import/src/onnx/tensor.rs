@@ -1,8 +1,8 @@
 //! Constants of an ONNX graph.
 
-use super::proto::TensorProto;
 use crate::array::Array;
 use crate::limits::{AXES, WEIGHTS};
+use bitfront_onnx::Tensor;
 
 /// Values of a constant with their type's kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ impl Constant {
 ///
 /// # Errors
 /// What is wrong and what is accepted, as a sentence's end.
-pub(crate) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
+pub(crate) fn constant(tensor: &Tensor) -> Result<Constant, String> {
     if tensor.data_location != 0 {
         return Err("has its values in another file; accepted are values in the model file".into());
     }
