@@ -53,6 +53,25 @@ fn real_scales_become_constants_and_zero_columns_ask_for_nothing() {
 }
 
 #[test]
+fn inputs_that_meet_only_zeros_ask_for_no_bits() {
+    // Beside the input's quarters stand the 64ths of `a`, which no weight reads.
+    let layers = r#"
+        {"name": "a", "operation": {"kind": "activation", "quantizer": "quantized_relu(6,0)"}},
+        {"name": "c", "inputs": ["input", "a"], "operation": {"kind": "concatenate"}},
+        {"name": "d", "operation": {"kind": "dense", "units": 1,
+            "kernel": "quantized_bits(4,0,alpha=1.0)", "bias": null, "fold": null}}"#;
+    let program = freeze("[1]", layers, &[&[0.5, 0.0]]).expect("freezes");
+    let IntegerOperation::Linear(linear) = &program.layers[2].operation else {
+        panic!("a dense layer is linear");
+    };
+    assert_eq!(linear.input_shift, [0, 0]);
+    let output = &program.layers[2].output;
+    // Eighths of the weights times quarters.
+    assert_eq!(output.fraction, [5]);
+    assert_eq!(output.range, [interval(-32, 28)]);
+}
+
+#[test]
 fn borders_and_branches_by_hand() {
     let window = r#"{"size": [2], "strides": [1], "dilation": [1], "padding": "same"}"#;
     // a: [x0 + 2 x1, x1 + 2 * border]; b: max; c: a (halves) beside the input (quarters), added.

@@ -18,6 +18,12 @@ fn a_ternary_threshold_is_outside_of_the_dead_band() {
     assert_eq!((apply(text, 0.5), apply(text, -0.5)), (1.0, -1.0));
     let below = 0.5f32.next_down();
     assert_eq!((apply(text, below), apply(text, -below)), (0.0, 0.0));
+    let mut sums = [0f64; 4];
+    parse(text).quantize_f64(
+        &[0.5, -0.5, 0.5f64.next_down(), -0.5f64.next_down()],
+        &mut sums,
+    );
+    assert_eq!(sums, [1.0, -1.0, 0.0, 0.0]);
     let code = |numerator, fraction| parse(text).code_of(numerator, fraction).expect("a grid");
     assert_eq!([code(1, 1), code(-1, 1)], [1, -1]);
     assert_eq!([code(7, 4), code(-7, 4)], [0, 0]);
