@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+pub mod arff;
 pub mod candidate;
 pub mod checkpoint;
 pub mod csv;
@@ -34,11 +35,12 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [&Target; 10] = [
+pub const TARGETS: [&Target; 11] = [
     &quantizer::TARGET,
     &search::TARGET,
     &npz::TARGET,
     &csv::TARGET,
+    &arff::TARGET,
     &candidate::TARGET,
     &weights::TARGET,
     &checkpoint::TARGET,
