@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bitfront_quantizer::{Quantizer, Role};
 
 use crate::candidate::{Candidate, INPUT, Source};
+use crate::geometry::Window;
 use crate::head::Head;
 use crate::operation::Operation;
 
@@ -119,6 +120,7 @@ impl Candidate {
                         format!("reads `{name}`, which is no layer of the network")
                     };
                     faults.add(&layer.name, problem);
+                    faults.sizes(&layer.name, &layer.operation);
                     None
                 }
                 Ok(sources) => {
@@ -167,7 +169,11 @@ impl Candidate {
                 Source::Input => Some(self.input_shape.as_slice()),
                 Source::Layer(at) => shapes[*at].as_deref(),
             })
-            .collect::<Option<Vec<_>>>()?;
+            .collect::<Option<Vec<_>>>();
+        let Some(inputs) = inputs else {
+            faults.sizes(&layer.name, &layer.operation);
+            return None;
+        };
         let shape = match layer.operation.output_shape(&inputs) {
             Ok(shape) => shape,
             Err(problem) => {
@@ -184,10 +190,7 @@ impl Candidate {
             } else {
                 "channels"
             };
-            faults.add(
-                &layer.name,
-                format!("has {channels} {what}; accepted are 1 to {LARGEST}"),
-            );
+            faults.count(&layer.name, channels, what);
             return None;
         }
         if size(&shape) > LARGEST_TENSOR {
@@ -261,6 +264,30 @@ impl Faults {
     }
 
     /// Numbers of an operation that no shape shows.
+    fn count(&mut self, name: &str, count: usize, what: &str) {
+        self.add(
+            name,
+            format!("has {count} {what}; accepted are 1 to {LARGEST}"),
+        );
+    }
+
+    /// Sizes that are wrong whatever the layer reads, for one whose input is not known.
+    fn sizes(&mut self, name: &str, operation: &Operation) {
+        let (count, what) = match operation {
+            Operation::Dense { units, .. } => (*units, "units"),
+            Operation::Conv { filters, .. } | Operation::SeparableConv { filters, .. } => {
+                (*filters, "channels")
+            }
+            _ => (1, ""),
+        };
+        if !(1..=LARGEST).contains(&count) {
+            self.count(name, count, what);
+        }
+        if let Some(Err(problem)) = operation.window().map(Window::check_entries) {
+            self.add(name, problem);
+        }
+    }
+
     fn settings(&mut self, name: &str, operation: &Operation) {
         let mut bits = |what: &str, bits: u32| {
             if !(1..=24).contains(&bits) {

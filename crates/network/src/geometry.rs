@@ -107,6 +107,26 @@ impl Geometry {
 }
 
 impl Window {
+    fn lists(&self) -> [(&'static str, &[usize]); 3] {
+        [
+            ("size", &self.size),
+            ("strides", &self.strides),
+            ("dilation", &self.dilation),
+        ]
+    }
+
+    /// What is wrong whatever the input, as a sentence's end.
+    pub(crate) fn check_entries(&self) -> Result<(), String> {
+        for (name, list) in self.lists() {
+            if let Some(bad) = list.iter().find(|v| !(1..=LARGEST_STEP).contains(*v)) {
+                return Err(format!(
+                    "has the {name} {bad}; accepted are 1 to {LARGEST_STEP}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Lays the window over the spatial axes `extents` of an input.
     ///
     /// # Errors
@@ -120,23 +140,15 @@ impl Window {
                 dimensions + 1
             ));
         }
-        for (name, list) in [
-            ("size", &self.size),
-            ("strides", &self.strides),
-            ("dilation", &self.dilation),
-        ] {
+        for (name, list) in self.lists() {
             if list.len() != dimensions {
                 return Err(format!(
                     "has {} entries of {name} for an input of {dimensions} spatial axes",
                     list.len()
                 ));
             }
-            if let Some(bad) = list.iter().find(|v| !(1..=LARGEST_STEP).contains(*v)) {
-                return Err(format!(
-                    "has the {name} {bad}; accepted are 1 to {LARGEST_STEP}"
-                ));
-            }
         }
+        self.check_entries()?;
         let axis = |at: usize| -> Result<Axis, String> {
             let (input, size, stride) = (extents[at], self.size[at], self.strides[at]);
             let dilation = self.dilation[at];

@@ -306,24 +306,30 @@ impl Operation {
     /// # Errors
     /// What does not fit, as a sentence's end; also for operations without a window.
     pub fn geometry(&self, shape: &[usize]) -> Result<Geometry, String> {
-        let window = match self {
+        let extents = &shape[..shape.len().saturating_sub(1)];
+        match (self, self.window()) {
+            (_, Some(window)) => window.over(extents),
+            (Self::GlobalAveragePool { .. }, None) => Window {
+                size: extents.to_vec(),
+                strides: vec![1; extents.len()],
+                dilation: vec![1; extents.len()],
+                padding: crate::geometry::Padding::Valid,
+            }
+            .over(extents),
+            _ => Err("has no window".into()),
+        }
+    }
+
+    /// The window of an operation that says its own.
+    pub(crate) fn window(&self) -> Option<&Window> {
+        match self {
             Self::Conv { window, .. }
             | Self::DepthwiseConv { window, .. }
             | Self::SeparableConv { window, .. }
             | Self::MaxPool { window }
-            | Self::AveragePool { window, .. } => window.clone(),
-            Self::GlobalAveragePool { .. } => {
-                let extents = &shape[..shape.len().saturating_sub(1)];
-                Window {
-                    size: extents.to_vec(),
-                    strides: vec![1; extents.len()],
-                    dilation: vec![1; extents.len()],
-                    padding: crate::geometry::Padding::Valid,
-                }
-            }
-            _ => return Err("has no window".into()),
-        };
-        window.over(&shape[..shape.len().saturating_sub(1)])
+            | Self::AveragePool { window, .. } => Some(window),
+            _ => None,
+        }
     }
 
     /// Shape of the result for inputs of the given shapes.

@@ -68,6 +68,41 @@ fn assert_faults(candidate: &Candidate, expected: &[&str]) {
 }
 
 #[test]
+fn faults_of_a_layers_own_are_told_where_what_it_reads_is_unknown() {
+    let bad = network(
+        "[8, 2]",
+        &[
+            (
+                "a",
+                &["nowhere"],
+                r#"{"kind":"dense","units":0,"kernel":"binary()","bias":null,"fold":null}"#,
+            ),
+            (
+                "b",
+                &["a"],
+                r#"{"kind":"max_pool","window":{"size":[2],"strides":[0],"dilation":[1],"padding":"valid"}}"#,
+            ),
+            (
+                "c",
+                &["b"],
+                r#"{"kind":"conv","filters":5000,"window":{"size":[2],"strides":[1],"dilation":[1],
+                    "padding":"same"},"kernel":"binary()","bias":null,"fold":null}"#,
+            ),
+        ],
+        SOFTMAX,
+    );
+    assert_faults(
+        &bad,
+        &[
+            "a: reads `nowhere`, which is no layer",
+            "a: has 0 units; accepted are 1 to 4096",
+            "b: has the strides 0; accepted are 1 to 4096",
+            "c: has 5000 channels; accepted are 1 to 4096",
+        ],
+    );
+}
+
+#[test]
 fn check_finds_every_fault_in_order() {
     let mut bad = network(
         "[0]",
