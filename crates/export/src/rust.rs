@@ -9,7 +9,7 @@ use bitfront_network::{IntegerProgram, SoftmaxProgram};
 
 use crate::ExportError;
 use crate::plan::Plan;
-use crate::source::{Language, Source};
+use crate::source::{Language, Source, softmax_shifts};
 
 const RUNTIME: &str = include_str!("rust_runtime.rs");
 
@@ -102,9 +102,7 @@ pub fn classify(codes: &[i32]) -> usize {
 
 fn probabilities(softmax: &SoftmaxProgram) -> String {
     let tables = &softmax.tables;
-    let address_shift = tables.address_fraction as i32 - softmax.logit_fraction;
-    let down =
-        (tables.exp_fraction + tables.inverse_fraction) as i32 - tables.output_fraction as i32;
+    let [address_shift, down] = softmax_shifts(softmax);
     format!(
         "/// Probabilities of one row by the integer softmax, in units of 2^-{output}.
 ///

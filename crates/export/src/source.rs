@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bitfront_network::{Axis, Geometry};
+use bitfront_network::{Axis, Geometry, SoftmaxProgram};
 use bitfront_quantizer::{Fixed, FixedRounding, Overflow};
 
 use crate::plan::{Action, Plan, Slot, Step};
@@ -10,6 +10,17 @@ use crate::plan_activation::Rule;
 
 /// Numbers in a line of a table.
 const IN_LINE: usize = 24;
+
+/// How far a distance of logits moves left to be an address of the table of exponentials, and how far a
+/// product of both tables moves right to be a probability.
+pub(crate) fn softmax_shifts(softmax: &SoftmaxProgram) -> [i32; 2] {
+    let tables = &softmax.tables;
+    let product = (tables.exp_fraction + tables.inverse_fraction) as i32;
+    [
+        tables.address_fraction as i32 - softmax.logit_fraction,
+        product - tables.output_fraction as i32,
+    ]
+}
 
 /// The language that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
