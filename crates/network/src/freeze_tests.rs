@@ -54,7 +54,7 @@ fn real_scales_become_constants_and_zero_columns_ask_for_nothing() {
 
 #[test]
 fn inputs_that_meet_only_zeros_ask_for_no_bits() {
-    // Beside the input's quarters stand the 64ths of `a`, which no weight reads.
+    // Beside the input's quarters stand the finer steps of `a`, which no weight reads.
     let layers = r#"
         {"name": "a", "operation": {"kind": "activation", "quantizer": "quantized_relu(6,0)"}},
         {"name": "c", "inputs": ["input", "a"], "operation": {"kind": "concatenate"}},
