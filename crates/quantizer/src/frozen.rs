@@ -119,6 +119,9 @@ impl Quantizer {
     ) -> Result<FrozenCodes, NotExact> {
         let mut levels = vec![0f32; x.len()];
         let scales = automatic.levels(&self.before_grid(x), columns.max(1), &mut levels);
+        // A scale near the largest f32 overflows in the values, which are what the codes stand for.
+        let mut values = levels.clone();
+        automatic.apply(&scales, &mut values);
         let factor = power_of_two(automatic.factor()).unwrap_or(0);
         let mut frozen = FrozenCodes {
             codes: levels.iter().map(|level| *level as i64).collect(),
@@ -132,6 +135,10 @@ impl Quantizer {
             let (multiplier, exponent) = significant(f64::from(scale), scale_bits);
             frozen.multiplier.push(multiplier);
             frozen.fraction.push(-(exponent + factor));
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let reason = format!("value {at} comes out as {} by its scale", values[at]);
+            return Err(self.refuse(role, reason));
         }
         Ok(frozen)
     }

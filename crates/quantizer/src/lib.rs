@@ -15,7 +15,7 @@
 //! | values lie in `true_range`, whose ends are given | every fixed scale without `qnoise_factor` |
 //! | values are among `levels` | the same, up to 65,536 levels |
 //! | monotone | every fixed scale but `quantized_hswish` and `ap_fixed` that does not saturate; power-of-two families from epsilon (1e-7) outwards |
-//! | idempotent | `quantized_bits` and `ternary` with scale 1; `quantized_linear` with powers of two; `binary` with -1 and +1; hard `quantized_tanh`; `ap_fixed`; `quantized_relu` without slope, with its bound on the grid, hard where it squashes; power-of-two families without slope and not quadratic |
+//! | idempotent | `quantized_bits` and `ternary` with scale 1; `quantized_linear` with powers of two; `binary` with -1 and +1; hard `quantized_tanh`; `ap_fixed`; `quantized_relu` without slope, with its bound on the grid, hard where it squashes; power-of-two families without slope and not quadratic, with `log2_rounding='floor'` where 2^-24 is no level or the smallest one |
 //! | `code * 2^-fraction == quantize(x)` | whatever [`Quantizer::check_exact`] accepts |
 //! | `code_of == code` of the same real number | whatever [`Quantizer::grid`] accepts |
 //! | `value_of(code(x)) == quantize(x)` | the same, and `quantized_ulaw` |

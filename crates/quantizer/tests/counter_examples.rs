@@ -33,6 +33,19 @@ fn not_idempotent() {
             0.05,
             0.025,
         ),
+        // Epsilon is floored to a power below it, where a magnitude is the smallest power.
+        (
+            "quantized_po2(6,max_value=1,log2_rounding='floor')",
+            1e-7,
+            2f32.powi(-24),
+            2f32.powi(-32),
+        ),
+        (
+            "quantized_relu_po2(6,max_value=1,log2_rounding='floor')",
+            1e-7,
+            2f32.powi(-24),
+            2f32.powi(-64),
+        ),
         // Below epsilon a magnitude is the smallest power, which is above epsilon.
         (
             "quantized_po2(2,quadratic_approximation=True)",

@@ -1,6 +1,6 @@
 //! Values exactly on a boundary: thresholds, ties behind a scale, ends of exponents and of widths.
 
-use bitfront_quantizer::Quantizer;
+use bitfront_quantizer::{Quantizer, Role};
 
 fn parse(text: &str) -> Quantizer {
     text.parse().unwrap_or_else(|e| panic!("{e}"))
@@ -51,4 +51,17 @@ fn one_signed_bit_keeps_minus_one_where_a_symmetric_range_is_asked_for() {
     let text = "ap_fixed<1,1,AP_RND_CONV,AP_SAT_SYM>";
     assert_eq!(parse(text).true_range(), (-1.0, 0.0));
     assert_eq!((apply(text, -3.0), apply(text, 3.0)), (-1.0, 0.0));
+}
+
+#[test]
+fn a_scale_that_overflows_f32_has_no_codes() {
+    let q = parse("quantized_bits(2,1,symmetric=1,alpha='auto_po2')");
+    let x = [f32::MAX, 0.0];
+    let mut y = [0f32; 2];
+    q.quantize(&x, 1, &mut y);
+    assert!(y.iter().all(|value| !value.is_finite()), "{y:?}");
+    let error = q.codes(Role::Kernel, &x, 1).expect_err("no codes");
+    assert!(error.to_string().contains("by its scale"), "{error}");
+    assert!(q.codes_frozen(Role::Kernel, &x, 1, 12).is_err());
+    assert!(q.codes(Role::Kernel, &[1.0, 0.0], 1).is_ok());
 }

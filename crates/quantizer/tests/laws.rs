@@ -187,13 +187,28 @@ fn idempotent(q: &Quantizer) -> bool {
         }
         Quantizer::Binary(b) => !b.use_01 && fixed(q),
         Quantizer::StochasticBinary(_) => fixed(q),
-        Quantizer::QuantizedPo2(q) => !q.quadratic_approximation,
-        Quantizer::QuantizedReluPo2(q) => !q.quadratic_approximation && q.negative_slope == 0.0,
+        Quantizer::QuantizedPo2(p) => {
+            !p.quadratic_approximation && !(p.floor && has_a_level_below_epsilon(q))
+        }
+        Quantizer::QuantizedReluPo2(p) => {
+            !p.quadratic_approximation
+                && p.negative_slope == 0.0
+                && !(p.floor && has_a_level_below_epsilon(q))
+        }
         Quantizer::StochasticTernary(_) => unit(q),
         Quantizer::QuantizedLinear(l) => fixed(q) && l.alpha != Alpha::Constant(0.3),
         Quantizer::QuantizedTanh(_) => q.is_uniform(),
         _ => false,
     }
+}
+
+/// Whether the power that epsilon (1e-7) is floored to, 2^-24, is a level and not the smallest one: what is
+/// floored to it lies below epsilon afterwards, and becomes the smallest.
+fn has_a_level_below_epsilon(q: &Quantizer) -> bool {
+    let floored = 2f64.powi(-24);
+    let levels = q.levels().unwrap_or_default();
+    let smaller = |v: &f64| (0.0..floored).contains(v);
+    levels.contains(&floored) && levels.iter().any(smaller)
 }
 
 /// `numerator * 2^-fraction` where f32 holds it.
