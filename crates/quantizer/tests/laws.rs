@@ -188,12 +188,11 @@ fn idempotent(q: &Quantizer) -> bool {
         Quantizer::Binary(b) => !b.use_01 && fixed(q),
         Quantizer::StochasticBinary(_) => fixed(q),
         Quantizer::QuantizedPo2(p) => {
-            !p.quadratic_approximation && !(p.floor && has_a_level_below_epsilon(q))
+            !(p.quadratic_approximation || p.floor && has_a_level_below_epsilon(q))
         }
         Quantizer::QuantizedReluPo2(p) => {
-            !p.quadratic_approximation
-                && p.negative_slope == 0.0
-                && !(p.floor && has_a_level_below_epsilon(q))
+            let breaks = p.quadratic_approximation || p.floor && has_a_level_below_epsilon(q);
+            p.negative_slope == 0.0 && !breaks
         }
         Quantizer::StochasticTernary(_) => unit(q),
         Quantizer::QuantizedLinear(l) => fixed(q) && l.alpha != Alpha::Constant(0.3),
