@@ -57,6 +57,7 @@ proptest! {
     fn operands_stand_one_stage_before_registers_and_in_the_same_stage_elsewhere(spec in spec()) {
         let circuit = Circuit::build_with(&program(&spec), &BuildOptions {
             delays: DelayModel { period_ps: 1_500, ..DelayModel::default() },
+            ..BuildOptions::default()
         }).unwrap();
         for (index, node) in circuit.nodes().iter().enumerate() {
             for source in node.operation.sources() {
@@ -152,7 +153,14 @@ fn a_faster_clock_takes_more_cycles_and_the_same_function() {
         period_ps: 1_500,
         ..DelayModel::default()
     };
-    let fast = Circuit::build_with(&program, &BuildOptions { delays }).unwrap();
+    let fast = Circuit::build_with(
+        &program,
+        &BuildOptions {
+            delays,
+            ..BuildOptions::default()
+        },
+    )
+    .unwrap();
     assert!(fast.cycles() > slow.cycles());
     assert!(fast.flip_flops() > slow.flip_flops());
     for row in rows(&program, 100, 3).chunks(8) {

@@ -42,7 +42,14 @@ fn a_faster_clock_computes_the_same() {
     for (name, candidate) in candidates() {
         let program = frozen(name, 3);
         let slow = Circuit::build(&program).unwrap();
-        let fast = Circuit::build_with(&program, &BuildOptions { delays }).unwrap();
+        let fast = Circuit::build_with(
+            &program,
+            &BuildOptions {
+                delays,
+                ..BuildOptions::default()
+            },
+        )
+        .unwrap();
         fast.check_against(&program).unwrap();
         assert!(fast.cycles() > slow.cycles(), "{name}");
         for row in rows(&program, 40, 1).chunks(candidate.inputs()) {

@@ -221,7 +221,10 @@ fn verilog_equals_evaluation_on_every_vector() {
             &root,
             name,
             program,
-            &BuildOptions { delays },
+            &BuildOptions {
+                delays,
+                ..BuildOptions::default()
+            },
         );
     }
     for (name, spec, delays) in cases {
@@ -231,7 +234,10 @@ fn verilog_equals_evaluation_on_every_vector() {
             &root,
             name,
             program,
-            &BuildOptions { delays },
+            &BuildOptions {
+                delays,
+                ..BuildOptions::default()
+            },
         );
     }
 }

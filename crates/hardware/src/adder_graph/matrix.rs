@@ -4,13 +4,13 @@ use super::range::Range;
 
 /// A constant matrix: output `j` is the sum over inputs `i` of
 /// `x[i] * entries[i, j] * 2^(row_exponents[i] + column_exponents[j])`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Matrix {
     /// Inputs.
     pub rows: usize,
     /// Outputs.
     pub columns: usize,
-    /// Row-major, `rows * columns` of them, each at most `2^48` in magnitude.
+    /// Row-major, `rows * columns` of them, each at most `2^61` in magnitude.
     pub entries: Vec<i64>,
     /// Power of two of each row; empty stands for zeros.
     pub row_exponents: Vec<i32>,
@@ -35,7 +35,7 @@ pub enum MatrixError {
     },
     /// An entry is too big.
     #[error(
-        "entry ({row}, {column}) of the matrix is {entry}; at most 2^48 in magnitude is accepted"
+        "entry ({row}, {column}) of the matrix is {entry}; at most 2^61 in magnitude is accepted"
     )]
     Entry {
         /// Input.
@@ -55,7 +55,7 @@ pub enum MatrixError {
     },
     /// A range is empty or too wide.
     #[error(
-        "the range of input {input} is {low}..={high}; at most 2^32 in magnitude and not empty is accepted"
+        "the range of input {input} is {low}..={high}; at most 2^61 in magnitude and not empty is accepted"
     )]
     Range {
         /// Input.
@@ -132,7 +132,7 @@ impl Matrix {
                 });
             }
         }
-        if let Some(place) = self.entries.iter().position(|e| e.unsigned_abs() > 1 << 48) {
+        if let Some(place) = self.entries.iter().position(|e| e.unsigned_abs() > 1 << 61) {
             return Err(MatrixError::Entry {
                 row: place / columns,
                 column: place % columns,
@@ -140,7 +140,7 @@ impl Matrix {
             });
         }
         for (input, range) in self.inputs.iter().enumerate() {
-            let limit = 1_i128 << 32;
+            let limit = 1_i128 << 61;
             if range.low > range.high || range.low < -limit || range.high > limit {
                 return Err(MatrixError::Range {
                     input,

@@ -27,6 +27,7 @@
 //! `bench/circuits/run` compares both solvers on the same matrices.
 
 mod build;
+mod cache;
 mod columns;
 mod digits;
 mod graph;
@@ -39,6 +40,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 
+pub use cache::solve_cached;
 pub use graph::{Adder, AdderGraph, GraphError, Output};
 pub use matrix::{Matrix, MatrixError};
 pub use range::{Range, adder_price};

@@ -1,7 +1,7 @@
 //! Exact ranges of wires, and the price of an adder between two of them.
 
 /// All values `n * 2^exponent` of a wire: `low <= n <= high`, `n` an integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// Smallest `n`.
     pub low: i128,

@@ -11,7 +11,7 @@ use super::share::Sums;
 use super::symbols::{DEEPEST, Literal, Meaning, Symbol};
 
 /// What the solver is to find.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Adder levels allowed beyond `ceil(log2(digits))` of the column with the most signed digits; none where only
     /// the price matters.
@@ -21,7 +21,7 @@ pub struct Options {
 }
 
 /// How many ways are tried; the cheapest graph is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Effort {
     /// One.
     Quick,

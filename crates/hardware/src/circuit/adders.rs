@@ -1,194 +1,254 @@
-//! A linear step as adders: digits, shared pairs, trees, and constant multiplications of finished sums.
+//! A linear step as adders: its constant matrix solved as one graph, in which biases are inputs too.
 
-use super::digits::signed_digits;
+use super::linear_form::LinearForm;
 use super::linear_map::{LinearMap, Row};
-use super::node::{Node, Operand, Value};
-use super::sharing::{Literal, Pair, share};
-use super::sum_tree::{LinearForm, Shared, SumBuilder, Term};
+use super::node::{Node, Operand, Operation, Value, Wire};
+use crate::adder_graph::{GraphError, Matrix, Options, Output, Range, solve_cached};
 use bitfront_network::Interval;
 use std::collections::HashMap;
 
-/// Rows as literals and the ranges of the symbols in them; and what sharing made of them.
-type Problem = (Vec<Vec<Literal>>, Vec<Interval>);
-type Solution = (Vec<Vec<Literal>>, Vec<Pair>);
-
-/// The range of what a value carries, without its shift.
-fn range_of(nodes: &[Node], value: Value) -> Interval {
-    match value {
-        Value::Constant(code) => Interval::point(code),
-        Value::Wire(operand) => nodes[operand.wire.0 as usize].range,
-    }
-}
-
 /// What carries each output element of a linear step.
+///
+/// # Errors
+/// Of the graph search: sums wider than it takes.
 pub(crate) fn linear(
     nodes: &mut Vec<Node>,
     map: &LinearMap,
     inputs: &[Value],
     step: u32,
-) -> Vec<Value> {
-    let ranges: Vec<Interval> = inputs.iter().map(|value| range_of(nodes, *value)).collect();
-    let builder = SumBuilder {
+    options: &Options,
+) -> Result<Vec<Value>, GraphError> {
+    let ranges = inputs.iter().map(|value| match *value {
+        Value::Constant(code) => Interval::point(code),
+        Value::Wire(operand) => nodes[operand.wire.0 as usize].range,
+    });
+    let ranges: Vec<Interval> = ranges.collect();
+    let mut adders = Adders {
         nodes,
-        inputs: &ranges,
-        layer: step,
-        shared: Shared::new(),
+        inputs,
+        ranges: &ranges,
+        step,
+        options,
+        made: HashMap::new(),
         fraction: 0,
     };
-    let mut adders = Adders {
-        builder,
-        inputs,
-        solved: HashMap::new(),
-    };
-    map.groups
-        .iter()
-        .flat_map(|group| adders.group(group))
-        .collect()
+    let mut values = Vec::new();
+    for group in &map.groups {
+        values.extend(adders.group(group)?);
+    }
+    Ok(values)
+}
+
+/// The part of a row's shift that is in the matrix: all of it where nothing is multiplied later, so that
+/// weights and constants are counted in the same whole units.
+fn before(row: &Row) -> u32 {
+    if row.multiplier == 1 { row.shift } else { 0 }
+}
+
+/// A shifted wire and what it is of the step's inputs, the shift apart.
+#[derive(Clone, Debug)]
+struct Term {
+    wire: Wire,
+    shift: i32,
+    form: LinearForm,
 }
 
 struct Adders<'a> {
-    builder: SumBuilder<'a>,
+    nodes: &'a mut Vec<Node>,
     inputs: &'a [Value],
-    /// Groups that are alike up to their place: the positions of a convolution.
-    solved: HashMap<Problem, Solution>,
+    /// Of the wires that carry the inputs.
+    ranges: &'a [Interval],
+    step: u32,
+    options: &'a Options,
+    /// Adders by what they do: positions of a convolution share them.
+    made: HashMap<(Operand, Operand, bool), Wire>,
+    /// Fraction bits of a term without a shift.
+    fraction: i32,
 }
 
 impl Adders<'_> {
-    fn group(&mut self, rows: &[Row]) -> Vec<Value> {
-        // The group's input elements in order are its symbols.
+    /// Rows that read about the same inputs: one matrix.
+    fn group(&mut self, rows: &[Row]) -> Result<Vec<Value>, GraphError> {
+        let on_wire = |element: &usize| matches!(self.inputs[*element], Value::Wire(_));
         let mut elements: Vec<usize> = rows
             .iter()
+            .filter(|row| row.multiplier != 0)
             .flat_map(|row| row.weights.iter().map(|(element, _)| *element))
+            .filter(on_wire)
             .collect();
         elements.sort_unstable();
         elements.dedup();
-        let literals: Vec<Vec<Literal>> = rows
-            .iter()
-            .map(|row| self.literals(row, &elements))
-            .collect();
-        let symbols: Vec<Option<Term>> = elements.iter().map(|&at| self.input_term(at)).collect();
-        let ranges = elements.iter().map(|&at| self.builder.inputs[at]).collect();
-        if let Some(first) = rows.first() {
-            self.builder.fraction = first.fraction;
+        let mut entries = vec![0; elements.len() * rows.len()];
+        for (column, row) in rows.iter().enumerate() {
+            for &(element, weight) in row.weights.iter().filter(|_| row.multiplier != 0) {
+                if let Ok(place) = elements.binary_search(&element) {
+                    entries[place * rows.len() + column] = weight << before(row);
+                }
+            }
         }
-        let sums = self.reduced(literals, ranges, symbols);
+        let mut terms: Vec<Term> = elements.iter().filter_map(|&at| self.input(at)).collect();
+        // What is known beforehand is one more input of the matrix, so that it joins where it is cheapest.
+        for (column, row) in rows.iter().enumerate() {
+            let constant = self.known(row);
+            // A column of nothing else is known, and no wire.
+            let alone = (0..elements.len()).all(|at| entries[at * rows.len() + column] == 0);
+            if row.multiplier != 1 || constant == 0 || alone {
+                continue;
+            }
+            let zeros = constant.trailing_zeros();
+            let value = constant >> zeros;
+            let form = LinearForm::constant(value);
+            terms.push(Term {
+                wire: self.push(Operation::Constant { value }, &form, zeros as i32),
+                shift: zeros as i32,
+                form,
+            });
+            entries.extend((0..rows.len()).map(|other| i64::from(other == column)));
+        }
+        let matrix = Matrix::new(terms.len(), rows.len(), entries, self.spans(&terms));
+        if let Some(first) = rows.first() {
+            self.fraction = first.fraction - (first.shift - before(first)) as i32;
+        }
+        let sums = self.product(&matrix, terms)?;
         rows.iter()
             .zip(sums)
-            .map(|(row, terms)| self.finished(row, terms))
+            .map(|(row, sum)| self.finished(row, sum))
             .collect()
     }
 
-    /// The signed digits of a row's weights; with the row's shift where nothing comes between.
-    fn literals(&self, row: &Row, elements: &[usize]) -> Vec<Literal> {
-        let shift = match row.multiplier {
-            0 => return Vec::new(),
-            1 => row.shift,
-            _ => 0,
-        };
-        let mut literals = Vec::new();
-        for &(element, weight) in &row.weights {
-            let Value::Wire(operand) = self.inputs[element] else {
-                continue;
-            };
-            let symbol = elements.partition_point(|&other| other < element);
-            literals.extend(signed_digits(weight).into_iter().map(|digit| Literal {
-                symbol,
-                shift: operand.shift + digit.shift + shift,
-                negative: digit.negative,
-            }));
-        }
-        literals
-    }
-
-    /// An input's wire as a term; its own shift is part of each literal.
-    fn input_term(&self, input: usize) -> Option<Term> {
-        let Value::Wire(operand) = self.inputs[input] else {
+    fn input(&self, element: usize) -> Option<Term> {
+        let Value::Wire(operand) = self.inputs[element] else {
             return None;
         };
         Some(Term {
-            operand: Operand {
-                shift: 0,
-                ..operand
-            },
-            negative: false,
-            depth: 0,
-            form: LinearForm {
-                coefficients: [(input, 1)].into(),
-                constant: 0,
-            },
+            wire: operand.wire,
+            shift: operand.shift as i32,
+            form: LinearForm::input(element),
         })
     }
 
-    /// The terms that remain of each row once common pairs are added.
-    fn reduced(
+    fn spans(&self, terms: &[Term]) -> Vec<Range> {
+        let span = |term: &Term| {
+            let range = self.nodes[term.wire.0 as usize].range;
+            Range::new(range.lo.into(), range.hi.into(), term.shift)
+        };
+        terms.iter().map(span).collect()
+    }
+
+    /// The product of terms and a matrix: of each column a term and whether its negative is meant.
+    fn product(
         &mut self,
-        rows: Vec<Vec<Literal>>,
-        ranges: Vec<Interval>,
-        mut symbols: Vec<Option<Term>>,
-    ) -> Vec<Vec<Term>> {
-        let problem = (rows, ranges);
-        if !self.solved.contains_key(&problem) {
-            let mut rows = problem.0.clone();
-            let pairs = share(&mut rows, &problem.1);
-            self.solved.insert(problem.clone(), (rows, pairs));
+        matrix: &Matrix,
+        mut wires: Vec<Term>,
+    ) -> Result<Vec<Option<(Term, bool)>>, GraphError> {
+        let graph = solve_cached(matrix, self.options)?;
+        for adder in &graph.adders {
+            let [a, mut b] = [adder.a, adder.b].map(|wire| wires[wire as usize].clone());
+            b.shift += adder.shift;
+            let sum = self.add(&a, &b, adder.subtract);
+            wires.push(sum);
         }
-        let (rows, pairs) = &self.solved[&problem];
-        for &Pair { first, second } in pairs {
-            let pair = match (term(&symbols, first), term(&symbols, second)) {
-                (Some(first), Some(second)) => Some(self.builder.add(&first, &second)),
-                _ => None,
+        let output = |output: &Output| {
+            let mut term = wires[output.wire? as usize].clone();
+            term.shift += output.shift;
+            Some((term, output.negative))
+        };
+        Ok(graph.outputs.iter().map(output).collect())
+    }
+
+    /// One adder. The smaller shift moves behind it, where it is free.
+    fn add(&mut self, a: &Term, b: &Term, subtract: bool) -> Term {
+        let shift = a.shift.min(b.shift);
+        let lowered = |term: &Term| Operand {
+            wire: term.wire,
+            shift: (term.shift - shift).unsigned_abs(),
+        };
+        let (left, right) = (lowered(a), lowered(b));
+        let scale = 1_i64 << right.shift;
+        let scale = if subtract { -scale } else { scale };
+        let form = a.form.combine(1 << left.shift, &b.form, scale);
+        let key = (left, right, subtract);
+        let known = self.made.get(&key).copied();
+        let wire = known.unwrap_or_else(|| {
+            let operation = Operation::Add {
+                left,
+                right,
+                subtract,
             };
-            symbols.push(pair);
-        }
-        let terms = |row: &Vec<Literal>| row.iter().filter_map(|&l| term(&symbols, l)).collect();
-        rows.iter().map(terms).collect()
+            let wire = self.push(operation, &form, shift);
+            self.made.insert(key, wire);
+            wire
+        });
+        Term { wire, shift, form }
     }
 
-    /// The sum of a row's terms, multiplied where the row says so, and all that is known beforehand.
-    fn finished(&mut self, row: &Row, terms: Vec<Term>) -> Value {
-        let known = row
-            .weights
-            .iter()
-            .map(|&(element, weight)| match self.inputs[element] {
-                Value::Constant(code) => code * weight,
-                Value::Wire(_) => 0,
-            });
-        let constant = row.coefficient(known.sum()) + row.constant;
-        self.builder.fraction = row.fraction;
-        if row.multiplier == 1 {
-            return self.builder.sum(terms, constant);
-        }
-        let Some(sum) = self.builder.joined(terms) else {
-            return Value::Constant(constant);
-        };
-        // The finished sum is the only symbol of a row of the multiplier's digits.
-        let literals = signed_digits(row.multiplier)
-            .into_iter()
-            .map(|digit| Literal {
-                symbol: 0,
-                shift: sum.operand.shift + digit.shift + row.shift,
-                negative: sum.negative != digit.negative,
-            });
-        let range = sum.form.interval(self.builder.inputs);
-        let symbol = Term {
-            operand: Operand {
-                shift: 0,
-                ..sum.operand
-            },
-            negative: false,
-            depth: 0,
-            form: sum.form,
-        };
-        let terms = self.reduced(vec![literals.collect()], vec![range], vec![Some(symbol)]);
-        let terms = terms.into_iter().flatten().collect();
-        self.builder.sum(terms, constant)
+    fn push(&mut self, operation: Operation, form: &LinearForm, shift: i32) -> Wire {
+        let wire = Wire(self.nodes.len() as u32);
+        self.nodes.push(Node {
+            operation,
+            range: form.interval(self.ranges),
+            fraction: self.fraction - shift,
+            stage: 0,
+            layer: self.step,
+        });
+        wire
     }
-}
 
-/// A literal as a term.
-fn term(symbols: &[Option<Term>], literal: Literal) -> Option<Term> {
-    let mut term = symbols[literal.symbol].clone()?;
-    term.operand.shift += literal.shift;
-    term.negative ^= literal.negative;
-    Some(term)
+    /// The row's constant and the products of inputs that are known.
+    fn known(&self, row: &Row) -> i64 {
+        let products = row.weights.iter();
+        let products = products.map(|&(element, weight)| match self.inputs[element] {
+            Value::Constant(code) => code * weight,
+            Value::Wire(_) => 0,
+        });
+        row.coefficient(products.sum()) + row.constant
+    }
+
+    /// The sum of a row, multiplied where the row says so, and all that is known beforehand.
+    fn finished(&mut self, row: &Row, sum: Option<(Term, bool)>) -> Result<Value, GraphError> {
+        let Some((mut sum, mut negative)) = sum else {
+            return Ok(Value::Constant(self.known(row)));
+        };
+        // Without a multiplier it is in the sum already.
+        let constant = if row.multiplier == 1 {
+            0
+        } else {
+            self.known(row)
+        };
+        if row.multiplier != 1 {
+            let spans = self.spans(std::slice::from_ref(&sum));
+            let matrix = Matrix::new(1, 1, vec![row.multiplier], spans);
+            let Some((product, negated)) = self.product(&matrix, vec![sum])?.pop().flatten() else {
+                return Ok(Value::Constant(constant));
+            };
+            (sum, negative) = (product, negative != negated);
+        }
+        self.fraction = row.fraction;
+        sum.shift += (row.shift - before(row)) as i32;
+        if constant != 0 || negative {
+            let zeros = if constant == 0 {
+                sum.shift.max(0).unsigned_abs()
+            } else {
+                constant.trailing_zeros()
+            };
+            let value = constant >> zeros;
+            let form = LinearForm::constant(value);
+            let addend = Term {
+                wire: self.push(Operation::Constant { value }, &form, zeros as i32),
+                shift: zeros as i32,
+                form,
+            };
+            sum = if negative {
+                self.add(&addend, &sum, true)
+            } else {
+                self.add(&sum, &addend, false)
+            };
+        }
+        let shift = u32::try_from(sum.shift)
+            .map_err(|_| GraphError::Width("an output of half a unit".to_owned()))?;
+        Ok(Value::Wire(Operand {
+            wire: sum.wire,
+            shift,
+        }))
+    }
 }

@@ -1,9 +1,9 @@
 //! Circuits: a trained network as a graph of adders, maxima, requantizers, step functions and registers.
 //!
 //! A [`Circuit`] is a list of [`Node`]s in single-assignment order. Every node carries the exact
-//! interval of its integers, so widths are derived and nothing overflows. A weight is written in
-//! canonical signed digits: each non-zero digit is one operand, zero weights vanish and powers of
-//! two are wires. The operands of an output are summed by a heap, earliest and smallest first.
+//! interval of its integers, so widths are derived and nothing overflows. The constant
+//! matrix of a step is one graph of shared adders ([`crate::adder_graph`]), biases among its inputs; zero weights vanish and
+//! powers of two are wires.
 //! Convolutions are unrolled: every output position has adders of its own. A frozen scale multiplies
 //! the finished sum, digit by digit.
 //!
@@ -16,6 +16,7 @@ mod build;
 mod delay;
 mod digits;
 mod evaluate;
+mod linear_form;
 mod linear_map;
 mod maximum;
 mod movement;
@@ -25,9 +26,7 @@ mod proof;
 mod ranges;
 mod recover;
 mod registers;
-mod sharing;
 mod steps;
-mod sum_tree;
 
 pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;

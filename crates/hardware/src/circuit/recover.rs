@@ -1,8 +1,8 @@
 //! What a circuit's adders compute, read off the graph: coefficients, not samples.
 
 use super::Circuit;
+use super::linear_form::LinearForm;
 use super::node::{Operation, Value, Wire};
-use super::sum_tree::LinearForm;
 use std::collections::{BTreeMap, HashMap};
 
 /// One output of a linear step as the graph has it: a sum over the wires that carry the step's inputs.

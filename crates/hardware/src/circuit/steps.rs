@@ -8,6 +8,7 @@ use super::linear_map::{LinearMap, Step, source_formats};
 use super::maximum::max_pool;
 use super::movement::moved;
 use super::node::{Node, Operand, StepMark, Value, Wire};
+use crate::adder_graph;
 use bitfront_network::{
     ActivationRule, IntegerLayer, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
     TensorFormat,
@@ -23,6 +24,8 @@ const MOST_PRODUCTS: usize = 1 << 22;
 /// Builds a graph layer by layer.
 pub(crate) struct Builder<'a> {
     pub(crate) program: &'a IntegerProgram,
+    /// How adder graphs are searched.
+    pub(crate) search: adder_graph::Options,
     pub(crate) nodes: Vec<Node>,
     pub(crate) steps: Vec<StepMark>,
     pub(crate) registered: Vec<bool>,
@@ -152,7 +155,10 @@ impl Builder<'_> {
         };
         self.count(layer, map.rows().map(digits).sum())?;
         let step = self.steps.len() as u32;
-        Ok(linear(&mut self.nodes, &map, inputs, step))
+        linear(&mut self.nodes, &map, inputs, step, &self.search).map_err(|error| BuildError {
+            layer: layer.name.clone(),
+            reason: error.to_string(),
+        })
     }
 
     fn activation(
