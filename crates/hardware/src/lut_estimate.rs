@@ -22,14 +22,14 @@ use crate::circuit::{Circuit, Node, Operand, Operation, free_low_bits};
 use serde::{Deserialize, Serialize};
 
 /// LUTs a pair of added bits takes.
-const ADDER: f64 = 1.033;
+const ADDER: f64 = 1.044;
 /// LUTs a requantizer bit takes.
-pub(crate) const REQUANTIZER: f64 = 0.961;
+pub(crate) const REQUANTIZER: f64 = 0.723;
 /// LUTs a comparator bit takes.
-pub(crate) const COMPARATOR: f64 = 0.176;
+pub(crate) const COMPARATOR: f64 = 0.169;
 
 /// LUTs a bit of a maximum takes.
-pub(crate) const MAXIMUM: f64 = 1.5;
+pub(crate) const MAXIMUM: f64 = 1.575;
 
 /// The logic of a circuit, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
