@@ -8,9 +8,11 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
+import circuit
 import matrices
 import peer
 import prices
+import synthesis
 
 
 def ours(solver, content):
@@ -21,10 +23,10 @@ def ours(solver, content):
         return json.loads(answer.read_text())["cases"]
 
 
-def check(case, row):
-    """Our graph's coefficients and price, from the record of it alone."""
+def check_coefficients(case, graph, name):
+    """Of a graph, from the record of it alone."""
     rows, columns = case["shape"]
-    graph, ranges = row["graph"], matrices.inputs(case)
+    ranges = matrices.inputs(case)
     scale = Fraction(2) ** -case.get("fraction_bits", 0)
     found = prices.coefficients(graph["adders"], graph["outputs"], rows)
     for column in range(columns):
@@ -32,9 +34,40 @@ def check(case, row):
             low, high, _ = ranges[number]
             expected = case["kernel"][number * columns + column] * scale
             if (low, high) != (0, 0) and found[column][number] != expected:
-                raise SystemExit(f"{row['name']}: entry ({number}, {column}) is wrong")
+                raise SystemExit(f"{name}: entry ({number}, {column}) is wrong")
+
+
+def check(case, row):
+    """Our graph's coefficients and price."""
+    graph, ranges = row["graph"], matrices.inputs(case)
+    check_coefficients(case, graph, row["name"])
     if prices.price(graph["adders"], ranges) != row["cost"]:
         raise SystemExit(f"{row['name']}: the price is wrong")
+
+
+# Cells of a matrix up to which both circuits are synthesised.
+MOST_SYNTHESISED = 512
+
+
+def synthesise(case, graphs):
+    """LUTs of each graph."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for graph in graphs:
+            path = Path(folder, "graph.v")
+            path.write_text(circuit.verilog(graph, matrices.inputs(case)))
+            found.append(synthesis.count(path, "graph"))
+    return found
+
+
+def wanted(case, seen):
+    """The first case of each kind that is small enough."""
+    key = tuple(str(case.get(name)) for name in ("shape", "weight_bits", "sparsity", "layer"))
+    rows, columns = case["shape"]
+    if rows * columns > MOST_SYNTHESISED or key in seen:
+        return False
+    seen.add(key)
+    return True
 
 
 def mean(ratios):
@@ -60,10 +93,11 @@ def main():
     parser.add_argument("--solver", required=True)
     parser.add_argument("--report", required=True)
     parser.add_argument("--matrices")
+    parser.add_argument("--no-synthesis", action="store_true")
     arguments = parser.parse_args()
 
     files = matrices.read(arguments.matrices) if arguments.matrices else matrices.made()
-    rows, networks = [], []
+    rows, networks, seen = [], [], set()
     for file, content in files.items():
         answers = ours(arguments.solver, content)
         for (name, case), row in zip(matrices.cases(content), answers, strict=True):
@@ -72,6 +106,16 @@ def main():
             theirs = peer.run(case)
             if theirs["cost_repriced"] != theirs["cost"]:
                 raise SystemExit(f"{file} {name}: our price of da4ml's graph is not da4ml's")
+            check_coefficients(case, theirs["graph"], f"da4ml {name}")
+            luts = {}
+            if not arguments.no_synthesis and wanted(case, seen):
+                ours_measured, theirs_measured = synthesise(case, (row["graph"], theirs["graph"]))
+                luts = {
+                    "lut": ours_measured["lut"],
+                    "lut_da4ml": theirs_measured["lut"],
+                    "lut_ratio": ratio(ours_measured["lut"], theirs_measured["lut"]),
+                    "synthesis_cpu_s": ours_measured["cpu_s"] + theirs_measured["cpu_s"],
+                }
             recorded = case.get("da4ml", {}).get("cost")
             rows.append({
                 "file": file,
@@ -90,6 +134,10 @@ def main():
                 "adders_da4ml": theirs["adders"],
                 "depth": row["depth"],
                 "depth_da4ml": theirs["depth"],
+                **luts,
+                "kernel": case["kernel"],
+                "fraction_bits": case.get("fraction_bits", 0),
+                "inputs": matrices.inputs(case),
                 "graph": row["graph"],
             })
         for number, network in enumerate(content.get("networks", [])):
@@ -102,13 +150,17 @@ def main():
                 "cost_da4ml_recorded": network.get("da4ml_sum_of_layers"),
             })
 
+    measured = {"lut_engine": synthesis.version(), "lut_options": synthesis.OPTIONS}
     report = {
         "peer": "da4ml 0.6.0",
         "peer_options": peer.OPTIONS,
+        **({} if arguments.no_synthesis else measured),
         "cost_unit": "bits of adder accumulators",
         "cost_ratio_geomean": mean([row["cost_ratio"] for row in rows]),
         "time_ratio_geomean": mean([row["time_ratio"] for row in rows]),
         "depth_ratio_geomean": mean([ratio(row["depth"], row["depth_da4ml"]) for row in rows]),
+        "lut_ratio_geomean": mean([row.get("lut_ratio") for row in rows]),
+        "lut_cases": sum("lut" in row for row in rows),
         "cost_ratio_by": {key: group(rows, key) for key in ("file", "weight_bits", "sparsity", "shape")},
         "seconds": sum(row["seconds"] for row in rows),
         "seconds_da4ml": sum(row["seconds_da4ml"] for row in rows),

@@ -4,12 +4,14 @@ import json
 import random
 from pathlib import Path
 
+import trained
+
 SEED = 20261123
 BYTE = [-128, 127, 1]
 
 
 def made():
-    """Random matrices of all sizes and widths; the same ones every time."""
+    """Random matrices of all sizes and widths, the same ones every time, and trained layers."""
     draw = random.Random(SEED)
     cases = []
     squares = [(size, size, 3) for size in (4, 8, 16)] + [(32, 32, 1), (16, 64, 1), (64, 32, 1)]
@@ -29,7 +31,7 @@ def made():
                         "kernel": kernel,
                         "input_interval": BYTE,
                     })
-    return {"made": {"cases": cases}}
+    return {"random": {"cases": cases}, "trained": trained.layers()}
 
 
 def read(folder):
