@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let circuit = Circuit::build(&network)?;
     let first = cpu_seconds()?;
     println!(
-        "{widths:?}: {} nodes, {:.3} s",
+        "16-64-32-32-5: {} nodes, {:.3} s",
         circuit.nodes().len(),
         first - start
     );
