@@ -128,7 +128,7 @@ pub(crate) struct Dataset {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatasetAction {
-    /// Register a file (npz, csv or ARFF); harmless when it is already there.
+    /// Register a file (npz, csv, ARFF) or a folder of idx files; harmless when it is already there.
     Add {
         /// The file.
         file: PathBuf,
@@ -188,7 +188,7 @@ pub(crate) struct Train {
     /// The same network in float.
     #[arg(long)]
     pub(crate) float: bool,
-    /// Data set, npz, csv or ARFF; the bundled generated jets by default.
+    /// Data set (npz, csv, ARFF, a folder of idx files); the bundled generated jets by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Passes over the training split.

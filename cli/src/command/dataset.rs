@@ -12,9 +12,15 @@ use crate::view;
 
 /// Checks a file here, where its errors are quickest told, then sends it.
 pub(super) async fn add(global: &Global, file: &Path, name: Option<&str>) -> Outcome {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
+    let bytes = Dataset::bytes(file)
+        .map_err(|error| Failure::usage(format!("failed to open {}: {error}", file.display())))?;
     let name = registered_name(file, name);
+    // A folder is sent as a zip.
+    let name = if file.is_dir() && !ends_with_zip(&name) {
+        format!("{name}.zip")
+    } else {
+        name
+    };
     let dataset = Dataset::parse(&bytes, &name)
         .map_err(|error| Failure::usage(format!("failed to open {}: {error}", file.display())))?;
     let value = Client::new(global)?
@@ -32,6 +38,12 @@ pub(super) async fn add(global: &Global, file: &Path, name: Option<&str>) -> Out
         ));
     }
     Ok(Exit::Ok)
+}
+
+fn ends_with_zip(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
 }
 
 /// The name to register a file by: the one that is wished for, else its own; with the extension, which names the format.

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use crate::error::DatasetError;
+use crate::scaling::Scaling;
 use crate::table::{Dataset, MAX_CLASSES, Table};
 
 /// Longest part of a value that an error repeats, in characters.
@@ -94,6 +95,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         classes,
         train: table,
         test: None,
+        scaling: Scaling::Features,
         digest: String::new(),
     })
 }

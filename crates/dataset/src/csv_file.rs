@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::DatasetError;
+use crate::scaling::Scaling;
 use crate::table::{Dataset, MAX_CLASSES, Table};
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
@@ -72,6 +73,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         classes,
         train,
         test: None,
+        scaling: Scaling::Features,
         digest: String::new(),
     })
 }

@@ -13,7 +13,7 @@ pub enum DatasetError {
     },
     /// Not a format that can be read here.
     #[error(
-        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row and ARFF"
+        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row, ARFF and folders of idx files"
     )]
     Format {
         /// Path as given.

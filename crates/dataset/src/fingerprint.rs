@@ -1,5 +1,7 @@
 //! What kind of file some bytes are, so that a wrong file is named and not just refused.
 
+use crate::idx_file::is_part;
+
 /// The kind of a file, judged by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fingerprint {
@@ -9,6 +11,8 @@ pub enum Fingerprint {
     Csv,
     /// Text that begins with `@relation`, perhaps behind comments.
     Arff,
+    /// A zip of idx files, images and labels.
+    Idx,
     /// Something else, by name.
     Other(&'static str),
 }
@@ -47,9 +51,14 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
         let name = bytes.get(30..30 + name).unwrap_or_default();
         return if name.ends_with(b".npy") {
             Fingerprint::Npz
+        } else if str::from_utf8(name).is_ok_and(is_part) {
+            Fingerprint::Idx
         } else {
             Fingerprint::Other("a zip file without numpy arrays")
         };
+    }
+    if bytes.starts_with(b"\0\0\x08") {
+        return Fingerprint::Other("a single idx array (name the folder of all its files)");
     }
     if let Some((_, name)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Fingerprint::Other(name);

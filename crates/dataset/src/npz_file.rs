@@ -9,6 +9,7 @@ use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
 use crate::error::DatasetError;
+use crate::scaling::Scaling;
 use crate::table::{Dataset, MAX_CLASSES, Table};
 
 /// Longest array header that is read, as in numpy; most have about 100 bytes.
@@ -24,6 +25,8 @@ struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
 }
 
+/// Features (labels still empty), labels, and how the features are scaled.
+type Part = (Table, Vec<i64>, Scaling);
 type Entry<'a> = NpyFile<Box<dyn Read + 'a>>;
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
@@ -40,6 +43,11 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
                 &format!("{} columns, as x_train has", train.0.columns),
             ));
         }
+        if train.2 != test.2 {
+            let problem = format!("scaled as {:?}", test.2);
+            let accepted = format!("axes and type as those of x_train, scaled as {:?}", train.2);
+            return Err(wrong(file, "x_test", problem, &accepted));
+        }
         (train, Some(test))
     } else if archive.has("x") {
         (archive.table("x", "y")?, None)
@@ -54,7 +62,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
             "arrays x_train, y_train, x_test, y_test, or x, y",
         ));
     };
-    let columns = train.0.columns;
+    let (columns, scaling) = (train.0.columns, train.2);
     let features = archive
         .names("features", columns)?
         .unwrap_or_else(|| (0..columns).map(|column| format!("x{column}")).collect());
@@ -81,6 +89,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         classes,
         train,
         test,
+        scaling,
         digest: String::new(),
     })
 }
@@ -185,9 +194,9 @@ impl Archive<'_> {
     }
 
     /// Features (labels still empty) and labels of one part.
-    fn table(&mut self, x: &str, y: &str) -> Result<(Table, Vec<i64>), DatasetError> {
+    fn table(&mut self, x: &str, y: &str) -> Result<Part, DatasetError> {
         let file = self.file;
-        let table = self.features(x)?;
+        let (table, scaling) = self.features(x)?;
         let labels = self.labels(y)?;
         if labels.len() != table.rows {
             return Err(wrong(
@@ -197,11 +206,12 @@ impl Archive<'_> {
                 &format!("{}, one a row of {x}", table.rows),
             ));
         }
-        Ok((table, labels))
+        Ok((table, labels, scaling))
     }
 
-    fn features(&mut self, name: &str) -> Result<Table, DatasetError> {
-        const ACCEPTED: &str = "a rows x features array of float32, float64 or integers";
+    fn features(&mut self, name: &str) -> Result<(Table, Scaling), DatasetError> {
+        const ACCEPTED: &str = "an array of float32, float64 or integers, rows x features or (images, sequences) rows x \
+            ... x channels of at most 4 axes";
         let file = self.file;
         let array = self.array(name)?;
         let shape = array.shape().to_vec();
@@ -220,8 +230,15 @@ impl Archive<'_> {
                 .collect(),
             _ => return Err(wrong(file, name, format!("type {descr}"), ACCEPTED)),
         };
-        let [rows, columns] = shape[..] else {
+        let columns = (shape.iter().skip(1)).try_fold(1_u64, |n, axis| n.checked_mul(*axis));
+        let (2..=4, Some(columns)) = (shape.len(), columns) else {
             return Err(wrong(file, name, format!("shape {shape:?}"), ACCEPTED));
+        };
+        let rows = shape[0];
+        let scaling = match (kind, &shape[1..]) {
+            (_, [_]) => Scaling::Features,
+            (Some((TypeChar::Uint, 1)), _) => Scaling::Pixels,
+            (_, axes) => Scaling::Channels(axes[axes.len() - 1] as usize),
         };
         if rows == 0 || columns == 0 {
             return Err(wrong(
@@ -233,16 +250,15 @@ impl Archive<'_> {
         }
         let (rows, columns) = (rows as usize, columns as usize);
         if fortran {
-            x = (0..rows * columns)
-                .map(|i| x[(i % columns) * rows + i / columns])
-                .collect();
+            x = from_fortran(&x, &shape);
         }
-        Ok(Table {
+        let table = Table {
             rows,
             columns,
             x,
             y: Vec::new(),
-        })
+        };
+        Ok((table, scaling))
     }
 
     fn labels(&mut self, name: &str) -> Result<Vec<i64>, DatasetError> {
@@ -297,7 +313,7 @@ impl Archive<'_> {
     fn finish(
         &self,
         [x, y]: [&str; 2],
-        (mut table, labels): (Table, Vec<i64>),
+        (mut table, labels, _): Part,
         features: &[String],
         classes: usize,
     ) -> Result<Table, DatasetError> {
@@ -337,6 +353,28 @@ impl Archive<'_> {
             .collect::<Result<_, _>>()?;
         Ok(table)
     }
+}
+
+/// Values in row-major order, from an array whose first axis runs fastest.
+fn from_fortran(x: &[f32], shape: &[u64]) -> Vec<f32> {
+    let mut index = vec![0; shape.len()];
+    let mut sorted = Vec::with_capacity(x.len());
+    while sorted.len() < x.len() {
+        let at = index
+            .iter()
+            .zip(shape)
+            .rev()
+            .fold(0, |at, (i, n)| at * n + i);
+        sorted.push(x[at as usize]);
+        for (i, n) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < *n {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    sorted
 }
 
 /// Most brackets that are open at once; whether they stand in a string does not matter.

@@ -24,7 +24,8 @@ pub struct Prepared {
 }
 
 impl Dataset {
-    /// Splits, and standardises every feature to mean 0 and deviation 1 over the train rows.
+    /// Splits, and standardises every feature to mean 0 and deviation 1 over the train rows; images by
+    /// channel, or as fractions of 256 ([`crate::Scaling`]).
     ///
     /// Sums run in f64 in row order. Mean and deviation are rounded to f32 first and applied in
     /// f64, so that `((raw - mean) / std) as f32` from the stored constants gives the same bits.
@@ -40,7 +41,7 @@ impl Dataset {
             Some(test) => test.clone(),
             None => self.train.select(&test),
         };
-        let (mean, std) = fit(&train);
+        let (mean, std) = self.scaling.fit(&train);
         for table in [&mut train, &mut validation, &mut test] {
             apply(table, &mean, &std);
         }
@@ -54,39 +55,6 @@ impl Dataset {
             features: self.features.clone(),
         })
     }
-}
-
-fn fit(table: &Table) -> (Vec<f32>, Vec<f32>) {
-    let rows = table.rows as f64;
-    let mut mean = vec![0.0_f64; table.columns];
-    for row in table.x.chunks_exact(table.columns) {
-        for (sum, value) in mean.iter_mut().zip(row) {
-            *sum += f64::from(*value);
-        }
-    }
-    for sum in &mut mean {
-        *sum /= rows;
-    }
-    let mut squares = vec![0.0_f64; table.columns];
-    for row in table.x.chunks_exact(table.columns) {
-        for ((sum, value), mean) in squares.iter_mut().zip(row).zip(&mean) {
-            let distance = f64::from(*value) - mean;
-            *sum += distance * distance;
-        }
-    }
-    let std = (0..table.columns).map(|column| {
-        let first = table.x[column];
-        let constant = table
-            .x
-            .iter()
-            .skip(column)
-            .step_by(table.columns)
-            .all(|v| *v == first);
-        let std = (squares[column] / rows).sqrt() as f32;
-        if constant || std == 0.0 { 1.0 } else { std }
-    });
-    let std = std.collect();
-    (mean.iter().map(|m| *m as f32).collect(), std)
 }
 
 fn apply(table: &mut Table, mean: &[f32], std: &[f32]) {

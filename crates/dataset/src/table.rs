@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::DatasetError;
 use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::{arff_file, csv_file, npz_file};
+use crate::scaling::Scaling;
+use crate::{arff_file, csv_file, idx_file, npz_file};
 
 /// Most classes a data set can have: a label is one byte.
 pub(crate) const MAX_CLASSES: usize = 256;
@@ -37,6 +38,8 @@ pub struct Dataset {
     pub train: Table,
     /// Test rows, where the file has them.
     pub test: Option<Table>,
+    /// How [`Dataset::prepare`] scales the features.
+    pub scaling: Scaling,
     /// SHA-256 of the file's bytes, lowercase hex.
     pub digest: String,
 }
@@ -68,18 +71,30 @@ impl Dataset {
     /// `features` and `classes` (strings). csv: a header row; the last column is the label, either
     /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order.
     /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
-    /// classes in the order of the header.
+    /// classes in the order of the header. Arrays `x` of more than two axes are images or sequences, the last axis
+    /// their channels. idx: a folder (or a zip) with the files of MNIST or Fashion-MNIST as they ship.
     ///
     /// # Errors
     /// [`DatasetError`] that names what is wrong and what is accepted.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| DatasetError::Io {
-            file: file.clone(),
+        Self::parse(&Self::bytes(path)?, &path.display().to_string())
+    }
+
+    /// The bytes that stand for a path: those of a file; for a folder of idx files, a zip of them. The
+    /// same files give the same bytes.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`], and [`DatasetError::Array`] for a folder without idx files.
+    pub fn bytes(path: impl AsRef<Path>) -> Result<Vec<u8>, DatasetError> {
+        let path = path.as_ref();
+        if path.is_dir() {
+            return idx_file::pack(path);
+        }
+        std::fs::read(path).map_err(|source| DatasetError::Io {
+            file: path.display().to_string(),
             source,
-        })?;
-        Self::parse(&bytes, &file)
+        })
     }
 
     /// Reads a data set from the bytes of a file; `file` is the name that errors give.
@@ -91,6 +106,7 @@ impl Dataset {
             Fingerprint::Npz => npz_file::read(bytes, file)?,
             Fingerprint::Csv => csv_file::read(bytes, file)?,
             Fingerprint::Arff => arff_file::read(bytes, file)?,
+            Fingerprint::Idx => idx_file::read(bytes, file)?,
             Fingerprint::Other(found) => {
                 return Err(DatasetError::Format {
                     file: file.to_owned(),
