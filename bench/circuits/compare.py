@@ -45,10 +45,6 @@ def check(case, row):
         raise SystemExit(f"{row['name']}: the price is wrong")
 
 
-# Cells of a matrix up to which both circuits are synthesised.
-MOST_SYNTHESISED = 512
-
-
 def synthesise(case, graphs):
     """LUTs of each graph."""
     with tempfile.TemporaryDirectory() as folder:
@@ -60,11 +56,11 @@ def synthesise(case, graphs):
     return found
 
 
-def wanted(case, seen):
+def wanted(case, most, seen):
     """The first case of each kind that is small enough."""
     key = tuple(str(case.get(name)) for name in ("shape", "weight_bits", "sparsity", "layer"))
     rows, columns = case["shape"]
-    if rows * columns > MOST_SYNTHESISED or key in seen:
+    if rows * columns > most or key in seen:
         return False
     seen.add(key)
     return True
@@ -94,6 +90,7 @@ def main():
     parser.add_argument("--report", required=True)
     parser.add_argument("--matrices")
     parser.add_argument("--no-synthesis", action="store_true")
+    parser.add_argument("--largest", type=int, default=512)
     arguments = parser.parse_args()
 
     files = matrices.read(arguments.matrices) if arguments.matrices else matrices.made()
@@ -108,7 +105,7 @@ def main():
                 raise SystemExit(f"{file} {name}: our price of da4ml's graph is not da4ml's")
             check_coefficients(case, theirs["graph"], f"da4ml {name}")
             luts = {}
-            if not arguments.no_synthesis and wanted(case, seen):
+            if not arguments.no_synthesis and wanted(case, arguments.largest, seen):
                 ours_measured, theirs_measured = synthesise(case, (row["graph"], theirs["graph"]))
                 luts = {
                     "lut": ours_measured["lut"],
@@ -160,6 +157,7 @@ def main():
         "time_ratio_geomean": mean([row["time_ratio"] for row in rows]),
         "depth_ratio_geomean": mean([ratio(row["depth"], row["depth_da4ml"]) for row in rows]),
         "lut_ratio_geomean": mean([row.get("lut_ratio") for row in rows]),
+        "lut_largest": arguments.largest,
         "lut_cases": sum("lut" in row for row in rows),
         "cost_ratio_by": {key: group(rows, key) for key in ("file", "weight_bits", "sparsity", "shape")},
         "seconds": sum(row["seconds"] for row in rows),
