@@ -66,6 +66,7 @@ mod window;
 
 pub use error::TrainError;
 pub use optimizer::Optimizer;
+pub use random::row_order;
 pub use recipe::{EarlyStopping, Recipe, RecipeFault};
 pub use schedule::{Plateau, Schedule};
 pub use train::{Control, EpochReport, Samples, Targets, Trained, Trainer, train};

@@ -43,6 +43,16 @@ pub(crate) fn stream_of(seed: u64, purpose: Purpose, index: u64, place: u64) -> 
     ChaCha8Rng::from_seed(key)
 }
 
+/// The order in which a run with this seed reads `rows` rows in an epoch (from 1), as indices; batches are
+/// its consecutive parts. For comparisons with other trainers over the same batches.
+#[must_use]
+pub fn row_order(seed: u64, epoch: u32, rows: usize) -> Vec<u32> {
+    let mut order = vec![0; rows];
+    let index = u64::from(epoch.saturating_sub(1));
+    shuffle(&mut stream(seed, Purpose::Order, index), &mut order);
+    order
+}
+
 /// A value in `[-limit, limit)`, on a grid of 2^-23 times the limit.
 pub(crate) fn uniform(words: &mut ChaCha8Rng, limit: f32) -> f32 {
     let steps = words.next_u32() >> 8;
@@ -77,6 +87,7 @@ mod tests {
         let mut order = [0_u32; 12];
         shuffle(&mut stream(42, Purpose::Order, 3), &mut order);
         assert_eq!(order, [3, 5, 1, 8, 7, 4, 11, 0, 9, 2, 10, 6]);
+        assert_eq!(row_order(42, 4, 12), order);
         let mut sorted = order;
         sorted.sort_unstable();
         assert_eq!(sorted, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
