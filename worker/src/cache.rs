@@ -1,5 +1,5 @@
-//! Data sets and starting weights: files by digest in a folder that the workers of a machine share,
-//! and prepared splits in memory.
+//! Data sets and starting weights: files by digest in a folder that the workers of a machine share; and
+//! prepared splits, stored there once and mapped by every process that needs them.
 //!
 //! The rule this module keeps: a file under its digest is whole and has that digest. It is fetched
 //! under a lock into a temporary file, checked, flushed and renamed; what is found is checked again
@@ -10,12 +10,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitfront_dataset::{Dataset, Prepared, SplitSpec};
+use bitfront_dataset::{Dataset, Prepared, SplitSpec, StoredError};
 use bitfront_network::{Candidate, Weights};
 use bitfront_search::search::Start;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::WorkerError;
 use crate::error::Failure;
@@ -61,17 +61,30 @@ impl FileCache {
         split: &SplitSpec,
     ) -> Result<Arc<Prepared>, Failure> {
         let name = file_for(digest, file_name)?;
-        let key = format!("{name} {split:?}");
-        let slot = self.slot(key);
+        let key = Prepared::key(digest, split);
+        let slot = self.slot(key.clone());
         slot.get_or_try_init(|| async {
+            let stored = self.folder.join(format!("{}.prepared", digest_of(&key)));
+            let broken = |e: io::Error| Failure::internal(format!("file cache: {e}"));
+            let (lock, found) = on_thread("prepared-check", {
+                let (stored, key) = (stored.clone(), key.clone());
+                move || -> io::Result<_> {
+                    let lock = File::create(stored.with_extension("lock"))?;
+                    lock.lock()?;
+                    Ok((lock, find(&stored, &key)))
+                }
+            })
+            .await?
+            .map_err(broken)?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
             let path = self.fetch(link, digest, &name).await?;
             let split = *split;
             on_thread("dataset", move || {
-                let invalid = |e: bitfront_dataset::DatasetError| {
-                    Failure::lasting("dataset-invalid", e.to_string())
-                };
-                let dataset = Dataset::open(&path).map_err(invalid)?;
-                dataset.prepare(&split).map(Arc::new).map_err(invalid)
+                let prepared = prepare(&path, &split, &stored, &key);
+                drop(lock);
+                prepared
             })
             .await?
         })
@@ -154,6 +167,61 @@ impl FileCache {
     }
 }
 
+/// The stored splits, if they are there and whole.
+fn find(stored: &Path, key: &str) -> Option<Arc<Prepared>> {
+    match Prepared::map(stored, key) {
+        Ok(found) => Some(Arc::new(found)),
+        Err(StoredError::Io(e)) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            warn!(file = %stored.display(), %error, "stored splits are made again");
+            None
+        }
+    }
+}
+
+/// Reads a data set, splits it, stores the splits, and maps what was stored: the memory that reading took is
+/// free again, and all workers of the machine share one copy.
+fn prepare(
+    path: &Path,
+    split: &SplitSpec,
+    stored: &Path,
+    key: &str,
+) -> Result<Arc<Prepared>, Failure> {
+    let invalid =
+        |e: bitfront_dataset::DatasetError| Failure::lasting("dataset-invalid", e.to_string());
+    let prepared = Dataset::open(path)
+        .map_err(invalid)?
+        .prepare(split)
+        .map_err(invalid)?;
+    let folder = stored.parent().unwrap_or(Path::new("."));
+    let written = || -> io::Result<u64> {
+        let partial = tempfile::Builder::new()
+            .prefix(".partial-")
+            .tempfile_in(folder)?;
+        prepared.store(key, partial.as_file())?;
+        let bytes = partial.as_file().metadata()?.len();
+        partial.persist(stored).map_err(|e| e.error)?;
+        File::open(folder)?.sync_all()?;
+        Ok(bytes)
+    };
+    match written() {
+        Ok(bytes) => info!(file = %stored.display(), bytes, "stored prepared splits"),
+        // A full disk is no reason to fail a trial.
+        Err(error) => {
+            warn!(file = %stored.display(), %error, "prepared splits stay in this process");
+            return Ok(Arc::new(prepared));
+        }
+    }
+    drop(prepared);
+    Prepared::map(stored, key)
+        .map(Arc::new)
+        .map_err(|e| Failure::internal(format!("map {}: {e}", stored.display())))
+}
+
+fn digest_of(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
 /// File name in the cache: the digest, and the extension that names the format.
 fn file_for(digest: &str, file_name: &str) -> Result<String, Failure> {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -204,6 +272,28 @@ mod tests {
         assert!(file_for(&digest.to_uppercase(), "a.npz").is_err());
         assert!(file_for(&digest, "a.n/../z").is_err());
         assert!(file_for(&digest, "noextension").is_err());
+    }
+
+    #[test]
+    fn damaged_splits_are_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("d.csv");
+        let rows: Vec<String> = (0..40).map(|row| format!("{row},{}", row % 2)).collect();
+        fs::write(&data, format!("a,label\n{}\n", rows.join("\n"))).unwrap();
+        let (split, stored) = (SplitSpec::default(), folder.path().join("s.prepared"));
+        assert!(find(&stored, "key").is_none());
+        let first = prepare(&data, &split, &stored, "key").unwrap();
+        let bytes = fs::read(&stored).unwrap();
+        assert_eq!(find(&stored, "key").unwrap(), first);
+        assert!(find(&stored, "another key").is_none());
+
+        let damaged = folder.path().join("damaged");
+        fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
+        fs::rename(&damaged, &stored).unwrap();
+        assert!(find(&stored, "key").is_none());
+        let again = prepare(&data, &split, &stored, "key").unwrap();
+        assert_eq!(again, first);
+        assert_eq!(fs::read(&stored).unwrap(), bytes);
     }
 
     #[test]

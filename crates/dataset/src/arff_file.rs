@@ -45,6 +45,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         columns: attributes - 1,
         ..Table::default()
     };
+    let mut x = Vec::new();
     for line in lines {
         let (line, number) = line?;
         if line.starts_with('{') {
@@ -67,11 +68,10 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
                 })?);
             } else {
                 let value = field.parse::<f32>().ok().filter(|v| v.is_finite());
-                table
-                    .x
-                    .push(value.ok_or_else(|| {
-                        value_error(file, number, name, &field, "finite numbers")
-                    })?);
+                x.push(
+                    value
+                        .ok_or_else(|| value_error(file, number, name, &field, "finite numbers"))?,
+                );
             }
         }
         if columns != attributes {
@@ -84,6 +84,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
             return Err(damaged(file, number, &problem));
         }
     }
+    table.x = x.into();
     table.rows = table.y.len();
     if table.rows == 0 {
         let accepted = "at least one row";

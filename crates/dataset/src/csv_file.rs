@@ -65,7 +65,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     let train = Table {
         rows: y.len(),
         columns,
-        x,
+        x: x.into(),
         y,
     };
     Ok(Dataset {

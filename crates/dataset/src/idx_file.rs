@@ -259,7 +259,9 @@ fn table(
     Ok(Table {
         rows: rows as usize,
         columns: pixels as usize,
-        x: x.bytes.iter().map(|pixel| f32::from(*pixel)).collect(),
+        x: (x.bytes.iter().map(|pixel| f32::from(*pixel)))
+            .collect::<Vec<_>>()
+            .into(),
         y: y.bytes,
     })
 }

@@ -24,11 +24,15 @@ mod npz_file;
 mod prepare;
 mod scaling;
 mod split;
+mod stored;
 mod table;
+mod values;
 
 pub use error::DatasetError;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use prepare::Prepared;
 pub use scaling::Scaling;
 pub use split::SplitSpec;
+pub use stored::StoredError;
 pub use table::{Dataset, Table};
+pub use values::Values;

@@ -255,7 +255,7 @@ impl Archive<'_> {
         let table = Table {
             rows,
             columns,
-            x,
+            x: x.into(),
             y: Vec::new(),
         };
         Ok((table, scaling))

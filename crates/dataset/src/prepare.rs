@@ -58,7 +58,7 @@ impl Dataset {
 }
 
 fn apply(table: &mut Table, mean: &[f32], std: &[f32]) {
-    for row in table.x.chunks_exact_mut(mean.len()) {
+    for row in table.x.to_mut().chunks_exact_mut(mean.len()) {
         for ((value, mean), std) in row.iter_mut().zip(mean).zip(std) {
             *value = ((f64::from(*value) - f64::from(*mean)) / f64::from(*std)) as f32;
         }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::DatasetError;
 use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::scaling::Scaling;
+use crate::values::Values;
 use crate::{arff_file, csv_file, idx_file, npz_file};
 
 /// Most classes a data set can have: a label is one byte.
@@ -22,7 +23,7 @@ pub struct Table {
     /// Number of features.
     pub columns: usize,
     /// Features, `rows x columns`, row-major.
-    pub x: Vec<f32>,
+    pub x: Values,
     /// Class of each row.
     pub y: Vec<u8>,
 }
@@ -53,7 +54,8 @@ impl Table {
             x: order
                 .iter()
                 .flat_map(|&row| self.row(row).iter().copied())
-                .collect(),
+                .collect::<Vec<_>>()
+                .into(),
             y: order.iter().map(|&row| self.y[row]).collect(),
         }
     }

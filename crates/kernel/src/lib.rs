@@ -12,8 +12,8 @@
 //!
 //! Integer inference ([`IntegerChain`]) is exact, so it needs no rule but the proof that sums fit.
 //!
-//! This is the only room of the workspace with `unsafe`. It has two reasons: vector instructions that
-//! are chosen at run time, and aligned buffers. Slice lengths are asserted at every public entry.
+//! This is the only room of the workspace with `unsafe`. It has three reasons: vector instructions that
+//! are chosen at run time, aligned buffers, and read-only maps of files ([`Map`]). Slice lengths are asserted at every public entry.
 //!
 //! ```
 //! use bitfront_kernel::{Buffer, Kernels, Shape, stride};
@@ -29,7 +29,7 @@
 //! ```
 #![expect(
     unsafe_code,
-    reason = "vector instructions chosen at run time, aligned buffers"
+    reason = "vector instructions chosen at run time, aligned buffers, read-only maps of files"
 )]
 #![allow(
     unsafe_op_in_unsafe_fn,
@@ -52,6 +52,7 @@ mod integer_peak;
 mod integer_tile;
 mod lanes;
 mod level;
+mod map;
 mod math;
 mod matrix;
 mod softmax;
@@ -62,6 +63,7 @@ pub use elementwise::{AdamStep, Uniform};
 pub use fake_quantize::Steps;
 pub use integer::{DenseCodes, IntegerChain, IntegerFault, Overflow, Requantize, Rounding};
 pub use level::{Kernels, Level, level};
+pub use map::Map;
 pub use math::{cos_pi, exp, ln};
 pub use matrix::Shape;
 pub use softmax::BatchLoss;

@@ -101,7 +101,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         folder,
         candidate,
         weights,
-        test_rows: data.test.x.clone(),
+        test_rows: data.test.x.to_vec(),
         vectors: work.vectors as usize,
     })
 }
