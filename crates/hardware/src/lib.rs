@@ -96,6 +96,7 @@
 pub mod adder_graph;
 pub mod circuit;
 pub mod costs;
+pub mod device;
 mod lut_estimate;
 mod program_costs;
 pub mod synthesis_report;

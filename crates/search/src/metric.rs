@@ -1,6 +1,7 @@
 //! The scores a search may aim at or be limited by, and which way is better.
 
 use crate::scores::TrialScores;
+use bitfront_hardware::device::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,6 +114,16 @@ impl Metric {
     /// Whether this is a hardware cost; the others measure how well the network classifies.
     pub fn is_cost(self) -> bool {
         !matches!(self, Self::Accuracy | Self::Auc)
+    }
+
+    /// The device's resource that this metric counts; `None` for what is no count of one.
+    pub fn resource(self) -> Option<Resource> {
+        match self {
+            Self::LutEstimate => Some(Resource::Lut),
+            Self::FfEstimate => Some(Resource::Ff),
+            Self::DspEstimate => Some(Resource::Dsp),
+            _ => None,
+        }
     }
 
     /// This metric's value, if the trial has it. A float reference has no costs.

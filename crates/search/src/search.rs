@@ -3,6 +3,7 @@
 use crate::digest::sha256_hex;
 use crate::space::Space;
 use crate::{Goal, Metric};
+use bitfront_hardware::device::Resources;
 use bitfront_network::Candidate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,10 @@ pub struct Device {
     pub part: String,
     /// Clock in MHz.
     pub clock_mhz: f64,
+    /// What it holds, as its table or the search file said; absent in searches from before there were
+    /// tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
 }
 
 /// One axis of the front.
@@ -293,7 +298,7 @@ pub struct Objective {
 }
 
 /// A bound that a front member must keep.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Constraint {
     /// What is bounded.
@@ -304,6 +309,12 @@ pub struct Constraint {
     /// Largest value allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// The share of the device that `min` was written as, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_percent: Option<f64>,
+    /// The share of the device that `max` was written as, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_percent: Option<f64>,
 }
 
 /// How points are chosen once the seed trials are used up.

@@ -166,6 +166,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
         device: Device {
             part: "xcvu9p".into(),
             clock_mhz: 200.0,
+            resources: None,
         },
         objectives: vec![Objective {
             metric: Metric::Accuracy,

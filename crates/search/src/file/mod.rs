@@ -26,6 +26,7 @@ pub use resolve::{DatasetInfo, ModelInfo, resolve};
 pub use types::*;
 
 use crate::Search;
+use bitfront_hardware::device::Devices;
 use serde_json::Value;
 
 impl SearchFile {
@@ -75,17 +76,30 @@ pub fn read(value: &Value, dataset: Option<&DatasetInfo>) -> Result<Search, Vec<
     read_with(value, dataset, None)
 }
 
-/// Reads and resolves a search file. `dataset` describes the data set it names
-/// ([`dataset_name`]) and `model` the model it imports ([`model_name`]), `None` if none of this name
-/// is registered.
+/// [`read_among`] the devices that come with the program.
 ///
 /// # Errors
-/// Every fault, structural ones first. Where unknown keys are all that is wrong with the structure,
-/// the rest of the file is resolved without them, so that its faults are told too.
+/// As [`read_among`].
 pub fn read_with(
     value: &Value,
     dataset: Option<&DatasetInfo>,
     model: Option<&ModelInfo>,
+) -> Result<Search, Vec<Fault>> {
+    read_among(value, dataset, model, Devices::known())
+}
+
+/// Reads and resolves a search file. `dataset` describes the data set it names
+/// ([`dataset_name`]) and `model` the model it imports ([`model_name`]), `None` if none of this name
+/// is registered. `devices` are those it may name without saying what they hold.
+///
+/// # Errors
+/// Every fault, structural ones first. Where unknown keys are all that is wrong with the structure,
+/// the rest of the file is resolved without them, so that its faults are told too.
+pub fn read_among(
+    value: &Value,
+    dataset: Option<&DatasetInfo>,
+    model: Option<&ModelInfo>,
+    devices: &Devices,
 ) -> Result<Search, Vec<Fault>> {
     let mut faults = structure::check(value);
     let Some(known) = structure::without_unknown_keys(value, &faults) else {
@@ -102,13 +116,13 @@ pub fn read_with(
         // Without the data set's shape the model's own is taken, to find the other faults.
         faults = with_dataset_fault(faults, value, None);
         faults.extend(
-            resolve(&file, &DatasetInfo::of_model(&file), model)
+            resolve(&file, &DatasetInfo::of_model(&file), model, devices)
                 .err()
                 .unwrap_or_default(),
         );
         return Err(faults);
     };
-    match resolve(&file, info, model) {
+    match resolve(&file, info, model, devices) {
         Ok(search) if faults.is_empty() => Ok(search),
         Ok(_) => Err(faults),
         Err(more) => {

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
 use crate::search::{DatasetUse, Search, Split, Start};
+use bitfront_hardware::device::Devices;
 use bitfront_network::{Candidate, CandidateError};
 
 /// What resolving needs to know of a data set.
@@ -55,7 +56,8 @@ impl DatasetInfo {
     }
 }
 
-/// Resolves `file` for the data set `dataset` and the model that it imports, if it does.
+/// Resolves `file` for the data set `dataset`, the model that it imports, if it does, and the devices
+/// that it may name.
 ///
 /// # Errors
 /// Every fault of meaning: names of no layer, pool or metric, quantizers that cannot be scored
@@ -64,14 +66,15 @@ pub fn resolve(
     file: &SearchFile,
     dataset: &DatasetInfo,
     model: Option<&ModelInfo>,
+    devices: &Devices,
 ) -> Result<Search, Vec<Fault>> {
     let mut faults = Vec::new();
     let split = split(file, &mut faults);
     let objectives = settings::objectives(file, &mut faults);
     let reference_point = settings::reference_point(file, &objectives, &mut faults);
-    settings::constraints(file, &mut faults);
     let sampler = settings::sampler(file, &mut faults);
-    let device = settings::device(file, &mut faults);
+    let device = settings::device(file, devices, &mut faults);
+    let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let training = settings::training(file, &mut faults);
     let network = network::network(file, dataset, model, &mut faults);
@@ -106,7 +109,7 @@ pub fn resolve(
         training,
         device,
         objectives,
-        constraints: file.constraints.clone(),
+        constraints,
         reference_point,
         sampler,
         budget: settings::budget(file),

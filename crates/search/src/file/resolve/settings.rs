@@ -4,13 +4,15 @@
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    DeviceSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, SamplerFull, SamplerName, SamplerSpec,
-    SearchFile, SynthesisPolicyName, default_clock_mhz,
+    BoundSpec, DeviceFull, DeviceSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, SamplerFull,
+    SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
-    Budget, Device, Objective, Optimizer, OptimizerName, Sampler, SynthesisPolicy, Training,
+    Budget, Constraint, Device, Objective, Optimizer, OptimizerName, Sampler, SynthesisPolicy,
+    Training,
 };
 use crate::{Goal, Metric};
+use bitfront_hardware::device::{Devices, Resources};
 
 /// Trials that may become parents, unless the file says otherwise.
 const DEFAULT_POPULATION: u32 = 32;
@@ -95,19 +97,85 @@ pub(super) fn reference_point(
     Some(point)
 }
 
-pub(super) fn constraints(file: &SearchFile, faults: &mut Vec<Fault>) {
+pub(super) fn constraints(
+    file: &SearchFile,
+    device: &Device,
+    faults: &mut Vec<Fault>,
+) -> Vec<Constraint> {
     let at = Pointer::root().at("constraints");
-    for (index, constraint) in file.constraints.iter().enumerate() {
+    let mut constraints = Vec::with_capacity(file.constraints.len());
+    for (index, spec) in file.constraints.iter().enumerate() {
         let at = at.at(index);
-        match (constraint.min, constraint.max) {
-            (None, None) => faults.push(Fault::new(&at, "needs `min`, `max` or both")),
-            (Some(min), Some(max)) if min > max => {
-                let detail = format!("no value is at least {min} and at most {max}");
+        let metric = spec.metric;
+        let mut bound = |key: &str, spec: Option<&BoundSpec>| {
+            spec.map_or((None, None), |spec| {
+                self::bound(metric, spec, device, &at.at(key), faults)
+            })
+        };
+        let (min, min_percent) = bound("min", spec.min.as_ref());
+        let (max, max_percent) = bound("max", spec.max.as_ref());
+        match (min, max) {
+            (Some(least), Some(most)) if least > most => {
+                let detail = format!("no value is at least {least} and at most {most}");
                 faults.push(Fault::new(&at, detail));
+            }
+            _ if spec.min.is_none() && spec.max.is_none() => {
+                faults.push(Fault::new(&at, "needs `min`, `max` or both"));
             }
             _ => {}
         }
+        constraints.push(Constraint {
+            metric: spec.metric,
+            min,
+            max,
+            min_percent,
+            max_percent,
+        });
     }
+    constraints
+}
+
+/// A bound's value and, where it was written as a share of the device, that share in percent.
+fn bound(
+    metric: Metric,
+    spec: &BoundSpec,
+    device: &Device,
+    at: &Pointer,
+    faults: &mut Vec<Fault>,
+) -> (Option<f64>, Option<f64>) {
+    let text = match spec {
+        BoundSpec::Number(value) => return (Some(*value), None),
+        BoundSpec::Share(text) => text,
+    };
+    let share = text
+        .strip_suffix('%')
+        .and_then(|text| text.trim().parse().ok());
+    let Some(percent) = share.filter(|share: &f64| share.is_finite() && *share >= 0.0) else {
+        let detail = format!("`{text}` is neither a number nor a share of the device, as in `5 %`");
+        faults.push(Fault::new(at, detail));
+        return (None, None);
+    };
+    let Some(resource) = metric.resource() else {
+        let counts = Metric::ALL
+            .into_iter()
+            .filter(|metric| metric.resource().is_some());
+        let detail = format!(
+            "`{metric}` is no count of the device's resources, so it has no share of it; {} have",
+            list(counts)
+        );
+        faults.push(Fault::new(at, detail));
+        return (None, None);
+    };
+    // A device that is not known is a fault of its own.
+    let Some(resources) = &device.resources else {
+        return (None, None);
+    };
+    let Some(available) = resources.get(resource) else {
+        let detail = format!("device `{}` has no {}", device.part, resource.name());
+        faults.push(Fault::new(at, detail).suggest("write a number"));
+        return (None, None);
+    };
+    (Some(percent * available as f64 / 100.0), Some(percent))
 }
 
 pub(super) fn sampler(file: &SearchFile, faults: &mut Vec<Fault>) -> Sampler {
@@ -203,12 +271,12 @@ fn optimizer(spec: &OptimizerSpec, faults: &mut Vec<Fault>) -> OptimizerName {
     }
 }
 
-pub(super) fn device(file: &SearchFile, faults: &mut Vec<Fault>) -> Device {
+pub(super) fn device(file: &SearchFile, devices: &Devices, faults: &mut Vec<Fault>) -> Device {
     let at = Pointer::root().at("device");
-    let (part, clock_mhz) = match &file.device {
-        DeviceSpec::Full(full) => (full.part.as_str(), full.clock_mhz),
+    let (part, clock_mhz, at_part) = match &file.device {
+        DeviceSpec::Full(full) => (full.part.as_str(), full.clock_mhz, at.at("part")),
         DeviceSpec::Short(short) => match short.split_once('@') {
-            None => (short.as_str(), default_clock_mhz()),
+            None => (short.as_str(), default_clock_mhz(), at.clone()),
             Some((part, clock)) => {
                 let number = clock
                     .strip_suffix("MHz")
@@ -218,7 +286,11 @@ pub(super) fn device(file: &SearchFile, faults: &mut Vec<Fault>) -> Device {
                     let detail = format!("clock `{clock}` is not 1 to 2000 MHz, as in `@200MHz`");
                     faults.push(Fault::new(&at, detail));
                 }
-                (part, clock_mhz.unwrap_or_else(default_clock_mhz))
+                (
+                    part,
+                    clock_mhz.unwrap_or_else(default_clock_mhz),
+                    at.clone(),
+                )
             }
         },
     };
@@ -231,13 +303,72 @@ pub(super) fn device(file: &SearchFile, faults: &mut Vec<Fault>) -> Device {
         };
         faults.push(Fault::new(at, detail));
     }
-    if part.trim().is_empty() {
-        faults.push(Fault::new(&at, "has no part name").suggest("write `xcvu9p@200MHz`"));
-    }
+    let part = part.trim();
+    let resources = if part.is_empty() {
+        faults.push(Fault::new(&at_part, "has no part name").suggest("write `xcvu9p@200MHz`"));
+        None
+    } else {
+        match &file.device {
+            DeviceSpec::Full(full) if has_figures(full) => own_figures(full, &at, faults),
+            _ => known_figures(part, devices, at_part, faults),
+        }
+    };
     Device {
-        part: part.trim().to_owned(),
+        part: part.to_owned(),
         clock_mhz,
+        resources,
     }
+}
+
+fn has_figures(device: &DeviceFull) -> bool {
+    let DeviceFull {
+        lut,
+        ff,
+        dsp,
+        bram,
+        uram,
+        ..
+    } = device;
+    [lut, ff, dsp, bram, uram]
+        .iter()
+        .any(|count| count.is_some())
+}
+
+/// What the file itself says of its device; no table is asked then.
+fn own_figures(device: &DeviceFull, at: &Pointer, faults: &mut Vec<Fault>) -> Option<Resources> {
+    for (key, count) in [("lut", device.lut), ("ff", device.ff)] {
+        if count.is_none() {
+            let detail = format!(
+                "`{key}` is missing: a device with figures of its own has both `lut` and `ff`"
+            );
+            faults.push(Fault::new(at, detail));
+        }
+    }
+    Some(Resources {
+        lut: device.lut?,
+        ff: device.ff?,
+        dsp: device.dsp,
+        bram: device.bram,
+        uram: device.uram,
+    })
+}
+
+fn known_figures(
+    part: &str,
+    devices: &Devices,
+    at: Pointer,
+    faults: &mut Vec<Fault>,
+) -> Option<Resources> {
+    let found = devices.find(part).map(|device| device.resources);
+    if found.is_none() {
+        let names = || devices.all().iter().map(|device| device.part.as_str());
+        let detail = format!(
+            "`{part}` is no known device; accepted: {}, or a part with its `lut`, `ff` and what else it has",
+            list(names())
+        );
+        faults.push(Fault::new(at, detail).did_you_mean(part, names()));
+    }
+    found
 }
 
 pub(super) fn synthesis(file: &SearchFile, faults: &mut Vec<Fault>) -> SynthesisPolicy {

@@ -11,7 +11,7 @@ pub(super) use settings::default_clock_mhz;
 pub use settings::*;
 pub use space::*;
 
-use crate::search::{Constraint, Order, Split};
+use crate::search::{Order, Split};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -49,7 +49,7 @@ pub struct SearchFile {
     /// Training recipe.
     #[serde(default)]
     pub training: TrainingSpec,
-    /// Target device, `part@200MHz` or part and clock.
+    /// Target device, `part@200MHz` or part and clock; `bitfront device ls` lists the known parts.
     #[serde(default)]
     pub device: DeviceSpec,
     /// Two objectives: one of quality and one of cost, in the order of the axes.
@@ -57,7 +57,7 @@ pub struct SearchFile {
     pub objectives: Vec<ObjectiveSpec>,
     /// Bounds a front member must keep; trials that break one are kept and marked.
     #[serde(default)]
-    pub constraints: Vec<Constraint>,
+    pub constraints: Vec<ConstraintSpec>,
     /// Where the hypervolume is measured from, for each objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_point: Option<BTreeMap<String, f64>>,

@@ -138,11 +138,55 @@ pub struct DeviceFull {
     #[serde(default = "default_clock_mhz")]
     #[schemars(range(min = 1.0, max = 2000.0))]
     pub clock_mhz: f64,
+    /// Of a device that no table has: its look-up tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub lut: Option<u64>,
+    /// Of a device that no table has: its flip-flops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub ff: Option<u64>,
+    /// Of a device that no table has: its DSP blocks; left out if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub dsp: Option<u64>,
+    /// Of a device that no table has: its block RAMs; left out if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub bram: Option<u64>,
+    /// Of a device that no table has: its `UltraRAM`s; left out if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub uram: Option<u64>,
 }
 
 /// The clock of the paper's hardware table.
 pub(in crate::file) fn default_clock_mhz() -> f64 {
     200.0
+}
+
+/// A bound that a front member must keep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstraintSpec {
+    /// What is bounded.
+    pub metric: Metric,
+    /// Smallest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<BoundSpec>,
+    /// Largest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<BoundSpec>,
+}
+
+/// A bound: a number, or a share of what the device has, `5 %`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum BoundSpec {
+    /// In the metric's own unit.
+    Number(f64),
+    /// A share of the device, `5 %`.
+    Share(String),
 }
 
 /// An objective.
