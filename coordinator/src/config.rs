@@ -1,5 +1,6 @@
 //! What a coordinator is told when it starts.
 
+use bitfront_hardware::device::Devices;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Where a certificate and its key are read from (PEM).
@@ -34,11 +35,13 @@ pub struct Config {
     pub model_limit: u64,
     /// Connections to Postgres at most.
     pub database_connections: u32,
+    /// Devices that search files may name.
+    pub devices: Devices,
 }
 
 impl Config {
     /// The defaults: loopback without TLS or tokens, leases of 15 s, artifacts up to 64 MiB, data sets up to 1 GiB,
-    /// models up to 64 MiB, 12 connections.
+    /// models up to 64 MiB, 12 connections, the devices that come with the program.
     pub fn new(
         bind: SocketAddr,
         database_url: impl Into<String>,
@@ -55,6 +58,7 @@ impl Config {
             dataset_limit: 1 << 30,
             model_limit: 64 << 20,
             database_connections: 12,
+            devices: Devices::known().clone(),
         }
     }
 }

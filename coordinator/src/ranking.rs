@@ -19,3 +19,25 @@ pub(crate) fn offer(
     }
     front.offer(search, number, scores)
 }
+
+/// The front of all completed trials, given by number with whether they are on it now: who joins and who leaves,
+/// ascending.
+pub(crate) fn anew(
+    search: &Search,
+    finished: &[(u32, &TrialScores, bool)],
+) -> (Vec<u32>, Vec<u32>) {
+    let scores = finished
+        .iter()
+        .map(|(number, scores, _)| (*number, *scores));
+    let front = search.front(scores);
+    let moved = |to_front: bool| {
+        let numbers = finished
+            .iter()
+            .filter(move |(_, _, is)| *is != to_front)
+            .map(|(number, _, _)| *number);
+        numbers
+            .filter(|number| front.binary_search(number).is_ok() == to_front)
+            .collect()
+    };
+    (moved(true), moved(false))
+}

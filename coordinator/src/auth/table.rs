@@ -45,6 +45,7 @@ pub const ROWS: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/datasets", USER),
     ("POST", "/api/v1/datasets", USER),
     ("GET", "/api/v1/datasets/{id}", USER),
+    ("GET", "/api/v1/devices", USER),
     ("GET", "/api/v1/models", USER),
     ("POST", "/api/v1/models", USER),
     ("GET", "/api/v1/models/{id}", USER),

@@ -1,6 +1,8 @@
 //! The table of contents of the API, and the `OpenAPI` document made from it.
 
-use super::{artifacts, datasets, events, health, models, searches, synthesis, trials, workers};
+use super::{
+    artifacts, datasets, devices, events, health, models, searches, synthesis, trials, workers,
+};
 use crate::auth;
 use crate::state::State;
 use axum::Json;
@@ -82,6 +84,7 @@ fn operations() -> OpenApiRouter<State> {
         .routes(routes!(synthesis::cancel::cancel))
         .routes(routes!(workers::list::list))
         .routes(routes!(datasets::show::show))
+        .routes(routes!(devices::list::list))
         .routes(routes!(models::show::show))
         .layer(time_limit());
     let streaming = OpenApiRouter::new()

@@ -7,6 +7,7 @@
 //! transaction runs in a spawned task that a client's disconnect cannot drop. Should one slip through, the server ends
 //! it: every connection has a time-out for statements, locks and idle transactions.
 
+pub(crate) mod front;
 pub mod leases;
 pub mod models;
 pub mod outcomes;

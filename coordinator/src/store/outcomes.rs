@@ -5,16 +5,15 @@
 //! the end of the search, events - is in the same transaction, which runs in a task of its own, so that a client that
 //! hangs up cannot leave it half done.
 
-use bitfront_search::{Search, TrialScores, life::UnitKind};
+use bitfront_search::{Measured, Search, TrialScores, life::UnitKind};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use super::{Store, leases::Holding, leases::kind_of, settle};
+use super::{Store, front, leases::Holding, leases::kind_of, settle};
 use crate::{
     artifacts::Digest,
     error::{Error, Result},
     ids::{SearchId, UnitId, WorkerId},
-    ranking,
 };
 
 /// An artifact that an attempt produced; its bytes were uploaded before.
@@ -126,7 +125,7 @@ impl Store {
                 )
                 .await?;
             }
-            Parsed::Synthesis => {
+            Parsed::Synthesis(measured) => {
                 let trial = sqlx::query_file_scalar!(
                     "src/store/sql/synthesis/record.sql",
                     completion.holding.unit.get(),
@@ -142,6 +141,16 @@ impl Store {
                         "attempt": completion.holding.attempt,
                     }),
                 ));
+                events.extend(
+                    front::measure(
+                        &mut transaction,
+                        &search.resolved,
+                        standing.search,
+                        completion.holding.unit,
+                        &measured,
+                    )
+                    .await?,
+                );
             }
         }
         settle::settle(&mut transaction, &search, events).await?;
@@ -268,7 +277,7 @@ struct Standing {
 /// A result whose form was checked.
 enum Parsed {
     Trial(Box<TrialScores>),
-    Synthesis,
+    Synthesis(Measured),
 }
 
 impl Parsed {
@@ -294,7 +303,17 @@ impl Parsed {
                         ))
                     }
                 }),
-            UnitKind::Synthesis if result.is_object() => Ok(Self::Synthesis),
+            UnitKind::Synthesis if result.is_object() => serde_json::from_value(result.clone())
+                .map(Self::Synthesis)
+                .map_err(|error| {
+                    Error::invalid(
+                        "invalid-request",
+                        format!(
+                            "result_json has a count that is none; lut_measured, ff_measured, dsp_measured and \
+                             carry_measured are whole numbers from 0: {error}"
+                        ),
+                    )
+                }),
             UnitKind::Synthesis => Err(Error::invalid(
                 "invalid-request",
                 "result_json is not a JSON object",
@@ -343,38 +362,14 @@ async fn record_scores(
     )
     .fetch_one(&mut *connection)
     .await?;
-    let members = sqlx::query_file!("src/store/sql/score/front.sql", id.get())
-        .fetch_all(&mut *connection)
-        .await?
-        .into_iter()
-        .map(|row| Ok((row.number as u32, serde_json::from_value(row.scores)?)))
-        .collect::<Result<Vec<(u32, TrialScores)>>>()?;
-    let change = ranking::offer(search, &members, number as u32, scores);
+    let joined = front::offer(&mut *connection, search, id, number as u32, scores).await?;
     events.push((
         "trial.updated",
         json!({
             "id": completion.holding.unit, "number": number, "state": "completed",
-            "attempt": completion.holding.attempt, "on_front": change.joined,
+            "attempt": completion.holding.attempt, "on_front": joined.is_some(),
         }),
     ));
-    if change.joined {
-        for (numbers, on_front) in [
-            (vec![number], true),
-            (change.left.iter().map(|n| *n as i32).collect(), false),
-        ] {
-            sqlx::query_file!(
-                "src/store/sql/score/set_front.sql",
-                id.get(),
-                &numbers,
-                on_front
-            )
-            .execute(&mut *connection)
-            .await?;
-        }
-        events.push((
-            "front.changed",
-            json!({ "joined": [number], "left": change.left }),
-        ));
-    }
+    events.extend(joined);
     Ok(())
 }

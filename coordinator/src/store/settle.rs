@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Store,
+    Store, front,
     leases::LetGo,
     synthesis::{RequestedBy, queue},
 };
@@ -141,15 +141,10 @@ pub(super) async fn write_events(
 
 /// The front is final when every trial has ended: only now it says which members become circuits.
 async fn queue_owed(connection: &mut PgConnection, search: &Locked) -> Result<()> {
-    let finished = sqlx::query_file!("src/store/sql/score/finished.sql", search.id.get())
-        .fetch_all(&mut *connection)
-        .await?
-        .into_iter()
-        .map(|row| Ok((row.number as u32, serde_json::from_value(row.scores)?)))
-        .collect::<Result<Vec<(u32, TrialScores)>>>()?;
+    let finished = front::finished(&mut *connection, search.id).await?;
     let finished: Vec<(u32, &TrialScores)> = finished
         .iter()
-        .map(|(number, scores)| (*number, scores))
+        .map(|trial| (trial.number, &trial.scores))
         .collect();
     for number in synthesis_policy::owed(&search.resolved, &finished) {
         if queue(&mut *connection, search.id, number, RequestedBy::Policy)

@@ -47,13 +47,16 @@ select id, 1, '01900000-0000-7000-8000-000000000002', case when state in ('compl
     'epoch 1 <i>loss</i> 0.9' || chr(10)
 from plan where n < 11;
 
-insert into scores (trial_id, attempt, search_id, scores, on_front)
+insert into scores (trial_id, attempt, search_id, scores, on_front, measured)
 select id, 1, '01900000-0000-7000-8000-000000000003',
     jsonb_strip_nulls(jsonb_build_object(
         'accuracy_validation', 0.60 + case when n = 6 then 5 else n end / 100.0,
         'accuracy_test', case when n < 7 then 0.59 + n / 100.0 end,
-        'costs', case when n > 0 then jsonb_build_object('bits', 1000 - n, 'energy_pj', n * 1.5, 'ebops', n * 10, 'lut_estimate', n * 100) end)),
-    n > 0 and n <> 6
+        'costs', case when n > 0 then jsonb_build_object('bits', 1000 - n, 'energy_pj', n * 1.5, 'ebops', n * 10, 'lut_estimate', n * 100, 'ff_estimate', n * 50,
+            'dsp_estimate', 0, 'bits_parameters', 900 - n, 'bits_activations', 100, 'energy_qtools_0_8_pj', n * 1.0, 'energy_qtools_0_9_pj', n * 1.1,
+            'cycles', 4, 'latency_ns', 20.0, 'lut_equivalent', n * 100) end)),
+    n > 0 and n <> 6,
+    case when n = 2 then '{"lut_measured": 180, "ff_measured": 90, "dsp_measured": 0}'::jsonb end
 from plan where state = 'completed';
 
 insert into measurements (unit_id, attempt, epoch, train_loss, validation_loss, validation_accuracy, learning_rate)

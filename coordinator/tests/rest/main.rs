@@ -6,6 +6,7 @@
 mod access;
 #[path = "../it/support/database.rs"]
 mod database;
+mod devices;
 mod events;
 mod faults;
 mod lists;

@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use bitfront_coordinator::{Config, Running, serve};
+use bitfront_search::file::{DatasetInfo, read};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use sqlx::Executor as _;
@@ -27,6 +28,23 @@ pub(crate) struct Server {
     _database: Database,
 }
 
+/// The fixture's search, resolved; it begins as the rows have it.
+fn resolved() -> Value {
+    let file = serde_json::json!({
+        "apiVersion": "v1", "kind": "Search", "name": "fixture", "dataset": "jets_small",
+        "description": "<script>alert(2)</script>", "labels": {"team": "l1t"},
+        "model": {"mlp": [16, 8, 5]}, "objectives": ["accuracy", "lut_estimate"],
+        "device": {"part": "xc7a35t"}, "budget": {"trials": 20},
+    });
+    let dataset = DatasetInfo {
+        inputs: 16,
+        classes: 5,
+        digest: "d".repeat(64),
+    };
+    let search = read(&file, Some(&dataset)).expect("a search file without faults");
+    serde_json::to_value(search).expect("JSON")
+}
+
 /// The one TLS provider of this process.
 pub(crate) fn provider() {
     static ONCE: Once = Once::new();
@@ -48,6 +66,11 @@ impl Server {
             .execute(include_str!("fixture.sql"))
             .await
             .expect("the fixture fits the schema");
+        sqlx::query("update searches set resolved = $1")
+            .bind(resolved())
+            .execute(&server.pool)
+            .await
+            .expect("its search, resolved");
         server
     }
 

@@ -92,7 +92,11 @@ impl Front {
 
     /// Offers a trial by its scores: infeasible and unscored ones change nothing.
     pub fn offer(&mut self, search: &Search, number: u32, scores: &TrialScores) -> Change {
-        match search.standing(scores) {
+        self.place(number, search.standing(scores))
+    }
+
+    fn place(&mut self, number: u32, standing: Standing) -> Change {
+        match standing {
             Standing::Feasible(objectives) => self.insert(number, objectives),
             Standing::Infeasible { .. } | Standing::Unscored => Change::default(),
         }
@@ -108,6 +112,18 @@ impl Search {
         let mut front = Front::default();
         for (number, scores) in finished {
             front.offer(self, number, scores);
+        }
+        front.members.iter().map(|member| member.number).collect()
+    }
+
+    /// The front as [`Search::expected_standing`] has it: by estimates, whatever was measured.
+    pub fn expected_front<'a>(
+        &self,
+        finished: impl IntoIterator<Item = (u32, &'a TrialScores)>,
+    ) -> Vec<u32> {
+        let mut front = Front::default();
+        for (number, scores) in finished {
+            front.place(number, self.expected_standing(scores));
         }
         front.members.iter().map(|member| member.number).collect()
     }

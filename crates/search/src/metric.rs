@@ -1,6 +1,6 @@
 //! The scores a search may aim at or be limited by, and which way is better.
 
-use crate::scores::TrialScores;
+use crate::scores::{Measured, TrialScores};
 use bitfront_hardware::device::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,14 @@ pub enum Metric {
     DspEstimate,
     /// Estimated LUT + 55 per DSP block.
     LutEquivalent,
+    /// Look-up tables that synthesis counted; only trials that were synthesised have it.
+    LutMeasured,
+    /// Flip-flops that synthesis counted; only trials that were synthesised have it.
+    FfMeasured,
+    /// DSP blocks that synthesis counted; only trials that were synthesised have it.
+    DspMeasured,
+    /// Carry cells that synthesis counted; only trials that were synthesised have it.
+    CarryMeasured,
     /// Pipeline depth in clock cycles.
     Cycles,
     /// Estimated latency in ns at the device's clock.
@@ -63,7 +71,7 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Accuracy,
         Self::Auc,
         Self::Bits,
@@ -77,6 +85,10 @@ impl Metric {
         Self::FfEstimate,
         Self::DspEstimate,
         Self::LutEquivalent,
+        Self::LutMeasured,
+        Self::FfMeasured,
+        Self::DspMeasured,
+        Self::CarryMeasured,
         Self::Cycles,
         Self::LatencyNs,
     ];
@@ -97,6 +109,10 @@ impl Metric {
             Self::FfEstimate => "ff_estimate",
             Self::DspEstimate => "dsp_estimate",
             Self::LutEquivalent => "lut_equivalent",
+            Self::LutMeasured => "lut_measured",
+            Self::FfMeasured => "ff_measured",
+            Self::DspMeasured => "dsp_measured",
+            Self::CarryMeasured => "carry_measured",
             Self::Cycles => "cycles",
             Self::LatencyNs => "latency_ns",
         }
@@ -119,10 +135,27 @@ impl Metric {
     /// The device's resource that this metric counts; `None` for what is no count of one.
     pub fn resource(self) -> Option<Resource> {
         match self {
-            Self::LutEstimate => Some(Resource::Lut),
-            Self::FfEstimate => Some(Resource::Ff),
-            Self::DspEstimate => Some(Resource::Dsp),
+            Self::LutEstimate | Self::LutMeasured => Some(Resource::Lut),
+            Self::FfEstimate | Self::FfMeasured => Some(Resource::Ff),
+            Self::DspEstimate | Self::DspMeasured => Some(Resource::Dsp),
             _ => None,
+        }
+    }
+
+    /// Whether synthesis measures it: a trial has it only once its circuit was built.
+    pub fn is_measured(self) -> bool {
+        self.estimate() != self
+    }
+
+    /// What stands for a measured metric until it is measured: the estimate of the same resource, and
+    /// for carry cells the LUT estimate, which grows with them. Other metrics stand for themselves.
+    #[must_use]
+    pub fn estimate(self) -> Self {
+        match self {
+            Self::LutMeasured | Self::CarryMeasured => Self::LutEstimate,
+            Self::FfMeasured => Self::FfEstimate,
+            Self::DspMeasured => Self::DspEstimate,
+            other => other,
         }
     }
 
@@ -131,6 +164,10 @@ impl Metric {
     /// A value that is not finite counts as absent, so that comparisons are total.
     pub fn read(self, scores: &TrialScores) -> Option<f64> {
         let cost = |value: fn(&bitfront_hardware::Costs) -> f64| scores.costs.as_ref().map(value);
+        let measured = |value: fn(&Measured) -> Option<u64>| {
+            let count = scores.measured.as_ref().and_then(value)?;
+            Some(count as f64)
+        };
         let value = match self {
             Self::Accuracy => Some(scores.accuracy_validation),
             Self::Auc => scores.auc_validation.as_ref().and_then(|per_class| {
@@ -148,6 +185,10 @@ impl Metric {
             Self::FfEstimate => cost(|costs| costs.ff_estimate as f64),
             Self::DspEstimate => cost(|costs| costs.dsp_estimate as f64),
             Self::LutEquivalent => cost(|costs| costs.lut_equivalent as f64),
+            Self::LutMeasured => measured(|measured| measured.lut_measured),
+            Self::FfMeasured => measured(|measured| measured.ff_measured),
+            Self::DspMeasured => measured(|measured| measured.dsp_measured),
+            Self::CarryMeasured => measured(|measured| measured.carry_measured),
             Self::Cycles => cost(|costs| f64::from(costs.cycles)),
             Self::LatencyNs => cost(|costs| costs.latency_ns),
         };

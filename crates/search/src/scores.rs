@@ -1,7 +1,7 @@
 //! What is measured on a candidate, and how a search reads it.
 
-use crate::Goal;
 use crate::search::{Constraint, Search};
+use crate::{Goal, Metric};
 use bitfront_hardware::Costs;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,28 @@ pub struct TrialScores {
     /// Hardware costs; absent for a float reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
+    /// What synthesis measured, if it did. No part of what a worker reports of a trial: it comes from
+    /// a synthesis job, later, and who keeps the scores puts it here.
+    #[serde(skip)]
+    pub measured: Option<Measured>,
+}
+
+/// What synthesis measured on a trial's circuit, from the one tool whose counts are compared; what that
+/// tool does not count is absent. Other fields of a job's result are not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// LUTs of one to six inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lut_measured: Option<u64>,
+    /// Flip-flops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ff_measured: Option<u64>,
+    /// DSP blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsp_measured: Option<u64>,
+    /// Carry cells, as the tool placed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry_measured: Option<u64>,
 }
 
 /// Objective values turned so that less is better in each; all finite.
@@ -63,23 +85,26 @@ pub enum Standing {
         /// bound is 0); above 0.
         violation: f64,
     },
-    /// Lacks an objective or a constrained metric (a float reference has no costs).
+    /// Lacks an objective or a constrained metric: a float reference has no costs, and what was not
+    /// synthesised has no measured ones.
     Unscored,
 }
 
 impl Search {
     /// The objective values of a trial in natural units, in the search's order.
     pub fn objective_values(&self, scores: &TrialScores) -> Option<Vec<f64>> {
-        self.objectives
-            .iter()
-            .map(|objective| objective.metric.read(scores))
-            .collect()
+        self.values(|metric| metric.read(scores))
     }
 
     /// The objective values of a trial, turned so that less is better.
     pub fn objectives_of(&self, scores: &TrialScores) -> Option<Objectives> {
         let values = self.objective_values(scores)?;
         Objectives::minimised(self.turned(&values))
+    }
+
+    fn values(&self, read: impl Fn(Metric) -> Option<f64>) -> Option<Vec<f64>> {
+        let metrics = self.objectives.iter().map(|objective| objective.metric);
+        metrics.map(read).collect()
     }
 
     /// Values in natural units, in the search's order of objectives, turned so that less is better.
@@ -94,15 +119,44 @@ impl Search {
             .collect()
     }
 
+    /// Whether an objective or a constraint is measured by synthesis.
+    pub fn reads_measurements(&self) -> bool {
+        let objectives = self.objectives.iter().map(|objective| objective.metric);
+        let constraints = self.constraints.iter().map(|constraint| constraint.metric);
+        objectives.chain(constraints).any(Metric::is_measured)
+    }
+
     /// Where a trial with these scores stands.
     pub fn standing(&self, scores: &TrialScores) -> Standing {
-        let Some(objectives) = self.objectives_of(scores) else {
+        self.standing_by(|metric| metric.read(scores))
+    }
+
+    /// Where a trial would stand if its circuit measured as it is estimated: what proposals look at, and
+    /// what chooses the circuits to build.
+    ///
+    /// A measurement never counts here, even where there is one: it comes when it comes, and trial n
+    /// must not depend on that (promise P2).
+    pub fn expected_standing(&self, scores: &TrialScores) -> Standing {
+        self.standing_by(|metric| metric.estimate().read(scores))
+    }
+
+    /// Whether this trial would stand somewhere, had its circuit been measured.
+    pub fn lacks_measurement(&self, scores: &TrialScores) -> bool {
+        self.standing(scores) == Standing::Unscored
+            && self.expected_standing(scores) != Standing::Unscored
+    }
+
+    fn standing_by(&self, read: impl Fn(Metric) -> Option<f64>) -> Standing {
+        let values = self.values(&read);
+        let Some(objectives) =
+            values.and_then(|values| Objectives::minimised(self.turned(&values)))
+        else {
             return Standing::Unscored;
         };
         let mut violation = 0.0;
         for constraint in &self.constraints {
-            match constraint.violation(scores) {
-                Some(excess) => violation += excess,
+            match read(constraint.metric) {
+                Some(value) => violation += constraint.violation(value),
                 None => return Standing::Unscored,
             }
         }
@@ -118,10 +172,9 @@ impl Search {
 }
 
 impl Constraint {
-    /// How far a trial is outside this constraint, relative to the bound (absolute where the bound
-    /// is 0): 0 when it is met, `None` when the trial lacks the metric.
-    pub fn violation(&self, scores: &TrialScores) -> Option<f64> {
-        let value = self.metric.read(scores)?;
+    /// How far a value of the metric is outside this constraint, relative to the bound (absolute where
+    /// the bound is 0): 0 when it is met.
+    pub fn violation(&self, value: f64) -> f64 {
         let relative = |excess: f64, bound: f64| {
             if excess <= 0.0 {
                 0.0
@@ -133,13 +186,13 @@ impl Constraint {
         };
         let below = self.min.map_or(0.0, |min| relative(min - value, min));
         let above = self.max.map_or(0.0, |max| relative(value - max, max));
-        Some(below + above)
+        below + above
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Standing;
+    use super::{Measured, Standing, TrialScores};
     use crate::testing::{float_scores, scores, search_with};
     use serde_json::json;
 
@@ -186,6 +239,68 @@ mod tests {
         ];
         let front = search.front((0..).zip(&trials));
         assert_eq!(front, [1, 2]);
+    }
+
+    #[test]
+    fn a_measured_objective_ranks_what_was_measured_and_nothing_else() {
+        let search = search_with(&json!({"objectives": ["accuracy", "lut_measured"]}));
+        assert!(search.reads_measurements());
+        assert!(!search_with(&json!({})).reads_measurements());
+        let built = |accuracy, estimate, luts| TrialScores {
+            measured: Some(Measured {
+                lut_measured: Some(luts),
+                ..Measured::default()
+            }),
+            ..scores(accuracy, estimate)
+        };
+        // Estimated smallest and best, and not built; built ones whose order the estimates have wrong.
+        let trials = [scores(0.8, 10), built(0.7, 100, 300), built(0.7, 200, 250)];
+        assert_eq!(search.standing(&trials[0]), Standing::Unscored);
+        assert_eq!(search.front((0..).zip(&trials)), [2]);
+        assert_eq!(search.expected_front((0..).zip(&trials)), [0]);
+        let lacking: Vec<bool> = trials.iter().map(|t| search.lacks_measurement(t)).collect();
+        assert_eq!(lacking, [true, false, false]);
+        assert!(!search.lacks_measurement(&float_scores(0.8)));
+        let Standing::Feasible(expected) = search.expected_standing(&trials[1]) else {
+            panic!("feasible");
+        };
+        assert_eq!(expected.values(), [-0.7, 100.0]);
+    }
+
+    #[test]
+    fn a_measured_bound_lets_no_unmeasured_trial_in() {
+        let bound = json!({"constraints": [{"metric": "lut_measured", "max": 250}]});
+        let search = search_with(&bound);
+        let mut trial = scores(0.7, 100);
+        assert_eq!(search.standing(&trial), Standing::Unscored);
+        assert!(search.lacks_measurement(&trial));
+        assert!(matches!(
+            search.expected_standing(&trial),
+            Standing::Feasible(_)
+        ));
+        for (luts, inside) in [(250, true), (251, false)] {
+            trial.measured = Some(Measured {
+                lut_measured: Some(luts),
+                ..Measured::default()
+            });
+            let stands = search.standing(&trial);
+            assert_eq!(
+                matches!(stands, Standing::Feasible(_)),
+                inside,
+                "{stands:?}"
+            );
+            assert!(!search.lacks_measurement(&trial));
+        }
+    }
+
+    #[test]
+    fn a_report_of_a_trial_cannot_bring_measurements() {
+        let mut trial = scores(0.7, 100);
+        trial.measured = Some(Measured::default());
+        let mut json = serde_json::to_value(&trial).expect("JSON");
+        assert!(json.get("measured").is_none());
+        json["measured"] = json!({"lut_measured": 1});
+        assert!(serde_json::from_value::<TrialScores>(json).is_err());
     }
 
     #[test]

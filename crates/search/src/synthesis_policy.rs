@@ -9,7 +9,7 @@ const ROUNDING: f64 = 1e-9;
 /// Numbers of the trials whose synthesis the search owes, smallest circuit first.
 ///
 /// Under [`SynthesisPolicy::Front`]: of the front of `finished` (completed trials with their
-/// scores), those whose validation accuracy lies within `max_accuracy_drop` of the front's best and
+/// scores, estimates standing for what is not measured), those whose validation accuracy lies within `max_accuracy_drop` of the front's best and
 /// whose `lut_estimate` is within the limit; of these, the `count` smallest by `lut_estimate`, ties
 /// by higher accuracy, then by lower number.
 ///
@@ -25,7 +25,7 @@ pub fn owed(search: &Search, finished: &[(u32, &TrialScores)]) -> Vec<u32> {
     else {
         return Vec::new();
     };
-    let front = search.front(finished.iter().copied());
+    let front = search.expected_front(finished.iter().copied());
     let members: Vec<(u32, f64, f64)> = finished
         .iter()
         .filter(|(number, _)| front.contains(number))

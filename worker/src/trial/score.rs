@@ -39,6 +39,7 @@ pub fn score(
             auc_test: None,
             accuracy_float_batch_norm: None,
             costs: None,
+            measured: None,
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
@@ -62,6 +63,7 @@ pub fn score(
         auc_test: Some(auc_test),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
         costs: Some(program_costs(&program)?),
+        measured: None,
     })
 }
 

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use bitfront_search::{Search, file};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// How to submit.
@@ -64,8 +65,9 @@ pub(crate) async fn submit(
     };
     let model = model.as_ref().map(models::view::info_of).transpose()?;
     // Resolving counts a space and checks every quantizer: not on the threads that answer.
+    let config = Arc::clone(&state.config);
     let (value, resolved) = tokio::task::spawn_blocking(move || {
-        let resolved = file::read_with(&value, info.as_ref(), model.as_ref());
+        let resolved = file::read_among(&value, info.as_ref(), model.as_ref(), &config.devices);
         (value, resolved)
     })
     .await

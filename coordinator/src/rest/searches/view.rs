@@ -28,6 +28,9 @@ pub struct SearchView {
     /// Axes of the front: metric and goal, in order.
     #[schema(value_type = Vec<ObjectiveView>)]
     pub objectives: Value,
+    /// The device it is for: part, clock and, where they are known, what it holds.
+    #[schema(value_type = Option<DeviceView>)]
+    pub device: Option<Value>,
     /// The data set.
     pub dataset: DatasetRef,
     /// Trials allowed at most.
@@ -58,6 +61,35 @@ pub struct ObjectiveView {
     /// `maximize` or `minimize`.
     #[schema(example = "maximize")]
     pub goal: String,
+}
+
+/// The device a search is for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SearchDevice)]
+pub struct DeviceView {
+    /// Its part, as the search file names it.
+    #[schema(example = "xcvu9p")]
+    pub part: String,
+    /// Clock in MHz.
+    pub clock_mhz: f64,
+    /// What it holds; absent in searches from before devices were known.
+    pub resources: Option<ResourcesView>,
+}
+
+/// How many of each resource a device holds; a kind it lacks is absent.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Resources)]
+pub struct ResourcesView {
+    /// Look-up tables of six inputs.
+    pub lut: u64,
+    /// Flip-flops.
+    pub ff: u64,
+    /// DSP blocks.
+    pub dsp: Option<u64>,
+    /// Block RAMs of 36 Kb.
+    pub bram: Option<u64>,
+    /// `UltraRAM` blocks of 288 Kb.
+    pub uram: Option<u64>,
 }
 
 /// Names a data set.
@@ -103,6 +135,7 @@ impl From<SearchRow> for SearchView {
             state: row.state,
             reproducible: row.reproducible,
             objectives: row.objectives,
+            device: row.device,
             dataset: DatasetRef {
                 file: row.dataset_file,
                 digest: row.dataset_digest,

@@ -4,4 +4,5 @@ pub mod front;
 pub mod list;
 pub mod log;
 pub mod show;
+mod usage;
 pub mod view;

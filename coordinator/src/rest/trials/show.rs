@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::ids::{SearchId, TrialId};
 use crate::problem::{Problem, ProblemBody};
 use crate::rest::extract::Path;
-use crate::rest::searches::view::ObjectiveView;
+use crate::rest::searches::view::{DeviceView, ObjectiveView};
 use crate::rest::synthesis::view::SynthesisView;
 use crate::state::State;
 use crate::store::read::{AttemptRow, CurvePoint, SynthesisFilter, UnitArtifact};
@@ -55,7 +55,7 @@ pub struct TrialDetailView {
     #[schema(value_type = Option<Object>)]
     pub training: Option<Value>,
     /// The device it is for.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<DeviceView>)]
     pub device: Option<Value>,
     /// Names of the classes, in the order of the outputs.
     #[schema(value_type = Vec<String>)]

@@ -1,5 +1,6 @@
 //! A trial as the API shows it.
 
+use super::usage::{UsageView, usage};
 use crate::store::read::TrialRow;
 use bitfront_network::{Candidate, LayerSummary, Part, Source};
 use chrono::{DateTime, Utc};
@@ -36,6 +37,11 @@ pub struct TrialView {
     /// estimates from the trained weights.
     #[schema(value_type = Option<Object>)]
     pub scores: Option<Value>,
+    /// What synthesis measured: `lut_measured`, `ff_measured`, `dsp_measured`, `carry_measured`.
+    #[schema(value_type = Option<Object>)]
+    pub measured: Option<Value>,
+    /// What its circuit takes of the search's device.
+    pub usage: Vec<UsageView>,
     /// Its synthesis job, if it has one.
     pub synthesis: Option<TrialSynthesis>,
     /// Stable code of the error, if it failed.
@@ -73,6 +79,12 @@ impl From<TrialRow> for TrialView {
             attempt: row.attempt,
             worker: row.worker,
             kernels: row.kernels,
+            usage: usage(
+                row.scores.as_ref(),
+                row.measured.as_ref(),
+                row.device.as_ref(),
+            ),
+            measured: row.measured,
             scores: row.scores,
             synthesis: synthesis.map(|(id, state)| TrialSynthesis {
                 id,

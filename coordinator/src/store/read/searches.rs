@@ -22,6 +22,7 @@ pub struct SearchRow {
     pub description: String,
     pub labels: Value,
     pub objectives: Value,
+    pub device: Option<Value>,
     pub dataset_file: String,
     pub dataset_digest: String,
     pub trials_queued: i64,

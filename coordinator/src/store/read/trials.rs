@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::ids::{SearchId, TrialId};
-use crate::store::Store;
+use crate::store::{Store, front};
+use bitfront_search::TrialScores;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -31,6 +32,8 @@ pub struct TrialRow {
     pub synthesis_id: Option<Uuid>,
     pub synthesis_state: Option<String>,
     pub synthesis_result: Option<Value>,
+    pub measured: Option<Value>,
+    pub device: Option<Value>,
     /// The value sorted by, turned so that it ascends; infinite where the trial has none.
     pub sort_key: f64,
 }
@@ -48,6 +51,8 @@ pub struct TrialFilter {
     pub on_front: bool,
     /// Only the search's seed trials.
     pub seeds: bool,
+    /// With one of these numbers.
+    pub numbers: Option<Vec<i32>>,
 }
 
 /// In which order, and from where.
@@ -117,9 +122,22 @@ impl Store {
             filter.trial.map(TrialId::get),
             filter.on_front,
             filter.seeds,
+            filter.numbers.as_deref(),
         )
         .fetch_all(self.pool())
         .await?)
+    }
+
+    /// The scores of a search's completed trials with what synthesis measured, in trial order.
+    ///
+    /// # Errors
+    /// A row cannot be read, or the database does not answer.
+    pub async fn finished_trials(&self, search: SearchId) -> Result<Vec<(u32, TrialScores)>> {
+        let finished = front::finished(self.pool(), search).await?;
+        Ok(finished
+            .into_iter()
+            .map(|trial| (trial.number, trial.scores))
+            .collect())
     }
 
     /// One trial's row.

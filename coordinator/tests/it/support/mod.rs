@@ -53,6 +53,7 @@ pub(crate) struct Wanted {
     pub(crate) parallel: u32,
     pub(crate) sampler: Value,
     pub(crate) synthesis: Value,
+    pub(crate) cost: &'static str,
     pub(crate) order: &'static str,
     pub(crate) seed: u64,
 }
@@ -64,6 +65,7 @@ impl Default for Wanted {
             parallel: 8,
             sampler: json!({ "name": "random" }),
             synthesis: json!({ "policy": "none" }),
+            cost: "lut_estimate",
             order: "number",
             seed: 7,
         }
@@ -130,7 +132,7 @@ impl TestStore {
             "search_space": { "seed_trials": [] },
             "objectives": [
                 { "metric": "accuracy", "goal": "maximize" },
-                { "metric": "lut_estimate", "goal": "minimize" },
+                { "metric": wanted.cost, "goal": "minimize" },
             ],
             "sampler": wanted.sampler,
             "budget": { "trials": wanted.trials, "parallel": wanted.parallel },

@@ -88,7 +88,7 @@ fn parents<'a>(
         let (Some(point), Some(Outcome::Completed(scores))) = (&trial.point, &trial.outcome) else {
             continue;
         };
-        let standing = search.standing(scores);
+        let standing = search.expected_standing(scores);
         if standing != Standing::Unscored {
             points.push(point);
             trials.push((trial.number, standing));

@@ -5,7 +5,7 @@ use super::{
     trial_seed, visible_trials,
 };
 use crate::testing::{float_scores, scores, search_with};
-use crate::{Search, TrialScores};
+use crate::{Measured, Search, TrialScores};
 use bitfront_network::Candidate;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -96,6 +96,29 @@ fn seed_trials_come_first_and_the_best_known_points_become_parents() {
     assert!(proposals[5..13].iter().all(is_random), "the warm-up");
     let is_child = |proposed: &&Proposed| matches!(proposed.origin, Origin::Evolved { .. });
     assert!(proposals[13..].iter().filter(is_child).count() > 40);
+}
+
+#[test]
+fn proposals_look_at_estimates_whenever_circuits_get_measured() {
+    let search = evolution(&json!({"objectives": ["accuracy", "lut_measured"]}));
+    let (proposals, past) = run(&search, 60, &[]);
+    let estimated = evolution(&json!({}));
+    let (by_estimate, _) = run(&estimated, 60, &[]);
+    assert_eq!(proposals, by_estimate);
+    // Every second trial measured, some far from the estimate.
+    let measured = past.into_iter().map(|mut trial| {
+        if let Some(Outcome::Completed(scores)) = &mut trial.outcome {
+            scores.measured = (trial.number % 2 == 0).then(|| Measured {
+                lut_measured: Some(u64::from(trial.number * 37 % 11)),
+                ..Measured::default()
+            });
+        }
+        trial
+    });
+    let history = History::new(measured.collect()).expect("no gaps");
+    let (longer, _) = run(&search, 61, &[]);
+    let next = trial(propose(&search, 60, &history).expect("a history that fits"));
+    assert_eq!(next, longer[60]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ select
     coalesce(s.resolved ->> 'description', '') as "description!",
     coalesce(s.resolved -> 'labels', '{}') as "labels!",
     coalesce(s.resolved -> 'objectives', '[]') as "objectives!",
+    s.resolved -> 'device' as "device?",
     d.file as dataset_file,
     d.digest as dataset_digest,
     trials.queued as "trials_queued!",

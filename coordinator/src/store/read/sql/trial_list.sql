@@ -22,6 +22,8 @@ with keyed as (
         y.id as synthesis_id,
         y.state as synthesis_state,
         y.result as synthesis_result,
+        c.measured,
+        s.resolved -> 'device' as device,
         coalesce($4::float8 * case $3::text
             when 'number' then t.number::float8
             when 'accuracy' then (c.scores ->> 'accuracy_validation')::float8
@@ -33,11 +35,11 @@ with keyed as (
                         when 'array' then c.scores -> 'auc_validation'
                         else '[]'
                     end) as per_class (value))
-            when 'lut_measured' then (y.result ->> 'lut_measured')::float8
-            else (c.scores -> 'costs' ->> $3::text)::float8
+            else coalesce((c.scores -> 'costs' ->> $3::text)::float8, (c.measured ->> $3::text)::float8)
         end, 'Infinity') as sort_key
     from trials t
     join units u on u.id = t.id
+    join searches s on s.id = t.search_id
     left join scores c on c.trial_id = t.id
     left join attempts a on a.unit_id = t.id and a.attempt = u.attempt
     left join workers w on w.id = a.worker_id
@@ -54,6 +56,7 @@ with keyed as (
       and ($8::uuid is null or t.id = $8)
       and (not $9::boolean or c.on_front)
       and (not $10::boolean or t.origin ->> 'label' is not null)
+      and ($11::integer[] is null or t.number = any ($11))
 )
 select
     id as "id!",
@@ -73,6 +76,8 @@ select
     synthesis_id as "synthesis_id?",
     synthesis_state as "synthesis_state?",
     synthesis_result as "synthesis_result?",
+    measured as "measured?",
+    device as "device?",
     sort_key as "sort_key!"
 from keyed
 where $5::float8 is null or (sort_key, number) > ($5, $6::integer)

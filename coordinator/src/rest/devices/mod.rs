@@ -1,0 +1,3 @@
+//! Devices: list.
+
+pub mod list;
