@@ -75,6 +75,27 @@ fn a_finished_search_is_read_by_every_command() {
         "{trial}"
     );
     assert!(!service.text(&["trial", "logs", "points#1"]).is_empty());
+    let device = trial.split_once("\ndevice xcvu9p\n").expect("a device").1;
+    assert!(device.starts_with("resource  estimate"), "{device}");
+    let lut = device
+        .lines()
+        .find(|line| line.starts_with("LUT"))
+        .expect("LUTs");
+    assert!(lut.contains("1 182 240") && lut.contains(" %"), "{lut}");
+    assert!(
+        front.contains("for xcvu9p: 1 182 240 LUT, 2 364 480 FF, 6 840 DSP"),
+        "{front}"
+    );
+    let devices = service.text(&["device", "ls"]);
+    assert!(devices.contains("xc7a35t   Artix-7"), "{devices}");
+    assert_eq!(service.json(&["device", "ls"])[0]["uram"], 960);
+    // Nothing was synthesised, so nothing stands on a front of measurements.
+    let measured = service.json(&["front", "points", "--by", "lut_measured"]);
+    assert_eq!(measured["members"], serde_json::json!([]));
+    assert_eq!(measured["unmeasured"], 5, "all but the float network");
+    let (code, stderr) = service.refused(&["front", "points", "--by", "luts"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("lut_measured"), "{stderr}");
     assert!(service.text(&["workers"]).contains("reader"));
     assert!(service.text(&["dataset", "ls"]).contains("points.csv"));
 
@@ -422,4 +443,40 @@ fn a_search_starts_from_a_trained_model() {
     assert!(log.contains("starting weights: model tagger"), "{log}");
     let shown = service.text(&["trial", "show", "tuned#1"]);
     assert!(shown.contains("ternary(alpha=1.0)"), "{shown}");
+}
+
+#[test]
+fn a_coordinator_takes_a_table_of_more_devices() {
+    let own = "[[device]]\npart = \"up5k\"\nfamily = \"iCE40\"\nlut = 5280\nff = 5280\nsource = \"notes\"\n";
+    let folder = support::scratch();
+    let path = folder.path().join("devices.toml");
+    let file = path.to_str().expect("a plain path");
+    let refusal = |text: &str| {
+        std::fs::write(&path, text).expect("the table");
+        let mut command = bitfront();
+        command.args([
+            "coordinator",
+            "--database-url",
+            "postgres://127.0.0.1:1/none",
+            "--bind",
+            "127.0.0.1:0",
+        ]);
+        command.args([
+            "--data",
+            folder.path().to_str().expect("a plain path"),
+            "--devices",
+            file,
+        ]);
+        let (code, _, stderr) = run(command);
+        (code, stderr)
+    };
+    let (code, stderr) = refusal(&own.replace("lut = 5280", "lut = 0"));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("part `up5k` has 0 lut"), "{stderr}");
+    let (code, stderr) = refusal(&own.replace("up5k", "xcvu9p"));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("`xcvu9p` stands twice"), "{stderr}");
+    // A good table is read, and then the database is missing.
+    let (code, stderr) = refusal(own);
+    assert_eq!(code, 6, "{stderr}");
 }

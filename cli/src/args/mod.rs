@@ -81,7 +81,7 @@ pub(crate) enum Command {
     /// Follow a search until it ends; the search goes on when this is interrupted.
     Watch(Watch),
     /// Show a search's front with its baselines.
-    Front(SearchName),
+    Front(Front),
     /// List a search's trials.
     Trials(Trials),
     /// Show one trial.
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Dataset(Dataset),
     /// Register, list and show trained models that searches start from.
     Model(Model),
+    /// List the devices that searches may name, and what they hold.
+    Device(Device),
     /// Request a synthesis job for a trial.
     Synth(Synth),
     /// Stop leasing a search's work; what runs may end.

@@ -76,6 +76,27 @@ pub(crate) struct Watch {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Front {
+    #[command(flatten)]
+    pub(crate) search: SearchName,
+    /// Find the front by this cost instead of the search's own: `lut_measured`, `energy_pj`, ...
+    #[arg(long, value_name = "COST")]
+    pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Device {
+    #[command(subcommand)]
+    pub(crate) action: DeviceAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceAction {
+    /// List them, the coordinator's own table included.
+    Ls,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Trials {
     #[command(flatten)]
     pub(crate) search: SearchName,

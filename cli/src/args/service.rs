@@ -37,6 +37,9 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) database_url: Option<String>,
+    /// More devices that search files may name: a table like the one that comes with the program.
+    #[arg(long, value_name = "FILE", env = "BITFRONT_DEVICES")]
+    pub(crate) devices: Option<PathBuf>,
     /// Write what the demo found to this file, JSON.
     #[arg(long, value_name = "FILE", requires = "demo")]
     pub(crate) report: Option<PathBuf>,
@@ -85,6 +88,9 @@ pub(crate) struct Coordinator {
     /// Ask every call for a token.
     #[arg(long, env = "BITFRONT_TOKENS_REQUIRED")]
     pub(crate) tokens_required: bool,
+    /// More devices that search files may name: a table like the one that comes with the program.
+    #[arg(long, value_name = "FILE", env = "BITFRONT_DEVICES")]
+    pub(crate) devices: Option<PathBuf>,
     /// How long a lease lasts without a heartbeat.
     #[arg(long, value_parser = duration, env = "BITFRONT_LEASE_TTL", default_value = "15s")]
     pub(crate) lease_ttl: Duration,

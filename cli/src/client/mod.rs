@@ -16,7 +16,7 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure, Outcome};
 
 pub(crate) use events::Events;
-pub(crate) use types::{Front, Search, Trial};
+pub(crate) use types::{Front, Search, SearchDevice, Trial};
 
 /// A coordinator to talk to.
 #[derive(Clone, Debug)]

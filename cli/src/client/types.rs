@@ -1,6 +1,8 @@
 //! What the tables read of the API's objects. Fields that are not named here are ignored, so that a
 //! newer coordinator can add some; `--json` prints the objects themselves.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A search with its counts.
@@ -61,8 +63,19 @@ pub(crate) struct Trial {
     pub(crate) attempt: u64,
     pub(crate) worker: Option<String>,
     pub(crate) scores: Option<Scores>,
+    /// What its circuit takes of the device.
+    #[serde(default)]
+    pub(crate) usage: Vec<Usage>,
     pub(crate) synthesis: Option<Synthesis>,
     pub(crate) error_message: Option<String>,
+}
+
+/// What a circuit takes of one resource of its device.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Usage {
+    pub(crate) resource: String,
+    pub(crate) estimate_percent: Option<f64>,
+    pub(crate) measured_percent: Option<f64>,
 }
 
 /// What was measured on a trial.
@@ -106,15 +119,42 @@ pub(crate) struct Measured {
 }
 
 impl Trial {
+    /// The estimate of a resource (`lut`) in percent of what the device has, where both are known.
+    pub(crate) fn estimate_percent(&self, resource: &str) -> Option<f64> {
+        self.usage_of(resource)?.estimate_percent
+    }
+
+    /// The same of what synthesis measured.
+    pub(crate) fn measured_percent(&self, resource: &str) -> Option<f64> {
+        self.usage_of(resource)?.measured_percent
+    }
+
+    fn usage_of(&self, resource: &str) -> Option<&Usage> {
+        self.usage.iter().find(|usage| usage.resource == resource)
+    }
+
     /// What synthesis measured, if it did.
     pub(crate) fn measured(&self) -> Option<&Measured> {
         self.synthesis.as_ref()?.result.as_ref()
     }
 }
 
+/// The device of a search.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SearchDevice {
+    pub(crate) part: String,
+    /// Counts by resource, where they are known.
+    pub(crate) resources: Option<BTreeMap<String, Option<u64>>>,
+}
+
 /// A front and what it is compared with.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Front {
+    /// The device that counts are shares of.
+    pub(crate) device: Option<SearchDevice>,
+    /// Trials that could not compete, because they are not measured.
+    #[serde(default)]
+    pub(crate) unmeasured: u64,
     pub(crate) members: Vec<Trial>,
     pub(crate) baselines: Vec<Trial>,
 }

@@ -1,6 +1,9 @@
 //! `bitfront coordinator`: one coordinator process; any number may share a database.
 
+use std::path::Path;
+
 use bitfront_coordinator::{Config, config::Tls, serve};
+use bitfront_hardware::device::Devices;
 
 use super::Signals;
 use crate::args::{Coordinator, Global};
@@ -15,6 +18,7 @@ pub(super) async fn run(global: &Global, options: &Coordinator) -> Outcome {
         .map(|(certificate, key)| Tls { certificate, key });
     config.tokens_required = options.tokens_required;
     config.lease_ttl = options.lease_ttl;
+    config.devices = devices(options.devices.as_deref())?;
     let mut signals = Signals::catch()?;
     let running = serve(config).await.map_err(|error| failure(&error))?;
     if !global.quiet {
@@ -29,6 +33,23 @@ pub(super) async fn run(global: &Global, options: &Coordinator) -> Outcome {
     running.wait().await;
     waiting.abort();
     Ok(Exit::Ok)
+}
+
+/// The devices that come with the program, and those of the user's own table.
+pub(super) fn devices(file: Option<&Path>) -> Outcome<Devices> {
+    let known = Devices::known();
+    let Some(path) = file else {
+        return Ok(known.clone());
+    };
+    let refuse = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "failed to read --devices {}: {error}",
+            path.display()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(&error))?;
+    let own = Devices::parse(&text).map_err(|error| refuse(&error))?;
+    known.and(own).map_err(|error| refuse(&error))
 }
 
 /// Why a coordinator did not start, with the exit code that tells what to do.

@@ -21,7 +21,7 @@ mod worker;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{Arguments, Command, DatasetAction, TrialAction};
+use crate::args::{Arguments, Command, DatasetAction, DeviceAction, TrialAction};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::view;
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         Command::Ls(options) => read::searches(&global, options.state.as_deref()).await,
         Command::Show(options) => read::search(&global, &options.search).await,
         Command::Watch(options) => watch::run(&global, &options).await,
-        Command::Front(options) => read::front(&global, &options.search).await,
+        Command::Front(options) => read::front(&global, &options).await,
         Command::Trials(options) => read::trials(&global, &options).await,
         Command::Trial(options) => match options.action {
             TrialAction::Show(name) => read::trial(&global, &name.trial).await,
@@ -49,6 +49,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             DatasetAction::Ls => dataset::list(&global).await,
         },
         Command::Model(options) => model::run(&global, &options.action).await,
+        Command::Device(options) => match options.action {
+            DeviceAction::Ls => read::devices(&global).await,
+        },
         Command::Synth(options) => synth::run(&global, &options).await,
         Command::Pause(options) => steer::run(&global, &options.search, "pause").await,
         Command::Resume(options) => steer::run(&global, &options.search, "resume").await,

@@ -1,9 +1,9 @@
-//! Commands that only read: `ls`, `show`, `front`, `trials`, `trial`, `workers`.
+//! Commands that only read: `ls`, `show`, `front`, `trials`, `trial`, `device`, `workers`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::args::{Global, TrialLogs, Trials};
+use crate::args::{self, Global, TrialLogs, Trials};
 use crate::client::{Client, Front, Search, Trial};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::view;
@@ -53,11 +53,17 @@ pub(super) async fn search(global: &Global, name: &str) -> Outcome {
 }
 
 /// `bitfront front`.
-pub(super) async fn front(global: &Global, name: &str) -> Outcome {
+pub(super) async fn front(global: &Global, options: &args::Front) -> Outcome {
     let client = Client::new(global)?;
-    let id = client.search_id(name).await?;
+    let id = client.search_id(&options.search.search).await?;
+    let query: Vec<(&str, &str)> = options
+        .by
+        .as_deref()
+        .map(|cost| ("cost", cost))
+        .into_iter()
+        .collect();
     let value: Value = client
-        .get(&format!("/api/v1/searches/{id}/front"), &[])
+        .get(&format!("/api/v1/searches/{id}/front"), &query)
         .await?;
     show(global, &value, |front: &Front| view::front(front))
 }
@@ -113,6 +119,14 @@ pub(super) async fn logs(global: &Global, options: &TrialLogs) -> Outcome {
         view::print(&text);
     }
     Ok(Exit::Ok)
+}
+
+/// `bitfront device ls`.
+pub(super) async fn devices(global: &Global) -> Outcome {
+    let value: Value = Client::new(global)?.get("/api/v1/devices", &[]).await?;
+    show(global, &value["items"], |items: &Vec<Value>| {
+        view::devices(items)
+    })
 }
 
 /// `bitfront workers`.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{grouped, percent, short, table, text};
-use crate::client::{Front, Trial};
+use super::{grouped, percent, short, table, text, with_share};
+use crate::client::{Front, SearchDevice, Trial};
 
 const HEADINGS: [&str; 15] = [
     "trial",
@@ -34,7 +34,23 @@ pub(crate) fn front(front: &Front) -> String {
     let (heading, rows) = lines.split_at(1);
     let (members, baselines) = rows.split_at(front.members.len());
 
-    let mut shown = format!("front ({} members)\n", front.members.len());
+    let mut shown = format!("front ({} members)", front.members.len());
+    if let Some(device) = &front.device {
+        let _ = write!(shown, " for {}", holds(device));
+    }
+    shown.push('\n');
+    if front.unmeasured > 0 {
+        let trials = if front.unmeasured == 1 {
+            "trial"
+        } else {
+            "trials"
+        };
+        let _ = writeln!(
+            shown,
+            "unmeasured, and so not on it: {} completed {trials}",
+            grouped(front.unmeasured)
+        );
+    }
     for line in heading.iter().chain(members) {
         let _ = writeln!(shown, "{line}");
     }
@@ -46,10 +62,26 @@ pub(crate) fn front(front: &Front) -> String {
     }
     shown.push_str(
         "\nval and test: accuracy on the validation and the test split; only validation chooses.\n\
+         (%): share of what the device has.\n\
          energy: 45 nm model, corrected mode. LUT est.: from the trained weights' adder graphs.\n\
          LUT to levels: measured by synthesis (not placed); vectors: simulated bit for bit, all equal.\n",
     );
     shown
+}
+
+/// `xcvu9p: 1 182 240 LUT, 2 364 480 FF, ...`.
+fn holds(device: &SearchDevice) -> String {
+    let Some(resources) = &device.resources else {
+        return device.part.clone();
+    };
+    let counts: Vec<String> = ["lut", "ff", "dsp", "bram", "uram"]
+        .into_iter()
+        .filter_map(|kind| {
+            let count = resources.get(kind).copied().flatten()?;
+            Some(format!("{} {}", grouped(count), kind.to_uppercase()))
+        })
+        .collect();
+    format!("{}: {}", device.part, counts.join(", "))
 }
 
 fn row(trial: &Trial) -> Vec<String> {
@@ -73,7 +105,7 @@ fn row(trial: &Trial) -> Vec<String> {
             grouped(costs.bits),
             short(costs.energy_pj),
             grouped(costs.ebops.round() as u64),
-            grouped(costs.lut_estimate),
+            with_share(costs.lut_estimate, trial.estimate_percent("lut")),
         ]),
         None => row.extend(std::iter::repeat_n(none(), 4)),
     }
@@ -82,10 +114,10 @@ fn row(trial: &Trial) -> Vec<String> {
             let estimate = scores.costs.as_ref().map_or(0, |costs| costs.lut_estimate);
             let ratio = measured.lut_measured as f64 / estimate as f64;
             row.extend([
-                grouped(measured.lut_measured),
-                grouped(measured.ff_measured),
+                with_share(measured.lut_measured, trial.measured_percent("lut")),
+                with_share(measured.ff_measured, trial.measured_percent("ff")),
                 grouped(measured.carry_measured),
-                grouped(measured.dsp_measured),
+                with_share(measured.dsp_measured, trial.measured_percent("dsp")),
                 grouped(measured.levels),
                 if estimate == 0 {
                     none()
@@ -132,8 +164,19 @@ mod tests {
         scores: &serde_json::Value,
         synthesis: &serde_json::Value,
     ) -> serde_json::Value {
+        let share = |resource, kind: &str| {
+            let count = match kind {
+                "estimate" => scores.pointer(&format!("/costs/{resource}_estimate")),
+                _ => synthesis.pointer(&format!("/result/{resource}_measured")),
+            };
+            count
+                .and_then(serde_json::Value::as_f64)
+                .map(|count| 100.0 * count / 20_800.0)
+        };
+        let usage = ["lut", "ff", "dsp"].map(|resource| json!({"resource": resource,
+            "estimate_percent": share(resource, "estimate"), "measured_percent": share(resource, "measured")}));
         json!({"id": "x", "number": number, "label": null, "state": "completed", "on_front": true, "attempt": 1,
-            "worker": "w", "scores": scores, "synthesis": synthesis, "error_message": null})
+            "worker": "w", "scores": scores, "usage": usage, "synthesis": synthesis, "error_message": null})
     }
 
     #[test]
@@ -153,6 +196,8 @@ mod tests {
         let shown = front(
             &serde_json::from_value(json!({
                 "objectives": [],
+                "device": {"part": "xc7a35t", "clock_mhz": 200.0, "resources": {"lut": 20800, "ff": 20800, "dsp": 20800, "uram": null}},
+                "unmeasured": 1,
                 "members": [
                     trial(12, &json!({"accuracy_validation": 0.71, "accuracy_test": 0.705, "costs": costs(900, 1100)}), &measured),
                     trial(7, &json!({"accuracy_validation": 0.75, "costs": costs(12900, 4100)}), &json!({"state": "queued", "result": null})),

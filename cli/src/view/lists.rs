@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{front_summary, grouped, percent, short, table, text};
+use super::{front_summary, grouped, percent, share, short, table, text, with_share};
 use crate::client::{Search, Trial};
 
 fn or_dash(text: Option<impl ToString>) -> String {
@@ -128,7 +128,9 @@ pub(crate) fn trials(trials: &[Trial]) -> String {
             or_dash(scores.map(|scores| percent(scores.accuracy_validation))),
             or_dash(costs.map(|costs| grouped(costs.bits))),
             or_dash(costs.map(|costs| short(costs.energy_pj))),
-            or_dash(costs.map(|costs| grouped(costs.lut_estimate))),
+            or_dash(
+                costs.map(|costs| with_share(costs.lut_estimate, trial.estimate_percent("lut"))),
+            ),
             trial.attempt.to_string(),
             or_dash(trial.worker.as_ref()),
             trial.id.clone(),
@@ -169,6 +171,31 @@ fn layers(value: &Value) -> String {
     text(&layers)
 }
 
+/// What a circuit takes of its device, resource by resource.
+fn used(rows: &[Value]) -> String {
+    let mut used = table(&[
+        "resource",
+        ">estimate",
+        ">measured",
+        ">available",
+        ">estimate %",
+        ">measured %",
+    ]);
+    let count = |value: &Value| or_dash(value.as_u64().map(grouped));
+    let percent = |value: &Value| or_dash(value.as_f64().map(share));
+    for row in rows {
+        used.add_row([
+            cell(&row["resource"]).to_uppercase(),
+            count(&row["estimate"]),
+            count(&row["measured"]),
+            count(&row["available"]),
+            percent(&row["estimate_percent"]),
+            percent(&row["measured_percent"]),
+        ]);
+    }
+    text(&used)
+}
+
 /// One trial with its layers and attempts.
 pub(crate) fn trial(value: &Value) -> String {
     let mut shown = String::new();
@@ -207,6 +234,10 @@ pub(crate) fn trial(value: &Value) -> String {
                 }
             }
         }
+    }
+    if let Some(usage) = value["usage"].as_array().filter(|rows| !rows.is_empty()) {
+        let _ = writeln!(shown, "\ndevice {}", cell(&value["device"]["part"]));
+        shown.push_str(&used(usage));
     }
     shown.push('\n');
     let mut attempts = table(&[">attempt", "worker", "started", "ended", "end", "error"]);
@@ -255,6 +286,39 @@ pub(crate) fn workers(items: &[Value]) -> String {
         ("last seen", "/last_seen_at"),
     ];
     fields(items, &columns)
+}
+
+/// Devices.
+pub(crate) fn devices(items: &[Value]) -> String {
+    let columns = [
+        "part",
+        "family",
+        ">LUT",
+        ">FF",
+        ">DSP",
+        ">BRAM",
+        ">URAM",
+        "tool part",
+        "speed",
+        "source",
+    ];
+    let mut table = table(&columns);
+    for item in items {
+        let count = |key: &str| or_dash(item[key].as_u64().map(grouped));
+        table.add_row([
+            cell(&item["part"]),
+            cell(&item["family"]),
+            count("lut"),
+            count("ff"),
+            count("dsp"),
+            count("bram"),
+            count("uram"),
+            cell(&item["tool_part"]),
+            cell(&item["speed"]),
+            cell(&item["source"]),
+        ]);
+    }
+    text(&table)
 }
 
 /// Data sets.

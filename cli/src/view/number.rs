@@ -28,6 +28,24 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
+/// A share in percent as tables show it: `0.10 %`, `12 %`, `<0.01 %`.
+pub(crate) fn share(percent: f64) -> String {
+    match percent {
+        0.0 => "0 %".to_owned(),
+        little if little < 0.01 => "<0.01 %".to_owned(),
+        some if some < 10.0 => format!("{some:.2} %"),
+        much => format!("{much:.0} %"),
+    }
+}
+
+/// A count with its share of the device, where that is known: `1 234 (0.10 %)`.
+pub(crate) fn with_share(count: u64, percent: Option<f64>) -> String {
+    match percent {
+        Some(percent) => format!("{} ({})", grouped(count), share(percent)),
+        None => grouped(count),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +54,17 @@ mod tests {
     fn groups_of_three_from_the_right() {
         let shown: Vec<String> = [0, 12, 123, 1234, 1_234_567].map(grouped).into();
         assert_eq!(shown, ["0", "12", "123", "1 234", "1 234 567"]);
+    }
+
+    #[test]
+    fn shares_are_never_rounded_to_nothing() {
+        let shown: Vec<String> = [0.0, 0.0042, 0.0999, 9.9, 12.4, 150.0].map(share).into();
+        assert_eq!(
+            shown,
+            ["0 %", "<0.01 %", "0.10 %", "9.90 %", "12 %", "150 %"]
+        );
+        assert_eq!(with_share(1234, Some(5.0)), "1 234 (5.00 %)");
+        assert_eq!(with_share(1234, None), "1 234");
     }
 
     #[test]

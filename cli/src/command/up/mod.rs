@@ -148,6 +148,7 @@ async fn start_coordinator(run: &Run<'_>, postgres: Option<&PrivatePostgres>) ->
     };
     let mut config = Config::new(bind, database_url, run.data.join("artifacts"));
     config.lease_ttl = run.options.lease_ttl;
+    config.devices = coordinator::devices(run.options.devices.as_deref())?;
     serve(config)
         .await
         .map_err(|error| coordinator::failure(&error))
