@@ -64,13 +64,13 @@ export function legend(entries) {
  * The front scatter. `points`: {x, y, kind, label, ring, measured, href, tip}; y is a share. `levels`: {y, label}
  * are drawn as lines across, for networks without a cost. `focus` leaves out what lies far below the front.
  */
-export function scatter(host, { points, levels, xTitle, yTitle, log, focus, summary }) {
+export function scatter(host, { points, levels, xTitle, yTitle, log, focus, empty, summary }) {
   const width = Math.max(340, host.clientWidth || 900);
   const height = Math.round(Math.min(520, Math.max(300, width * 0.44)));
   const edge = { left: 62, right: 18, top: 14, bottom: 46 };
   const drawn = points.filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y) && (!log || p.x > 0));
   if (drawn.length === 0) {
-    show(host, h('p', { class: 'empty' }, 'The first scored trial will appear here.'));
+    show(host, h('p', { class: 'empty' }, empty ?? 'The first scored trial will appear here.'));
     return;
   }
   const xs = drawn.flatMap((p) => (Number.isFinite(p.measured) ? [p.x, p.measured] : [p.x]));

@@ -2,6 +2,7 @@
 
 import { get, post } from './api.js';
 import { ago, between, chip, h, link, number, show, span, table } from './dom.js';
+import { usageOf, withShare } from './device.js';
 import { legend, onWidth, scatter } from './plot.js';
 import { progress } from './searches.js';
 
@@ -9,10 +10,12 @@ const METRICS = {
   lut_estimate: 'LUT estimate', lut_equivalent: 'LUT equivalent (LUT + 55 DSP)', bits: 'bits', bits_parameters: 'parameter bits', bits_activations: 'activation bits',
   energy_pj: 'energy (pJ, corrected)', energy_qtools_0_8_pj: 'energy (pJ, qtools-0.8)', energy_qtools_0_9_pj: 'energy (pJ, qtools-0.9)', ebops: 'EBOPs', ff_estimate: 'FF estimate',
   dsp_estimate: 'DSP estimate', cycles: 'cycles', latency_ns: 'latency (ns)',
+  lut_measured: 'LUT measured', ff_measured: 'FF measured', dsp_measured: 'DSP measured', carry_measured: 'carry cells measured',
 };
+const isMeasured = (metric) => metric.endsWith('_measured');
 const STATES = ['queued', 'leased', 'paused', 'completed', 'failed', 'pruned', 'cancelled'];
 
-const cost = (trial, metric) => trial.scores?.costs?.[metric] ?? NaN;
+const cost = (trial, metric) => (isMeasured(metric) ? trial.measured : trial.scores?.costs)?.[metric] ?? NaN;
 const measured = (trial) => trial.synthesis?.result ?? null;
 export const trialName = (trial) => (trial.label ? `${trial.number} · ${trial.label}` : `${trial.number}`);
 
@@ -23,19 +26,19 @@ const SCORES = [
   { title: 'Bits', key: 'bits', number: true, cell: (t) => number.whole(cost(t, 'bits')) },
   { title: 'Energy pJ', key: 'energy_pj', number: true, hint: '45 nm model, corrected mode', cell: (t) => number.short(cost(t, 'energy_pj')) },
   { title: 'EBOPs', key: 'ebops', number: true, cell: (t) => number.whole(cost(t, 'ebops')) },
-  { title: 'LUT est.', key: 'lut_estimate', number: true, hint: 'estimated from the trained weights', cell: (t) => number.whole(cost(t, 'lut_estimate')) },
+  { title: 'LUT est.', key: 'lut_estimate', number: true, hint: 'estimated from the trained weights, with its share of the device', cell: (t) => withShare(cost(t, 'lut_estimate'), usageOf(t, 'lut')?.estimate_percent) },
 ];
 
 const MEASURED = [
-  { title: 'LUT meas.', key: 'lut_measured', number: true, hint: 'measured by synthesis, out of context', cell: (t) => (measured(t) ? number.whole(measured(t).lut_measured) : t.synthesis ? h('span', { class: 'faint' }, t.synthesis.state) : '–') },
+  { title: 'LUT meas.', key: 'lut_measured', number: true, hint: 'measured by synthesis, out of context, with its share of the device', cell: (t) => (measured(t) ? withShare(measured(t).lut_measured, usageOf(t, 'lut')?.measured_percent) : t.synthesis ? h('span', { class: 'faint' }, t.synthesis.state) : '–') },
 ];
 
 const FRONT = [
   { title: 'Trial', cell: (t) => link(`/trials/${t.id}`, { class: 'name' }, trialName(t)) },
   ...SCORES, ...MEASURED,
-  { title: 'FF', number: true, hint: 'measured', cell: (t) => number.whole(measured(t)?.ff_measured) },
+  { title: 'FF', number: true, hint: 'measured, with its share of the device', cell: (t) => withShare(measured(t)?.ff_measured, usageOf(t, 'ff')?.measured_percent) },
   { title: 'Carry', number: true, hint: 'measured', cell: (t) => number.whole(measured(t)?.carry_measured) },
-  { title: 'DSP', number: true, hint: 'measured', cell: (t) => number.whole(measured(t)?.dsp_measured) },
+  { title: 'DSP', number: true, hint: 'measured, with its share of the device', cell: (t) => withShare(measured(t)?.dsp_measured, usageOf(t, 'dsp')?.measured_percent) },
   { title: 'Levels', number: true, hint: 'cells on the longest path between registers, measured', cell: (t) => number.whole(measured(t)?.levels) },
 ].map(({ key, ...column }) => column);
 
@@ -54,14 +57,15 @@ const brief = (quantizer) => quantizer.replace('quantized_', '').replace(/,?alph
 export function search(root, id, signal) {
   let it = null;
   let front = null;
+  let byMeasured = null;
   let cloud = [];
   let cloudRead = 0;
   let trials = { items: [] };
   let shown = 100;
   const view = { metric: null, log: null, focus: true, sort: '-accuracy', state: '', front: false };
-  const parts = Object.fromEntries(['head', 'tiles', 'controls', 'plot', 'key', 'front', 'filters', 'trials', 'file'].map((name) => [name, h('div', { class: name })]));
+  const parts = Object.fromEntries(['head', 'tiles', 'controls', 'plot', 'key', 'note', 'front', 'filters', 'trials', 'file'].map((name) => [name, h('div', { class: name })]));
   root.append(parts.head, parts.tiles,
-    h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Front'), parts.controls), parts.plot, parts.key, parts.front),
+    h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Front'), parts.controls), parts.plot, parts.key, parts.note, parts.front),
     h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', {}, 'Trials'), parts.filters), parts.trials),
     parts.file);
   onWidth(parts.plot, () => front && plot());
@@ -71,7 +75,7 @@ export function search(root, id, signal) {
 
   function controls() {
     show(parts.controls,
-      select('cost', view.metric, Object.entries(METRICS), (metric) => { view.metric = metric; view.log = null; controls(); plot(); }),
+      select('cost', view.metric, Object.entries(METRICS), async (metric) => { view.metric = metric; view.log = null; await loadMeasured(); if (signal.aborted) return; controls(); plot(); }),
       check('log', view.log ?? isWide(), (log) => { view.log = log; plot(); }),
       check('near the front', view.focus, (focus) => { view.focus = focus; plot(); }));
   }
@@ -88,8 +92,9 @@ export function search(root, id, signal) {
       h('dl', {}, [['accuracy', number.percent(t.scores.accuracy_validation)], ['test', number.percent(t.scores.accuracy_test)], [METRICS[metric], number.short(cost(t, metric))], measured(t) && ['LUT measured', number.whole(measured(t).lut_measured)]]
         .filter(Boolean).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
       h('div', { class: 'mono' }, t.kernels.map((k) => h('div', {}, brief(k))))];
-    const byId = new Map([...cloud, ...front.baselines, ...front.members].filter((t) => t.scores).map((t) => [t.id, t]));
-    const onFront = new Set(front.members.map((t) => t.id));
+    const byId = new Map([...cloud, ...front.baselines, ...front.members, ...(byMeasured?.members ?? [])].filter((t) => t.scores).map((t) => [t.id, t]));
+    const drawn = byMeasured ?? front;
+    const onFront = new Set(drawn.members.map((t) => t.id));
     const all = [...byId.values()];
     const points = all.map((t) => ({
       x: cost(t, metric), y: t.scores.accuracy_validation, href: `/trials/${t.id}`, label: t.label,
@@ -98,12 +103,22 @@ export function search(root, id, signal) {
     }));
     const levels = front.baselines.filter((t) => t.scores && !t.scores.costs).map((t) => ({ y: t.scores.accuracy_validation, label: `${t.label} ${number.percent(t.scores.accuracy_validation)}` }));
     scatter(parts.plot, {
-      points, levels, focus: view.focus, log: view.log ?? isWide(), xTitle: METRICS[metric], yTitle: 'accuracy (validation)',
-      summary: `Accuracy against ${METRICS[metric]}: ${front.members.length} members of the front among ${points.length} scored trials. The table below has the front's values.`,
+      points, levels, focus: view.focus, log: view.log ?? isWide(), empty: isMeasured(metric) ? 'No trial is measured yet: synthesis has not built one.' : undefined, xTitle: METRICS[metric], yTitle: 'accuracy (validation)',
+      summary: `Accuracy against ${METRICS[metric]}: ${drawn.members.length} members of the front among ${points.length} scored trials. The table below has the front's values.`,
     });
     const synthesised = all.some(measured);
     show(parts.key, legend([['front', 'front'], ['dominated', 'dominated'], ['baseline', 'baseline'],
       synthesised && ['ring', 'synthesised'], synthesised && metric === 'lut_estimate' && ['measured', 'LUT measured'], levels.length && ['line', 'float network']].filter(Boolean)));
+    const { unmeasured } = drawn;
+    show(parts.note, unmeasured > 0 && h('p', { class: 'faint', 'data-testid': 'unmeasured' }, `${number.whole(unmeasured)} completed ${unmeasured === 1 ? 'trial is' : 'trials are'} not measured, and so not on ${byMeasured ? 'this plot’s front' : 'the front'}.`));
+  }
+
+  /** The front by the measured cost that is looked at; rows know only the search's own. */
+  async function loadMeasured() {
+    const metric = view.metric;
+    const own = metric === null || !isMeasured(metric) || it.objectives.some((o) => o.metric === metric);
+    const found = own ? null : await get(`/searches/${id}/front?cost=${metric}`);
+    if (metric === view.metric) byMeasured = found;
   }
 
   async function steer(verb) {
@@ -174,6 +189,8 @@ export function search(root, id, signal) {
         filters();
         show(parts.file, h('details', { class: 'card' }, h('summary', {}, 'Search file, resolved'), h('pre', { tabindex: 0 }, JSON.stringify(it.resolved, null, 2))));
       }
+      await loadMeasured();
+      if (signal.aborted) return;
       if (!parts.controls.contains(document.activeElement)) controls();
       head();
       plot();

@@ -2,6 +2,7 @@
 
 import { download, get, post, text } from './api.js';
 import { ago, between, chip, h, link, number, show, span, table } from './dom.js';
+import { deviceBars, usageOf } from './device.js';
 import { lines, onWidth } from './plot.js';
 import { trialName } from './search.js';
 
@@ -38,10 +39,10 @@ const card = (title, ...content) => h('section', { class: 'card' }, h('div', { c
 export function trial(root, id, signal) {
   let it = null;
   let opened = null;
-  const parts = Object.fromEntries(['head', 'tiles', 'error', 'layers', 'pair', 'synthesis', 'attempts', 'origin'].map((name) => [name, h('div', { class: name })]));
+  const parts = Object.fromEntries(['head', 'tiles', 'error', 'device', 'layers', 'pair', 'synthesis', 'attempts', 'origin'].map((name) => [name, h('div', { class: name })]));
   const log = h('pre', { class: 'log', tabindex: 0, hidden: true, 'data-testid': 'log', 'aria-label': 'Log' });
   const charts = { loss: h('div', { class: 'chart' }), accuracy: h('div', { class: 'chart' }) };
-  root.append(parts.head, parts.tiles, parts.error, card('Layers', parts.layers), card('Learning curve', h('div', { class: 'charts' }, charts.loss, charts.accuracy)), parts.pair, parts.synthesis,
+  root.append(parts.head, parts.tiles, parts.error, parts.device, card('Layers', parts.layers), card('Learning curve', h('div', { class: 'charts' }, charts.loss, charts.accuracy)), parts.pair, parts.synthesis,
     card('Attempts and logs', parts.attempts, log), parts.origin);
   onWidth(charts.loss, () => it && curve());
 
@@ -68,9 +69,11 @@ export function trial(root, id, signal) {
       && h('button', { type: 'button', 'data-testid': 'synthesise', onclick: async () => { try { await post(`/trials/${id}/synthesis-jobs`); } catch (cause) { window.alert(cause.message); } page.load(); } }, 'Synthesise this trial');
     const views = jobs.map((job) => {
       const { result, estimate } = job;
-      const rows = ROOMS.map(([name, from, to]) => ({ name, estimate: from ? estimate?.[from] : undefined, measured: result?.[to] }));
+      const rows = ROOMS.map(([name, from, to]) => ({ name, estimate: from ? estimate?.[from] : undefined, measured: result?.[to] }))
+        .map((row) => { const use = usageOf(it, row.name.toLowerCase()); return { ...row, available: use?.available ?? NaN, share: use?.available && row.measured !== undefined ? (100 * row.measured) / use.available : NaN }; });
       const columns = [
         { title: 'Resource', cell: (r) => r.name }, { title: 'Estimate', number: true, cell: (r) => number.whole(r.estimate) }, { title: 'Measured', number: true, cell: (r) => number.whole(r.measured) },
+        { title: 'Available', number: true, cell: (r) => number.whole(r.available) }, { title: 'Measured share', number: true, cell: (r) => number.share(r.share) },
         { title: 'Measured / estimate', number: true, cell: (r) => (r.estimate && r.measured !== undefined ? number.ratio(r.measured / r.estimate) : '–') }];
       return [h('p', {}, chip(job.state), ' ', job.state === 'failed' && h('strong', {}, job.error_code, ': ', job.error_message, ' '),
         h('span', { class: 'faint' }, `${job.tool}${result?.tool_version ? ` ${result.tool_version}` : ''}, asked for by ${job.requested_by}${result ? `, ${number.whole(result.vectors_checked)} vectors equal to integer inference` : ''}${job.worker ? `, on ${job.worker}` : ''}`)),
@@ -109,6 +112,11 @@ export function trial(root, id, signal) {
     show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
   }
 
+  function device() {
+    const { device: on, usage } = it;
+    show(parts.device, usage.length > 0 && card(['On ', h('span', { class: 'mono' }, on?.part ?? 'its device')], deviceBars(usage)));
+  }
+
   function pair() {
     const costs = it.scores?.costs;
     const auc = it.scores?.auc_validation ?? [];
@@ -133,6 +141,7 @@ export function trial(root, id, signal) {
       if (signal.aborted) return;
       head();
       show(parts.layers, table({ id: 'layers', caption: 'Layers, each behind what it reads', columns: LAYERS, rows: it.layers }));
+      device();
       curve();
       pair();
       synthesis();

@@ -32,6 +32,7 @@ const FILES: &[File] = files![
     "style.css" "text/css; charset=utf-8",
     "app.js" "text/javascript; charset=utf-8",
     "api.js" "text/javascript; charset=utf-8",
+    "device.js" "text/javascript; charset=utf-8",
     "dom.js" "text/javascript; charset=utf-8",
     "plot.js" "text/javascript; charset=utf-8",
     "searches.js" "text/javascript; charset=utf-8",

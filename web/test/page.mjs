@@ -78,6 +78,17 @@ test('one search: the front as a plot and as a table, the trials sorted and filt
     assert.equal(titles.length, 2);
     await page.selectOption('[data-testid=select-cost]', 'bits');
     assert.ok((await texts(page, '[data-testid=scatter] .title')).includes('bits'));
+    // By what synthesis measured: only measured trials are drawn, and the others are counted.
+    const answer = page.waitForResponse((response) => response.url().endsWith('/front?cost=lut_measured'), WAIT);
+    await page.selectOption('[data-testid=select-cost]', 'lut_measured');
+    const measured = await (await answer).json();
+    if (measured.members.length > 0) {
+      await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=scatter] .title')].some((title) => title.textContent === 'LUT measured'), null, WAIT);
+    } else {
+      await page.waitForSelector('.plot .empty', WAIT);
+    }
+    assert.ok(measured.members.every((member) => member.measured.lut_measured > 0));
+    if (measured.unmeasured > 0) assert.match(await page.textContent('[data-testid=unmeasured]'), new RegExp(`^${measured.unmeasured.toLocaleString('en')} completed`));
 
     const numbers = async () => (await texts(page, '[data-testid=trials-row] td:first-child')).map((text) => Number.parseInt(text, 10));
     await page.click('[data-sort=number]');
@@ -111,6 +122,19 @@ test('one trial: layers with their quantizers, curve, scores, attempts and a log
     assert.ok((await page.$$('[data-testid=curve]')).length >= 1, 'a curve');
     assert.match(await page.textContent('.tiles'), /\d+\.\d\d %/);
     assert.ok((await page.$$('[data-testid=costs] tr')).length >= 5);
+    // Used, available and the share of the device, each in words and as a bar of that width.
+    const uses = await page.$$eval('[data-testid=device-row]', (rows) => rows.map((row) => {
+      const [bar, fill] = [row.querySelector('.use'), row.querySelector('.fill')];
+      return { resource: row.dataset.resource, text: row.querySelector('.figure').textContent, value: bar.getAttribute('aria-valuetext'), drawn: fill ? fill.getBoundingClientRect().width / bar.getBoundingClientRect().width : 0 };
+    }));
+    assert.deepEqual(uses.slice(0, 3).map((use) => use.resource), ['lut', 'ff', 'dsp']);
+    for (const { resource, text, value, drawn } of uses) {
+      const [, used, available, percent] = value.match(/^([\d,]+) of ([\d,]+), <?([\d.]+) %$/) ?? assert.fail(`${resource}: ${value}`);
+      const [few, all] = [used, available].map((count) => Number(count.replaceAll(',', '')));
+      assert.ok(Math.abs((100 * few) / all - Number(percent)) <= 0.51, `${few} of ${all} is ${percent} %`);
+      assert.ok(text.startsWith(`${used} of ${available}`), text);
+      assert.ok(few === 0 ? drawn === 0 : drawn > 0 && Math.abs(drawn - few / all) < 0.02, `${resource}: ${drawn}`);
+    }
     assert.ok((await page.$$('[data-testid=attempts-row]')).length >= 1);
     await page.click('[data-testid=show-log]');
     await page.waitForFunction(() => document.querySelector('[data-testid=log]').textContent.length > 0, null, WAIT);
