@@ -1,9 +1,11 @@
 //! The `qtools-0.8` mode gives the paper's energy and bit tables for BF, Q6, QE and QB.
 
 use bitfront_hardware::costs::{
-    BitRule, Bits, Energy, EnergyMode, EnergySettings, Format, LayerKind, NetworkDescription,
+    BitRule, Bits, Energy, EnergyMode, EnergySettings, Format, LayerEnergy, LayerKind, Memory,
+    NetworkDescription,
 };
 use bitfront_quantizer::Quantizer;
+use std::fmt::Write as _;
 
 fn quantizer(text: &str) -> Quantizer {
     text.parse().expect("a quantizer of the paper")
@@ -223,7 +225,7 @@ fn bits_are_the_paper_s() {
 }
 
 /// The original's last release counts `stochastic_binary` as `binary`: 19.52 pJ for QB's second
-/// layer, 2.48 and 2.80 pJ for the outputs (with the accumulators of 0.8; see `paper.md` 1.6).
+/// layer, 2.48 and 2.80 pJ for the outputs (with the accumulators of 0.8).
 #[test]
 fn corrected_counts_stochastic_weights_and_batch_norm() {
     let [_, _, (_, qe), (_, qb)] = published();
@@ -242,9 +244,120 @@ fn corrected_counts_stochastic_weights_and_batch_norm() {
         &EnergySettings::in_circuit(EnergyMode::Corrected),
     );
     let counted = |start: &str| -> f64 {
-        let of = |l: &&bitfront_hardware::costs::LayerEnergy| l.name.starts_with(start);
+        let of = |l: &&LayerEnergy| l.name.starts_with(start);
         corrected.layers.iter().filter(of).map(|l| l.counted).sum()
     };
     assert!((counted("bn") - 140.8).abs() < 1e-9, "{}", counted("bn"));
     assert!(corrected.total_pj > counted("bn") + counted("fc"));
+}
+
+const MODES: [(&str, EnergyMode); 3] = [
+    ("qtools-0.8", EnergyMode::Qtools08),
+    ("qtools-0.9", EnergyMode::Qtools09),
+    ("corrected", EnergyMode::Corrected),
+];
+
+#[test]
+fn modes_are_stored_by_the_names_that_are_shown() {
+    for (name, mode) in MODES {
+        assert_eq!(serde_json::to_value(mode).expect("JSON"), name);
+    }
+}
+
+/// The table of `docs/energy.md`.
+fn table() -> String {
+    let mut text =
+        "| network | qtools-0.8 | qtools-0.9 | corrected | of it BatchNorm | corrected / BF |\n\
+        |---|---|---|---|---|---|\n"
+            .to_owned();
+    let mut reference = None;
+    for (name, published) in published() {
+        let of = |mode| Energy::of(&published.network, &EnergySettings::in_circuit(mode));
+        let [old, last, corrected] = MODES.map(|(_, mode)| of(mode));
+        let of_norms = |layer: &&LayerEnergy| layer.name.starts_with("bn");
+        let norms = corrected.layers.iter().filter(of_norms);
+        let norms = norms
+            .map(|layer| layer.counted)
+            .fold(0.0, |sum, pj| sum + pj);
+        let ratio = corrected.total_pj / *reference.get_or_insert(corrected.total_pj);
+        let (old, last, all) = (old.total_pj, last.total_pj, corrected.total_pj);
+        writeln!(
+            text,
+            "| {name} | {old} | {last} | {all:.1} | {norms:.1} | {ratio:.3} |"
+        )
+        .expect("a string takes all");
+    }
+    text
+}
+
+#[test]
+fn the_documented_energies_are_the_computed_ones() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/energy.md");
+    let text = std::fs::read_to_string(path).expect("docs/energy.md");
+    let (before, rest) = text.split_once("<!-- energies -->\n").expect("a mark");
+    let (found, after) = rest.split_once("<!-- end -->").expect("an end");
+    let table = format!("\n{}\n", table());
+    if std::env::var_os("BITFRONT_BLESS").is_some() {
+        let text = format!("{before}<!-- energies -->\n{table}<!-- end -->{after}");
+        std::fs::write(path, text).expect("written");
+        return;
+    }
+    assert_eq!(
+        found, table,
+        "see docs/energy.md for the command that writes it"
+    );
+}
+
+/// Two dense layers of these widths.
+fn small(weight: u32, relu: u32) -> NetworkDescription {
+    let format = Some(quantizer(&format!("quantized_bits({weight},0,alpha=1)")));
+    let layers = vec![
+        (
+            "fc1".to_owned(),
+            8,
+            LayerKind::dense(8, 8, format, Some(format)),
+        ),
+        activation(0, 8, &format!("quantized_relu({relu},0)")),
+        (
+            "fc2".to_owned(),
+            5,
+            LayerKind::dense(8, 5, format, Some(format)),
+        ),
+    ];
+    NetworkDescription::chain(8, quantizer("quantized_bits(8,3,1)"), layers)
+}
+
+/// Energy with everything in one kind of memory of at least so many bits.
+fn kept(network: &NetworkDescription, mode: EnergyMode, memory: Memory, bits: u64) -> f64 {
+    let settings = EnergySettings {
+        parameters: memory,
+        activations: memory,
+        min_sram_bits: bits,
+        ..EnergySettings::in_circuit(mode)
+    };
+    Energy::of(network, &settings).total_pj
+}
+
+#[test]
+fn only_the_corrected_energy_never_falls_with_wider_formats_or_larger_memories() {
+    for memory in [Memory::Fixed, Memory::Sram, Memory::Dram] {
+        for wider in [|bits| small(bits, 4), |bits| small(4, bits)] {
+            let energy = |bits| kept(&wider(bits), EnergyMode::Corrected, memory, 0);
+            let energies: Vec<f64> = (2..=16).map(energy).collect();
+            assert!(
+                energies.is_sorted_by(|narrow, wide| narrow < wide),
+                "{memory:?} {energies:?}"
+            );
+        }
+    }
+    let in_memories = |mode| -> Vec<f64> {
+        let energy = |log2: u32| kept(&small(6, 6), mode, Memory::Sram, 1 << log2);
+        (6..30).map(energy).collect()
+    };
+    let corrected = in_memories(EnergyMode::Corrected);
+    assert!(corrected.is_sorted(), "{corrected:?}");
+    for original in [EnergyMode::Qtools08, EnergyMode::Qtools09] {
+        let energies = in_memories(original);
+        assert!(!energies.is_sorted(), "{energies:?}");
+    }
 }
