@@ -9,11 +9,15 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
 }
 
-/// The bundled jets: 16 features, 5 classes.
-fn jets() -> DatasetInfo {
+/// The jets have 16 features and 5 classes, Fashion-MNIST 28 x 28 pixels and 10.
+fn data(name: &str) -> DatasetInfo {
+    let (inputs, classes) = match name {
+        "fashion-mnist" => (28 * 28, 10),
+        _ => (16, 5),
+    };
     DatasetInfo {
-        inputs: 16,
-        classes: 5,
+        inputs,
+        classes,
         digest: "0".repeat(64),
     }
 }
@@ -21,7 +25,8 @@ fn jets() -> DatasetInfo {
 fn read(name: &str) -> Search {
     let text = fs::read_to_string(examples().join(name)).expect("the example is there");
     let value: serde_json::Value = serde_saphyr::from_str(&text).expect("the example is YAML");
-    file::read(&value, Some(&jets())).unwrap_or_else(|faults| {
+    let data = data(file::dataset_name(&value).expect("a data set"));
+    file::read(&value, Some(&data)).unwrap_or_else(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         panic!("{name}:\n{}", faults.join("\n"))
     })
