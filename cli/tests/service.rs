@@ -476,6 +476,22 @@ fn a_coordinator_takes_a_table_of_more_devices() {
     let (code, stderr) = refusal(&own.replace("up5k", "xcvu9p"));
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("`xcvu9p` stands twice"), "{stderr}");
+    let search = folder.path().join("search.json");
+    let mut wanted = search_file(6, 3, 0);
+    wanted["device"] = "up5k".into();
+    std::fs::write(&search, wanted.to_string()).expect("the search file");
+    std::fs::write(&path, own).expect("the table");
+    let validate = |more: &[&str]| {
+        let mut command = bitfront();
+        command.arg("validate").arg(&search).args(more);
+        run(command)
+    };
+    assert_eq!(validate(&["--devices", file]).0, 0);
+    let (code, _, stderr) = validate(&[]);
+    assert!(
+        code == 2 && stderr.contains("`up5k` is no known device"),
+        "{code}: {stderr}"
+    );
     // A good table is read, and then the database is missing.
     let (code, stderr) = refusal(own);
     assert_eq!(code, 6, "{stderr}");

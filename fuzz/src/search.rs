@@ -83,7 +83,7 @@ model: {mlp: [3, 2, 2]}
 objectives:
   - {metric: accuracy, goal: maximize}
   - {metric: energy_pj, goal: minimize}
-constraints: [{metric: lut_estimate, max: 4e3}]
+constraints: [{metric: lut_estimate, max: 4e3}, {metric: lut_measured, max: 5 %}]
 sampler: {name: random}
 order: arrival
 budget: {trials: 7, parallel: 2}

@@ -54,6 +54,9 @@ pub(crate) struct Validate {
     /// Take inputs and classes from this data set instead of from the file's own network.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    /// More devices that the file may name: the table that the coordinator is given.
+    #[arg(long, value_name = "FILE", env = "BITFRONT_DEVICES")]
+    pub(crate) devices: Option<PathBuf>,
     /// Take this file for the model that the search file imports: nothing is asked of a coordinator.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,

@@ -1,11 +1,12 @@
 //! `bitfront validate`: every fault of a search file and the size of its space, without a coordinator.
 
 use bitfront_dataset::Dataset;
+use bitfront_hardware::device::Devices;
 use bitfront_search::Search;
-use bitfront_search::file::{DatasetInfo, Fault, ModelInfo, SearchFile, model_name, read_with};
+use bitfront_search::file::{DatasetInfo, Fault, ModelInfo, SearchFile, model_name, read_among};
 use serde_json::{Value, json};
 
-use super::model;
+use super::{coordinator, model};
 use crate::args::{Global, Validate};
 use crate::document::Document;
 use crate::exit::{Exit, Failure, Outcome};
@@ -28,7 +29,9 @@ pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
         })
     });
     let model = options.model.as_deref().map(model::info).transpose()?;
-    match resolve(&document.value, data.transpose()?.as_ref(), model.as_ref()) {
+    let devices = coordinator::devices(options.devices.as_deref())?;
+    let data = data.transpose()?;
+    match resolve(&document.value, data.as_ref(), model.as_ref(), &devices) {
         Ok(search) => {
             print(global, options, &document.value, &search);
             Ok(Exit::Ok)
@@ -46,6 +49,7 @@ fn resolve(
     value: &Value,
     data: Option<&DatasetInfo>,
     model: Option<&ModelInfo>,
+    devices: &Devices,
 ) -> Result<Search, Vec<Fault>> {
     let of_model = |file: &SearchFile| match model.filter(|_| file.model.import.is_some()) {
         Some(model) => DatasetInfo {
@@ -56,10 +60,10 @@ fn resolve(
         None => DatasetInfo::of_model(file),
     };
     let resolved = match (data, SearchFile::from_value(value)) {
-        (Some(info), _) => read_with(value, Some(info), model),
-        (None, Ok(file)) => read_with(value, Some(&of_model(&file)), model),
+        (Some(info), _) => read_among(value, Some(info), model, devices),
+        (None, Ok(file)) => read_among(value, Some(&of_model(&file)), model, devices),
         // The faults of meaning that can be found besides; that no data set is registered is not one here.
-        (None, Err(_)) => read_with(value, None, model).map_err(|mut faults| {
+        (None, Err(_)) => read_among(value, None, model, devices).map_err(|mut faults| {
             faults.retain(|fault| {
                 !(fault.pointer == "/dataset" && fault.detail.ends_with("is not registered"))
             });

@@ -140,10 +140,16 @@ impl Search {
         self.standing_by(|metric| metric.estimate().read(scores))
     }
 
-    /// Whether this trial would stand somewhere, had its circuit been measured.
+    /// Whether a measurement is all that this trial lacks to be feasible: it has every other metric and
+    /// breaks no bound on those.
     pub fn lacks_measurement(&self, scores: &TrialScores) -> bool {
+        let breaks = |constraint: &Constraint| {
+            let value = constraint.metric.read(scores);
+            value.is_some_and(|value| constraint.violation(value) > 0.0)
+        };
         self.standing(scores) == Standing::Unscored
             && self.expected_standing(scores) != Standing::Unscored
+            && !self.constraints.iter().any(breaks)
     }
 
     fn standing_by(&self, read: impl Fn(Metric) -> Option<f64>) -> Standing {
@@ -291,6 +297,15 @@ mod tests {
             );
             assert!(!search.lacks_measurement(&trial));
         }
+    }
+
+    #[test]
+    fn what_breaks_another_bound_lacks_more_than_a_measurement() {
+        let search = search_with(&json!({"objectives": ["accuracy", "lut_measured"],
+            "constraints": [{"metric": "lut_estimate", "max": 200}, {"metric": "lut_measured", "max": 50}]}));
+        assert!(!search.lacks_measurement(&scores(0.7, 201)));
+        // Its estimate is above the bound on the measurement, which may yet turn out below it.
+        assert!(search.lacks_measurement(&scores(0.7, 200)));
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub struct FrontView {
     pub device: Option<Value>,
     /// The trials that no other trial dominates, by the first cost, smallest first.
     pub members: Vec<TrialView>,
-    /// Completed trials that could not compete, because synthesis has not measured what an objective or a constraint
-    /// reads. Always 0 where none reads a measurement.
+    /// Completed trials that keep every other bound and could not compete, because synthesis has not measured what an
+    /// objective or a constraint reads. Always 0 where none reads a measurement.
     pub unmeasured: u64,
     /// The search's seed trials: the float network and the uniform ones, on the front or not.
     pub baselines: Vec<TrialView>,
