@@ -15,6 +15,7 @@ pub mod candidate;
 pub mod checkpoint;
 pub mod csv;
 pub mod h5;
+pub mod hdf5;
 mod import;
 pub mod keras;
 pub mod memory;
@@ -35,12 +36,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [&Target; 11] = [
+pub const TARGETS: [&Target; 12] = [
     &quantizer::TARGET,
     &search::TARGET,
     &npz::TARGET,
     &csv::TARGET,
     &arff::TARGET,
+    &hdf5::TARGET,
     &candidate::TARGET,
     &weights::TARGET,
     &checkpoint::TARGET,

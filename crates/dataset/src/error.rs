@@ -13,13 +13,28 @@ pub enum DatasetError {
     },
     /// Not a format that can be read here.
     #[error(
-        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row, ARFF and folders of idx files"
+        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row, ARFF, HDF5 and folders of idx files"
     )]
     Format {
         /// Path as given.
         file: String,
         /// What its first bytes say.
         found: &'static str,
+    },
+    /// A format whose reader this program was built without.
+    #[error(
+        "{file} is {found}, and this program was built without {reader}: rebuild with --features {feature}, or give npz, csv or \
+         ARFF"
+    )]
+    BuiltWithout {
+        /// Path as given.
+        file: String,
+        /// What its first bytes say.
+        found: &'static str,
+        /// Name of the format.
+        reader: &'static str,
+        /// Cargo feature that brings the reader.
+        feature: &'static str,
     },
     /// The container is damaged.
     #[error("{file}: {problem}")]

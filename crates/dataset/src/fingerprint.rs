@@ -13,6 +13,8 @@ pub enum Fingerprint {
     Arff,
     /// A zip of idx files, images and labels.
     Idx,
+    /// An HDF5 file.
+    Hdf5,
     /// Something else, by name.
     Other(&'static str),
 }
@@ -26,8 +28,7 @@ pub enum Fingerprint {
 /// ```
 #[must_use]
 pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    const KNOWN: [(&[u8], &str); 12] = [
-        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    const KNOWN: [(&[u8], &str); 11] = [
         (b"PAR1", "a parquet file"),
         (b"\x93NUMPY", "a single numpy array (npy)"),
         (b"\x1f\x8b", "a gzip file"),
@@ -56,6 +57,9 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
         } else {
             Fingerprint::Other("a zip file without numpy arrays")
         };
+    }
+    if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
+        return Fingerprint::Hdf5;
     }
     if bytes.starts_with(b"\0\0\x08") {
         return Fingerprint::Other("a single idx array (name the folder of all its files)");
@@ -117,9 +121,9 @@ mod tests {
         assert_eq!(fingerprint(b"% jets\n\n@RELATION jets"), Fingerprint::Arff);
         let long = [b"%".repeat(9000), b"\n@relation x".to_vec()].concat();
         assert_eq!(fingerprint(&long), Fingerprint::Arff);
-        let cases: [(&[u8], &str); 5] = [
+        assert_eq!(fingerprint(b"\x89HDF\r\n\x1a\n\0"), Fingerprint::Hdf5);
+        let cases: [(&[u8], &str); 4] = [
             (b"", "an empty file"),
-            (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
             (
                 b"<!DOCTYPE html>",
                 "an HTML page, perhaps of a failed download",

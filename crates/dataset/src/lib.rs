@@ -1,7 +1,7 @@
 //! Data sets: readers, deterministic splits and scaling.
 //!
-//! A [`Dataset`] is read from an npz, csv or ARFF file or a folder of idx files, checked as a whole,
-//! and known by the SHA-256 of the file's bytes. [`Dataset::prepare`] splits it and standardises the features.
+//! A [`Dataset`] is read from an npz, csv, ARFF or HDF5 file or a folder of idx files or public jet files, checked as a
+//! whole, and known by the SHA-256 of the file's bytes. [`Dataset::prepare`] splits it and standardises the features.
 //!
 //! The rule this room keeps: the same bytes and the same [`SplitSpec`] give the same tables, bit for
 //! bit, for ever. Nothing is repaired silently: a value that cannot be used is an error that names the
@@ -16,10 +16,22 @@
 //! ```
 
 mod arff_file;
+mod arrays;
 mod csv_file;
 mod error;
 mod fingerprint;
+#[cfg(feature = "hdf5")]
+mod hdf5_file;
+#[cfg(not(feature = "hdf5"))]
+#[path = "without_hdf5.rs"]
+mod hdf5_file;
 mod idx_file;
+#[cfg_attr(
+    not(feature = "hdf5"),
+    expect(dead_code, reason = "the HDF5 reader's columns")
+)]
+mod jets;
+mod jets_folder;
 mod npz_file;
 mod prepare;
 mod scaling;

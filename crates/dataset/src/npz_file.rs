@@ -8,9 +8,10 @@ use std::io::{Cursor, Read};
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
+use crate::arrays::{self, Arrays, FEATURES, LABELS, wrong};
 use crate::error::DatasetError;
 use crate::scaling::Scaling;
-use crate::table::{Dataset, MAX_CLASSES, Table};
+use crate::table::{Dataset, Table};
 
 /// Longest array header that is read, as in numpy; most have about 100 bytes.
 const MAX_HEADER: u64 = 10_000;
@@ -25,73 +26,11 @@ struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
 }
 
-/// Features (labels still empty), labels, and how the features are scaled.
-type Part = (Table, Vec<i64>, Scaling);
 type Entry<'a> = NpyFile<Box<dyn Read + 'a>>;
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(file, &e.to_string()))?;
-    let mut archive = Archive { file, zip };
-    let (train, test) = if archive.has("x_train") {
-        let train = archive.table("x_train", "y_train")?;
-        let test = archive.table("x_test", "y_test")?;
-        if train.0.columns != test.0.columns {
-            return Err(wrong(
-                file,
-                "x_test",
-                format!("{} columns", test.0.columns),
-                &format!("{} columns, as x_train has", train.0.columns),
-            ));
-        }
-        if train.2 != test.2 {
-            let problem = format!("scaled as {:?}", test.2);
-            let accepted = format!("axes and type as those of x_train, scaled as {:?}", train.2);
-            return Err(wrong(file, "x_test", problem, &accepted));
-        }
-        (train, Some(test))
-    } else if archive.has("x") {
-        (archive.table("x", "y")?, None)
-    } else {
-        let mut names: Vec<String> = archive.array_names().take(20).collect();
-        names.sort_unstable();
-        let problem = format!("missing; the file has {}", names.join(", "));
-        return Err(wrong(
-            file,
-            "x_train",
-            problem,
-            "arrays x_train, y_train, x_test, y_test, or x, y",
-        ));
-    };
-    let (columns, scaling) = (train.0.columns, train.2);
-    let features = archive
-        .names("features", columns)?
-        .unwrap_or_else(|| (0..columns).map(|column| format!("x{column}")).collect());
-    let largest = |labels: &[i64]| labels.iter().copied().max().unwrap_or(0);
-    let top = largest(&train.1).max(test.as_ref().map_or(0, |t| largest(&t.1)));
-    let classes = match archive.names("classes", 0)? {
-        Some(classes) => classes,
-        None => (0..=top.clamp(0, MAX_CLASSES as i64 - 1))
-            .map(|c| c.to_string())
-            .collect(),
-    };
-    let test_names = ["x_test", "y_test"];
-    let names = if test.is_some() {
-        ["x_train", "y_train"]
-    } else {
-        ["x", "y"]
-    };
-    let train = archive.finish(names, train, &features, classes.len())?;
-    let test = test
-        .map(|test| archive.finish(test_names, test, &features, classes.len()))
-        .transpose()?;
-    Ok(Dataset {
-        features,
-        classes,
-        train,
-        test,
-        scaling,
-        digest: String::new(),
-    })
+    arrays::read(&mut Archive { file, zip })
 }
 
 fn damaged(file: &str, problem: &str) -> DatasetError {
@@ -101,25 +40,12 @@ fn damaged(file: &str, problem: &str) -> DatasetError {
     }
 }
 
-fn wrong(file: &str, array: &str, problem: impl Into<String>, accepted: &str) -> DatasetError {
-    DatasetError::Array {
-        file: file.to_owned(),
-        array: array.to_owned(),
-        problem: problem.into(),
-        accepted: accepted.to_owned(),
-    }
-}
-
 impl Archive<'_> {
     /// Names of the arrays: a file `x.npy` of the zip is the array `x`.
     fn array_names(&self) -> impl Iterator<Item = String> {
         self.zip
             .file_names()
             .filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.to_owned()))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.array_names().any(|n| n == name)
     }
 
     /// Opens an array whose declared size is that of its bytes.
@@ -192,26 +118,22 @@ impl Archive<'_> {
             .into_vec()
             .map_err(|e| damaged(file, &format!("array {name}: {e}")))
     }
+}
 
-    /// Features (labels still empty) and labels of one part.
-    fn table(&mut self, x: &str, y: &str) -> Result<Part, DatasetError> {
-        let file = self.file;
-        let (table, scaling) = self.features(x)?;
-        let labels = self.labels(y)?;
-        if labels.len() != table.rows {
-            return Err(wrong(
-                file,
-                y,
-                format!("{} labels", labels.len()),
-                &format!("{}, one a row of {x}", table.rows),
-            ));
-        }
-        Ok((table, labels, scaling))
+impl Arrays for Archive<'_> {
+    fn file(&self) -> &str {
+        self.file
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.array_names().any(|n| n == name)
+    }
+
+    fn list(&self) -> Vec<String> {
+        self.array_names().take(20).collect()
     }
 
     fn features(&mut self, name: &str) -> Result<(Table, Scaling), DatasetError> {
-        const ACCEPTED: &str = "an array of float32, float64 or integers, rows x features or (images, sequences) rows x \
-            ... x channels of at most 4 axes";
         let file = self.file;
         let array = self.array(name)?;
         let shape = array.shape().to_vec();
@@ -228,18 +150,15 @@ impl Archive<'_> {
                 .into_iter()
                 .map(|v| v as f32)
                 .collect(),
-            _ => return Err(wrong(file, name, format!("type {descr}"), ACCEPTED)),
+            _ => return Err(wrong(file, name, format!("type {descr}"), FEATURES)),
         };
         let columns = (shape.iter().skip(1)).try_fold(1_u64, |n, axis| n.checked_mul(*axis));
         let (2..=4, Some(columns)) = (shape.len(), columns) else {
-            return Err(wrong(file, name, format!("shape {shape:?}"), ACCEPTED));
+            return Err(wrong(file, name, format!("shape {shape:?}"), FEATURES));
         };
         let rows = shape[0];
-        let scaling = match (kind, &shape[1..]) {
-            (_, [_]) => Scaling::Features,
-            (Some((TypeChar::Uint, 1)), _) => Scaling::Pixels,
-            (_, axes) => Scaling::Channels(axes[axes.len() - 1] as usize),
-        };
+        let bytes = matches!(kind, Some((TypeChar::Uint, 1)));
+        let scaling = arrays::scaling(&shape[1..], bytes);
         if rows == 0 || columns == 0 {
             return Err(wrong(
                 file,
@@ -262,22 +181,19 @@ impl Archive<'_> {
     }
 
     fn labels(&mut self, name: &str) -> Result<Vec<i64>, DatasetError> {
-        const ACCEPTED: &str =
-            "a one-dimensional array of integers, one a row (class numbers from 0)";
         let file = self.file;
         let array = self.array(name)?;
         let shape = array.shape().to_vec();
         let descr = array.dtype().descr();
         if shape.len() != 1 && !(shape.len() == 2 && shape[1] == 1) {
-            return Err(wrong(file, name, format!("shape {shape:?}"), ACCEPTED));
+            return Err(wrong(file, name, format!("shape {shape:?}"), LABELS));
         }
         match kind(&array) {
             Some((TypeChar::Int | TypeChar::Uint, _)) => integers(name, file, array),
-            _ => Err(wrong(file, name, format!("type {descr}"), ACCEPTED)),
+            _ => Err(wrong(file, name, format!("type {descr}"), LABELS)),
         }
     }
 
-    /// Strings of an optional array; `count` of them unless it is 0.
     fn names(&mut self, name: &str, count: usize) -> Result<Option<Vec<String>>, DatasetError> {
         if !self.has(name) {
             return Ok(None);
@@ -307,51 +223,6 @@ impl Archive<'_> {
             return Err(wrong(file, name, format!("shape {shape:?}"), accepted));
         }
         Ok(Some(names))
-    }
-
-    /// Checks values and labels, and puts them together.
-    fn finish(
-        &self,
-        [x, y]: [&str; 2],
-        (mut table, labels, _): Part,
-        features: &[String],
-        classes: usize,
-    ) -> Result<Table, DatasetError> {
-        let value = |array: &str, row: usize, column: &str, value: String, accepted: String| {
-            DatasetError::Value {
-                file: self.file.to_owned(),
-                array: array.into(),
-                place: format!("row {row}").into(),
-                column: column.to_owned(),
-                value: value.into(),
-                accepted: accepted.into(),
-            }
-        };
-        if let Some(at) = table.x.iter().position(|v| !v.is_finite()) {
-            let (row, column) = (at / table.columns, at % table.columns);
-            let accepted = "finite numbers".to_owned();
-            return Err(value(
-                x,
-                row,
-                &features[column],
-                table.x[at].to_string(),
-                accepted,
-            ));
-        }
-        table.y = labels
-            .iter()
-            .enumerate()
-            .map(|(row, &label)| {
-                let class = u8::try_from(label)
-                    .ok()
-                    .filter(|c| usize::from(*c) < classes);
-                class.ok_or_else(|| {
-                    let accepted = format!("class numbers 0 to {}", classes.saturating_sub(1));
-                    value(y, row, "label", label.to_string(), accepted)
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(table)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::DatasetError;
 use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::scaling::Scaling;
 use crate::values::Values;
-use crate::{arff_file, csv_file, idx_file, npz_file};
+use crate::{arff_file, csv_file, hdf5_file, idx_file, jets_folder, npz_file};
 
 /// Most classes a data set can have: a label is one byte.
 pub(crate) const MAX_CLASSES: usize = 256;
@@ -74,7 +74,8 @@ impl Dataset {
     /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order.
     /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
     /// classes in the order of the header. Arrays `x` of more than two axes are images or sequences, the last axis
-    /// their channels. idx: a folder (or a zip) with the files of MNIST or Fashion-MNIST as they ship.
+    /// their channels. HDF5 (feature `hdf5`): the public jet sets as they are published, or arrays named as in npz.
+    /// A folder of such jet files, or of `train` and `val` with them, is one data set. idx: a folder (or a zip) with the files of MNIST or Fashion-MNIST as they ship.
     ///
     /// # Errors
     /// [`DatasetError`] that names what is wrong and what is accepted.
@@ -83,15 +84,19 @@ impl Dataset {
         Self::parse(&Self::bytes(path)?, &path.display().to_string())
     }
 
-    /// The bytes that stand for a path: those of a file; for a folder of idx files, a zip of them. The
-    /// same files give the same bytes.
+    /// The bytes that stand for a path: those of a file; for a folder of idx files, a zip of them; for a
+    /// folder of public jet files (HDF5), an npz file of their features. The same files give the same bytes.
     ///
     /// # Errors
-    /// [`DatasetError::Io`], and [`DatasetError::Array`] for a folder without idx files.
+    /// [`DatasetError::Io`], and [`DatasetError::Array`] for a folder without
+    /// such files.
     pub fn bytes(path: impl AsRef<Path>) -> Result<Vec<u8>, DatasetError> {
         let path = path.as_ref();
         if path.is_dir() {
-            return idx_file::pack(path);
+            return match jets_folder::pack(path)? {
+                Some(npz) => Ok(npz),
+                None => idx_file::pack(path),
+            };
         }
         std::fs::read(path).map_err(|source| DatasetError::Io {
             file: path.display().to_string(),
@@ -109,6 +114,7 @@ impl Dataset {
             Fingerprint::Csv => csv_file::read(bytes, file)?,
             Fingerprint::Arff => arff_file::read(bytes, file)?,
             Fingerprint::Idx => idx_file::read(bytes, file)?,
+            Fingerprint::Hdf5 => hdf5_file::read(bytes, file)?,
             Fingerprint::Other(found) => {
                 return Err(DatasetError::Format {
                     file: file.to_owned(),

@@ -162,3 +162,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_published_layout() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let jets = Dataset::open(data.join("jets/jets_small.npz")).unwrap();
+    let arff = Dataset::open(data.join("data/openml.arff")).unwrap();
+    let bare: Vec<&str> = jets.features.iter().map(|name| &name[2..]).collect();
+    assert_eq!(arff.features, bare);
+    assert_eq!(arff.classes, ["g", "q", "t", "w", "z"]);
+    // Eight jets of each class in turn, classes told by name.
+    assert_eq!(arff.train.y[..5], [0, 1, 3, 4, 2]);
+    assert_eq!(arff.train.rows, 40);
+    let first = |class: u8| {
+        let row = jets.train.y.iter().position(|y| *y == class).unwrap();
+        jets.train.row(row)
+    };
+    for row in 0..5 {
+        assert_eq!(arff.train.row(row), first(row as u8));
+    }
+}

@@ -12,8 +12,8 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use bitfront_dataset::Dataset;
 
-/// Registers a data set (npz, csv or ARFF). The header `x-digest` (SHA-256, lowercase hex), if sent, must be that of the
-/// body. The same bytes again are the same data set.
+/// Registers a data set (npz, csv, ARFF, HDF5 or Parquet; a zip of idx files). The header `x-digest` (SHA-256, lowercase hex),
+/// if sent, must be that of the body. The same bytes again are the same data set.
 #[utoipa::path(post, path = "/datasets", tag = "datasets", operation_id = "upload_dataset", params(UploadQuery, ("x-digest" = Option<String>, Header, description = "SHA-256 of the body")), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, description = "Registered", body = DatasetView), (status = 200, description = "Registered before", body = DatasetView), (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn upload(
     Shared(state): Shared<State>,
