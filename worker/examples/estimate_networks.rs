@@ -161,6 +161,14 @@ impl Made<'_> {
             self.folder.join(format!("{name}.v")),
             verilog::emit(&circuit, "network"),
         )?;
+        std::fs::write(
+            self.folder.join(format!("{name}.json")),
+            serde_json::to_vec(candidate)?,
+        )?;
+        std::fs::write(
+            self.folder.join(format!("{name}.safetensors")),
+            weights.to_bytes(candidate),
+        )?;
         self.rows.push(json!({
             "name": name,
             "origin": self.origin,

@@ -1,6 +1,6 @@
 //! Activations in the graph: requantizers and step functions, and what they compute.
 
-use super::node::{Operand, Operation, Value};
+use super::node::{Operand, Operation, Value, Wire};
 use bitfront_network::{ActivationRule, Interval};
 
 /// What one channel's activation makes of an accumulator with `fraction` bits right of the point.
@@ -11,10 +11,14 @@ pub(crate) struct Activation<'a> {
     pub(crate) fraction: i32,
 }
 
-/// The node of an activation and the interval of its codes, or the code where there is only one.
+/// What carries the codes of an activation.
 pub(crate) enum Activated {
+    /// There is only one code.
     Known(i64),
-    Node(Operation, Interval),
+    /// The accumulator itself: nothing is rounded and nothing saturates.
+    Wire(Operand),
+    /// A node, the interval of its integers, and the left shift from them to codes.
+    Node(Operation, Interval, u32),
 }
 
 impl Activation<'_> {
@@ -44,19 +48,7 @@ impl Activation<'_> {
                 range: grid,
             } => {
                 let right_shift = self.fraction - fraction - shift as i32;
-                let operation = Operation::Requantize {
-                    source: wire,
-                    right_shift,
-                    range: *grid,
-                };
-                let image = |value| requantized(value, right_shift, *grid);
-                (
-                    operation,
-                    Interval {
-                        lo: image(range.lo),
-                        hi: image(range.hi),
-                    },
-                )
+                return Some(uniform(wire, right_shift, range, *grid));
             }
             ActivationRule::Steps { thresholds, codes } => {
                 // In units of the unshifted wire, and only those thresholds that the interval leaves
@@ -85,9 +77,44 @@ impl Activation<'_> {
         Some(if image.lo == image.hi {
             Activated::Known(image.lo)
         } else {
-            Activated::Node(operation, image)
+            Activated::Node(operation, image, 0)
         })
     }
+}
+
+/// A uniform quantizer behind a wire in `range`. Bits appended on the right are left to whoever reads
+/// the codes, unless a code at either end of the grid has some of them set.
+fn uniform(wire: Wire, right_shift: i32, range: Interval, grid: Interval) -> Activated {
+    let image = |value| requantized(value, right_shift, grid);
+    let image = Interval {
+        lo: image(range.lo),
+        hi: image(range.hi),
+    };
+    if image.lo == image.hi {
+        return Activated::Known(image.lo);
+    }
+    let appended = right_shift.min(0).unsigned_abs();
+    let zeros = if image.lo.trailing_zeros().min(image.hi.trailing_zeros()) < appended {
+        0
+    } else {
+        appended
+    };
+    let image = Interval {
+        lo: image.lo >> zeros,
+        hi: image.hi >> zeros,
+    };
+    if right_shift + zeros as i32 == 0 && image == range {
+        return Activated::Wire(Operand { wire, shift: zeros });
+    }
+    let operation = Operation::Requantize {
+        source: wire,
+        right_shift: right_shift + zeros as i32,
+        range: Interval {
+            lo: -(-grid.lo >> zeros),
+            hi: grid.hi >> zeros,
+        },
+    };
+    Activated::Node(operation, image, zeros)
 }
 
 /// `clamp(round_half_even(value * 2^-right_shift), range)`.
@@ -109,4 +136,76 @@ pub(crate) fn requantized(value: i64, right_shift: i32, range: Interval) -> i64 
 /// `codes[number of thresholds <= value]`.
 pub(crate) fn step(value: i64, thresholds: &[i64], codes: &[i64]) -> i64 {
     codes[thresholds.partition_point(|&threshold| threshold <= value)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIRE: Wire = Wire(0);
+
+    fn behind(lo: i64, hi: i64, right_shift: i32, grid: (i64, i64)) -> Activated {
+        let grid = Interval {
+            lo: grid.0,
+            hi: grid.1,
+        };
+        uniform(WIRE, right_shift, Interval { lo, hi }, grid)
+    }
+
+    #[test]
+    fn what_neither_rounds_nor_saturates_is_no_node() {
+        assert!(matches!(
+            behind(0, 3, -2, (0, 15)),
+            Activated::Wire(Operand {
+                wire: WIRE,
+                shift: 2
+            })
+        ));
+        assert!(matches!(behind(-4, -1, -2, (0, 15)), Activated::Known(0)));
+    }
+
+    #[test]
+    fn appended_bits_are_left_to_the_reader_unless_a_bound_sets_them() {
+        for (lo, hi) in [(-4, 3), (-4, 4), (-9, 2), (1, 9)] {
+            for grid in [(0, 15), (-16, 15), (-15, 15), (0, 255)] {
+                for right_shift in -3..3 {
+                    let (operation, image, shift) = match behind(lo, hi, right_shift, grid) {
+                        Activated::Node(operation, image, shift) => (operation, image, shift),
+                        Activated::Wire(_) | Activated::Known(_) => continue,
+                    };
+                    let Operation::Requantize {
+                        right_shift: kept,
+                        range,
+                        ..
+                    } = operation
+                    else {
+                        panic!("{operation:?}");
+                    };
+                    let whole = Interval {
+                        lo: grid.0,
+                        hi: grid.1,
+                    };
+                    let found: Vec<i64> = (lo..=hi).map(|v| requantized(v, kept, range)).collect();
+                    for (value, code) in (lo..=hi).zip(&found) {
+                        let expected = requantized(value, right_shift, whole);
+                        assert_eq!(
+                            code << shift,
+                            expected,
+                            "{value} by {right_shift} to {grid:?}"
+                        );
+                    }
+                    assert_eq!(found.iter().min(), Some(&image.lo));
+                    assert_eq!(found.iter().max(), Some(&image.hi));
+                    assert!(shift == 0 || kept == 0);
+                }
+            }
+        }
+        let saturates = behind(0, 7, -2, (0, 15));
+        assert!(matches!(saturates, Activated::Node(_, _, 0)));
+        let shifted = behind(-4, 3, -2, (0, 15));
+        assert!(matches!(
+            shifted,
+            Activated::Node(_, Interval { lo: 0, hi: 3 }, 2)
+        ));
+    }
 }

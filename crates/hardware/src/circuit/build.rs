@@ -93,7 +93,8 @@ impl Circuit {
     }
 }
 
-fn shifted(range: Interval, shift: u32) -> Interval {
+/// What an interval is behind a left shift.
+pub(crate) fn shifted(range: Interval, shift: u32) -> Interval {
     Interval {
         lo: range.lo << shift,
         hi: range.hi << shift,

@@ -18,6 +18,7 @@ mod digits;
 mod evaluate;
 mod linear_form;
 mod linear_map;
+mod live;
 mod maximum;
 mod movement;
 mod node;

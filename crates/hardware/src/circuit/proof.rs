@@ -182,7 +182,15 @@ impl Circuit {
         };
         match (expected, value) {
             (Some(Activated::Known(code)), Value::Constant(found)) if code == found => Ok(()),
-            (Some(Activated::Node(operation, _)), Value::Wire(operand)) if operand.shift == 0 => {
+            (Some(Activated::Wire(same)), Value::Wire(operand))
+                if same.shift == operand.shift
+                    && self.unregistered(same.wire) == self.unregistered(operand.wire) =>
+            {
+                Ok(())
+            }
+            (Some(Activated::Node(operation, _, shift)), Value::Wire(operand))
+                if operand.shift == shift =>
+            {
                 let found = &self.node(self.unregistered(operand.wire)).operation;
                 let found = found.rewired(|wire| self.unregistered(wire));
                 let operation = operation.rewired(|wire| self.unregistered(wire));

@@ -4,6 +4,7 @@
 //! is right. These intervals do.
 
 use super::activation::{Activated, Activation};
+use super::build::shifted;
 use super::linear_map::{LinearMap, Row, source_formats};
 use super::maximum::under_window;
 use super::movement::moved;
@@ -97,7 +98,8 @@ impl Activation<'_> {
         });
         Some(match self.of(wire, range)? {
             Activated::Known(code) => Interval::point(code),
-            Activated::Node(_, image) => image,
+            Activated::Wire(Operand { shift, .. }) => shifted(range, shift),
+            Activated::Node(_, image, shift) => shifted(image, shift),
         })
     }
 }

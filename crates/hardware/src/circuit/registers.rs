@@ -1,7 +1,8 @@
 //! Circuits bit by bit: flip-flops and adder cells, equal ones counted once, constant ones not at all.
 
-use super::Circuit;
 use super::node::{Node, Operand, Operation};
+use super::{Circuit, live};
+use bitfront_network::Interval;
 use std::collections::{HashMap, HashSet};
 
 /// What a bit of a wire is.
@@ -25,7 +26,8 @@ impl Circuit {
     ///
     /// An adder hands the low bits of one operand through where the other is shifted, so registers
     /// behind it may hold what another register holds already; synthesis merges those, and so does
-    /// this count.
+    /// this count. Bits appended to a code that saturates are all one signal, and bits that nothing
+    /// reads are no registers.
     pub fn flip_flops(&self) -> u64 {
         self.bit_graph().registers.len() as u64
     }
@@ -45,7 +47,9 @@ impl Circuit {
             registers: HashMap::new(),
             adder_cells: HashSet::new(),
         };
+        let live = live::bits(self);
         for (index, node) in self.nodes.iter().enumerate() {
+            let is_live = |bit: u32| live[index] >> bit.min(63) & 1 == 1;
             let own = |bit: u32| Bit::Signal(index as u32, bit);
             let row = (0..node.width())
                 .map(|bit| match &node.operation {
@@ -53,16 +57,29 @@ impl Circuit {
                     Operation::Register { source } => {
                         match graph.bits[source.0 as usize][bit as usize] {
                             Bit::Known(value) => Bit::Known(value),
+                            _ if !is_live(bit) => own(bit),
                             signal @ Bit::Signal(..) => {
                                 *graph.registers.entry(signal).or_insert(own(bit))
                             }
                         }
                     }
+                    Operation::Add { .. } if !is_live(bit) => own(bit),
                     Operation::Add { .. } => self.added_bit(&mut graph, node, bit, own(bit)),
                     Operation::Steps { codes, .. } => step_bit(codes, bit, own),
-                    Operation::Input { .. }
-                    | Operation::Requantize { .. }
-                    | Operation::Max { .. } => own(bit),
+                    Operation::Requantize {
+                        source,
+                        right_shift,
+                        range,
+                    } => {
+                        let appended = right_shift.min(&0).unsigned_abs();
+                        if bit < appended {
+                            let source = self.node(*source).range;
+                            step_bit(&appended_codes(source, appended, *range), bit, own)
+                        } else {
+                            own(bit)
+                        }
+                    }
+                    Operation::Input { .. } | Operation::Max { .. } => own(bit),
                 })
                 .collect();
             graph.bits.push(row);
@@ -110,6 +127,19 @@ impl Circuit {
     }
 }
 
+/// Codes that have all values of the bits appended to a source: none of them set, or those of a bound
+/// that it reaches.
+fn appended_codes(source: Interval, appended: u32, range: Interval) -> Vec<i64> {
+    let bounds = [
+        (source.hi << appended > range.hi, range.hi),
+        (source.lo << appended < range.lo, range.lo),
+    ];
+    let reached = bounds.into_iter().filter(|(reached, _)| *reached);
+    std::iter::once(0)
+        .chain(reached.map(|(_, code)| code))
+        .collect()
+}
+
 /// What bit `bit` of a step function is: constant, or the first of its bits that toggles as it does.
 fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
     let of = |bit: u32| codes.iter().map(move |code| (code >> bit.min(63)) & 1);
@@ -138,4 +168,31 @@ pub(crate) fn free_low_bits(node: &Node, nodes: &[Node]) -> u32 {
     let shift = left.shift.max(right.shift);
     let low = if left.shift > 0 { right } else { left };
     shift.min(width(low)).min(node.width())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appended_bits_of_a_code_that_saturates_are_one_signal() {
+        let (source, relu) = (Interval { lo: -8, hi: 7 }, Interval { lo: 0, hi: 15 });
+        let own = |bit| Bit::Signal(0, bit);
+        let codes = appended_codes(source, 2, relu);
+        assert_eq!(
+            [0, 1].map(|bit| step_bit(&codes, bit, own)),
+            [own(0), own(0)]
+        );
+        // Not reached: zeros. Two bounds with different bits: two signals.
+        let codes = appended_codes(Interval { lo: -8, hi: 3 }, 2, relu);
+        assert_eq!(
+            [0, 1].map(|bit| step_bit(&codes, bit, own)),
+            [Bit::Known(false); 2]
+        );
+        let codes = appended_codes(source, 2, Interval { lo: -15, hi: 14 });
+        assert_eq!(
+            [0, 1].map(|bit| step_bit(&codes, bit, own)),
+            [own(0), own(1)]
+        );
+    }
 }

@@ -13,6 +13,7 @@ use bitfront_network::{
     ActivationRule, IntegerLayer, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
     TensorFormat,
 };
+use std::collections::HashMap;
 
 /// Most two-operand nodes (signed digits and comparisons, before any are shared): several times what
 /// the largest devices hold.
@@ -174,6 +175,7 @@ impl Builder<'_> {
             self.count(layer, positions.saturating_mul(steps))?;
         }
         let mut values = Vec::with_capacity(inputs.len());
+        let mut made: HashMap<Option<Wire>, Vec<Wire>> = HashMap::new();
         for (element, value) in inputs.iter().enumerate() {
             let channel = element % format.channels();
             let activation = Activation {
@@ -200,16 +202,27 @@ impl Builder<'_> {
             };
             values.push(match activated {
                 Activated::Known(code) => Value::Constant(code),
-                Activated::Node(operation, range) => {
-                    let wire = Wire(self.nodes.len() as u32);
-                    self.nodes.push(Node {
-                        operation,
-                        range,
-                        fraction: layer.output.fraction[channel],
-                        stage: 0,
-                        layer: self.steps.len() as u32,
+                Activated::Wire(operand) => Value::Wire(operand),
+                Activated::Node(operation, range, shift) => {
+                    // Equal activations of one accumulator are one node.
+                    let read = operation.sources().next();
+                    let equal: &mut Vec<Wire> = made.entry(read).or_default();
+                    let known = equal
+                        .iter()
+                        .find(|wire| self.nodes[wire.0 as usize].operation == operation);
+                    let wire = known.copied().unwrap_or_else(|| {
+                        let wire = Wire(self.nodes.len() as u32);
+                        self.nodes.push(Node {
+                            operation,
+                            range,
+                            fraction: layer.output.fraction[channel] - shift as i32,
+                            stage: 0,
+                            layer: self.steps.len() as u32,
+                        });
+                        equal.push(wire);
+                        wire
                     });
-                    Value::Wire(Operand { wire, shift: 0 })
+                    Value::Wire(Operand { wire, shift })
                 }
             });
         }
