@@ -24,6 +24,6 @@ mod trial;
 pub use config::{Config, Kind, Limits};
 pub use dispatcher::run;
 pub use error::WorkerError;
-pub use synthesis::SynthesisResult;
+pub use synthesis::{Mismatch, SynthesisResult};
 pub use tools::{SYNTHESIS_TOOLS, Tool, Tools, tools};
 pub use trial::{ScoreError, score};

@@ -12,6 +12,7 @@
 //! | synthesise | only cells that were asked for | `cell-not-allowed` |
 //! | any tool | runs to its end within its limits | `tool-failed`, `time-limit`, `out-of-memory` |
 
+mod compared;
 mod folder;
 mod process;
 mod result;
@@ -32,7 +33,11 @@ use bitfront_hardware::verilog::{emit, test_bench};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
 
+pub use compared::Mismatch;
 pub use result::SynthesisResult;
+
+pub(crate) use compared::compare;
+pub(crate) use vectors::Vectors;
 
 use crate::attempt::Attempt;
 use crate::config::Limits;
@@ -46,7 +51,6 @@ use crate::trial::{self, no_circuit};
 use folder::JobFolder;
 use process::Run;
 use simulate::{BENCH, MODULE, RTL};
-use vectors::Vectors;
 
 /// Runs a synthesis job to its measured circuit.
 pub(crate) async fn run(
@@ -246,23 +250,9 @@ fn check_circuit(
     vectors: &Vectors,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(), Ended> {
-    circuit
-        .check_against(program)
-        .map_err(|e| Failure::lasting("kernel-mismatch", e.to_string()))?;
-    let inputs = vectors.inputs.chunks_exact(program.inputs());
-    let expected = vectors.expected.chunks_exact(program.outputs());
-    for (row, (codes, logits)) in inputs.zip(expected).enumerate() {
-        if row % 64 == 0 && stopped() {
-            return Err(Ended::Stopped);
-        }
-        let found = circuit.evaluate(codes);
-        if found != logits {
-            return Err(Failure::lasting(
-                "circuit-mismatch",
-                format!("vector {row}: the circuit gives {found:?}, integer inference {logits:?}"),
-            )
-            .into());
-        }
+    compare(circuit, program, vectors, stopped).map_err(|e| e.failure())?;
+    if stopped() {
+        return Err(Ended::Stopped);
     }
     Ok(())
 }

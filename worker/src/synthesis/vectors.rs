@@ -3,23 +3,23 @@
 use bitfront_network::{IntegerProgram, Interval};
 
 /// Fewest vectors of any job.
-pub(super) const FEWEST: usize = 2000;
+pub(crate) const FEWEST: usize = 2000;
 
 /// Input codes and what integer inference says of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Vectors {
+pub(crate) struct Vectors {
     /// Row-major `rows x inputs`.
-    pub(super) inputs: Vec<i64>,
+    pub(crate) inputs: Vec<i64>,
     /// Row-major `rows x outputs`.
-    pub(super) expected: Vec<i64>,
+    pub(crate) expected: Vec<i64>,
     /// Number of rows.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
 }
 
 impl Vectors {
     /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, up to half of the rest
     /// from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
-    pub(super) fn for_program(program: &IntegerProgram, test_rows: &[f32], wanted: usize) -> Self {
+    pub(crate) fn for_program(program: &IntegerProgram, test_rows: &[f32], wanted: usize) -> Self {
         let columns = program.inputs();
         // The input has one quantizer, so one range.
         let range = program.input.range[0];

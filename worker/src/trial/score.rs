@@ -4,8 +4,8 @@
 //! never by floats. A float reference has accuracy and nothing else: no AUC, no costs.
 
 use bitfront_dataset::{Prepared, Table};
-use bitfront_hardware::circuit::BuildError;
-use bitfront_hardware::program_costs;
+use bitfront_hardware::circuit::{BuildError, Circuit};
+use bitfront_hardware::circuit_costs;
 use bitfront_network::{
     Candidate, ForwardOptions, ForwardPrecision, FreezeError, IntegerProgram,
     NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
@@ -14,13 +14,15 @@ use bitfront_search::TrialScores;
 
 use super::auc::one_against_rest;
 use crate::error::Failure;
+use crate::synthesis::{Mismatch, Vectors, compare};
 
 /// Measures everything that a trial stores: what a worker does with a trained candidate, and what
 /// `bitfront train` shows without one. The test split is measured and shown, never used to choose
-/// (promise P5).
+/// (promise P5). What the circuit is said to cost is said of a circuit that is proven against the
+/// integer program, and equals it on two thousand vectors.
 ///
 /// # Errors
-/// The candidate has no exact integer form with these weights, or no circuit.
+/// The candidate has no exact integer form with these weights, no circuit, or one of another function.
 pub fn score(
     candidate: &Candidate,
     weights: &Weights,
@@ -54,6 +56,9 @@ pub fn score(
             one_against_rest(&logits, program.output_fraction, &table.y, outputs),
         )
     };
+    let circuit = Circuit::build(&program)?;
+    let vectors = Vectors::for_program(&program, &data.test.x, 0);
+    compare(&circuit, &program, &vectors, &|| false)?;
     let (accuracy_validation, auc_validation) = measure(&data.validation);
     let (accuracy_test, auc_test) = measure(&data.test);
     Ok(TrialScores {
@@ -62,7 +67,7 @@ pub fn score(
         auc_validation: Some(auc_validation),
         auc_test: Some(auc_test),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
-        costs: Some(program_costs(&program)?),
+        costs: Some(circuit_costs(&program, &circuit)),
         measured: None,
     })
 }
@@ -76,6 +81,9 @@ pub enum ScoreError {
     /// No circuit.
     #[error(transparent)]
     NoCircuit(#[from] BuildError),
+    /// A circuit of another function.
+    #[error(transparent)]
+    Circuit(#[from] Mismatch),
 }
 
 /// Accuracy with real batch normalisations in place of the frozen ones, where there are any: what
@@ -114,6 +122,7 @@ pub(crate) fn no_scores(error: &ScoreError) -> Failure {
     match error {
         ScoreError::NotExact(error) => not_exact(error),
         ScoreError::NoCircuit(error) => no_circuit(error),
+        ScoreError::Circuit(error) => error.failure(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn bits(circuit: &Circuit) -> Vec<u64> {
                 }
             }
             Operation::Requantize { source, .. } => {
-                live[source.0 as usize] |= all(circuit, *source)
+                live[source.0 as usize] |= all(circuit, *source);
             }
             Operation::Steps {
                 source, thresholds, ..
