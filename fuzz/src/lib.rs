@@ -21,6 +21,7 @@ pub mod keras;
 pub mod memory;
 pub mod npz;
 pub mod onnx;
+pub mod parquet;
 pub mod quantizer;
 pub mod search;
 pub mod weights;
@@ -36,13 +37,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [&Target; 12] = [
+pub const TARGETS: [&Target; 13] = [
     &quantizer::TARGET,
     &search::TARGET,
     &npz::TARGET,
     &csv::TARGET,
     &arff::TARGET,
     &hdf5::TARGET,
+    &parquet::TARGET,
     &candidate::TARGET,
     &weights::TARGET,
     &checkpoint::TARGET,

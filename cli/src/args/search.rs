@@ -152,7 +152,7 @@ pub(crate) struct Dataset {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatasetAction {
-    /// Register a file (npz, csv, ARFF, HDF5) or a folder of idx or jet files; harmless when it is already there.
+    /// Register a file (npz, csv, ARFF, HDF5, Parquet) or a folder of idx or jet files; harmless when it is already there.
     Add {
         /// The file.
         file: PathBuf,
@@ -212,7 +212,7 @@ pub(crate) struct Train {
     /// The same network in float.
     #[arg(long)]
     pub(crate) float: bool,
-    /// Data set (npz, csv, ARFF, HDF5, a folder of idx or jet files); the bundled generated jets by default.
+    /// Data set (npz, csv, ARFF, HDF5, Parquet, a folder of idx or jet files); the bundled generated jets by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Passes over the training split.

@@ -13,7 +13,7 @@ pub enum DatasetError {
     },
     /// Not a format that can be read here.
     #[error(
-        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row, ARFF, HDF5 and folders of idx files"
+        "{file} looks like {found}; accepted are npz (numpy's zip of arrays), csv with a header row, ARFF, HDF5, Parquet and folders of idx files"
     )]
     Format {
         /// Path as given.

@@ -15,6 +15,8 @@ pub enum Fingerprint {
     Idx,
     /// An HDF5 file.
     Hdf5,
+    /// A Parquet file.
+    Parquet,
     /// Something else, by name.
     Other(&'static str),
 }
@@ -24,12 +26,11 @@ pub enum Fingerprint {
 /// ```
 /// use bitfront_dataset::{Fingerprint, fingerprint};
 /// assert_eq!(fingerprint(b"mass,label\n80.4,w\n"), Fingerprint::Csv);
-/// assert_eq!(fingerprint(b"PAR1...."), Fingerprint::Other("a parquet file"));
+/// assert_eq!(fingerprint(b"PAR1...."), Fingerprint::Parquet);
 /// ```
 #[must_use]
 pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    const KNOWN: [(&[u8], &str); 11] = [
-        (b"PAR1", "a parquet file"),
+    const KNOWN: [(&[u8], &str); 10] = [
         (b"\x93NUMPY", "a single numpy array (npy)"),
         (b"\x1f\x8b", "a gzip file"),
         (b"BZh", "a bzip2 file"),
@@ -60,6 +61,9 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     }
     if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
         return Fingerprint::Hdf5;
+    }
+    if bytes.starts_with(b"PAR1") {
+        return Fingerprint::Parquet;
     }
     if bytes.starts_with(b"\0\0\x08") {
         return Fingerprint::Other("a single idx array (name the folder of all its files)");

@@ -1,6 +1,6 @@
 //! Data sets: readers, deterministic splits and scaling.
 //!
-//! A [`Dataset`] is read from an npz, csv, ARFF or HDF5 file or a folder of idx files or public jet files, checked as a
+//! A [`Dataset`] is read from an npz, csv, ARFF, HDF5 or Parquet file or a folder of idx files or public jet files, checked as a
 //! whole, and known by the SHA-256 of the file's bytes. [`Dataset::prepare`] splits it and standardises the features.
 //!
 //! The rule this room keeps: the same bytes and the same [`SplitSpec`] give the same tables, bit for
@@ -33,6 +33,11 @@ mod idx_file;
 mod jets;
 mod jets_folder;
 mod npz_file;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+#[cfg(not(feature = "parquet"))]
+#[path = "without_parquet.rs"]
+mod parquet_file;
 mod prepare;
 mod scaling;
 mod split;

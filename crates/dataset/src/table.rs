@@ -10,7 +10,7 @@ use crate::error::DatasetError;
 use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::scaling::Scaling;
 use crate::values::Values;
-use crate::{arff_file, csv_file, hdf5_file, idx_file, jets_folder, npz_file};
+use crate::{arff_file, csv_file, hdf5_file, idx_file, jets_folder, npz_file, parquet_file};
 
 /// Most classes a data set can have: a label is one byte.
 pub(crate) const MAX_CLASSES: usize = 256;
@@ -75,6 +75,7 @@ impl Dataset {
     /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
     /// classes in the order of the header. Arrays `x` of more than two axes are images or sequences, the last axis
     /// their channels. HDF5 (feature `hdf5`): the public jet sets as they are published, or arrays named as in npz.
+    /// Parquet (feature `parquet`): columns of numbers, and one of texts or (the last) of class numbers, the label.
     /// A folder of such jet files, or of `train` and `val` with them, is one data set. idx: a folder (or a zip) with the files of MNIST or Fashion-MNIST as they ship.
     ///
     /// # Errors
@@ -115,6 +116,7 @@ impl Dataset {
             Fingerprint::Arff => arff_file::read(bytes, file)?,
             Fingerprint::Idx => idx_file::read(bytes, file)?,
             Fingerprint::Hdf5 => hdf5_file::read(bytes, file)?,
+            Fingerprint::Parquet => parquet_file::read(bytes, file)?,
             Fingerprint::Other(found) => {
                 return Err(DatasetError::Format {
                     file: file.to_owned(),

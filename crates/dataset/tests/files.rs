@@ -287,12 +287,32 @@ fn other_files_are_named() {
         text.starts_with("read ") && text.contains("jets.npz"),
         "{text}"
     );
-    std::fs::write(&path, b"PAR1xxxx").unwrap();
+    std::fs::write(&path, b"ARROW1xx").unwrap();
     let text = Dataset::open(&path).unwrap_err().to_string();
     assert!(
-        text.contains("looks like a parquet file; accepted are npz"),
+        text.contains("looks like an Arrow file; accepted are npz"),
         "{text}"
     );
+}
+
+#[cfg(not(feature = "hdf5"))]
+#[test]
+fn a_program_without_hdf5_says_so() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/data");
+    for name in ["cernbox.z", "zenodo"] {
+        let text = Dataset::open(data.join(name)).unwrap_err().to_string();
+        let part = "is an HDF5 file, and this program was built without HDF5: rebuild with --features hdf5";
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_program_without_parquet_says_so() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/data");
+    let text = Dataset::open(data.join("openml.parquet")).unwrap_err();
+    let part = "is a Parquet file, and this program was built without Parquet: rebuild with --features parquet";
+    assert!(text.to_string().contains(part), "{text}");
 }
 
 fn jets() -> Dataset {
