@@ -7,7 +7,7 @@
 //!
 //! Writes `EACH` networks of each third (estimates under 2,000, to 6,000 and to 15,000 LUTs) from the trials of live
 //! searches, and as many drawn uniformly from the space: one search, and one row of draws, for each
-//! of the two jet networks of `examples/`, since no network of the larger has under 2,000 LUTs. They take turns until
+//! of the two jet networks of `examples/`, since hardly any network of the larger has under 2,000 LUTs. They take turns until
 //! the thirds are full. `SEED` alone decides which networks those are.
 
 use bitfront_dataset::{Dataset, Prepared, SplitSpec, Table};
