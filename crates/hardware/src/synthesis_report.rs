@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// Cells a netlist may have.
 const LUTS: [&str; 6] = ["LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"];
 const CARRIES: [&str; 2] = ["CARRY4", "CARRY8"];
-const FLIP_FLOPS: [&str; 4] = ["FDRE", "FDSE", "FDCE", "FDPE"];
+const FLIP_FLOPS: [&str; 2] = ["FDRE", "FDSE"];
 const FREE: [&str; 4] = ["MUXF7", "MUXF8", "MUXF9", "INV"];
 const DSP: &str = "DSP48E2";
 
@@ -48,7 +48,7 @@ pub enum ReportError {
     /// A cell outside the allowed list.
     #[error(
         "{count} cells of type {cell}: allowed are LUT1-6, CARRY4, CARRY8, MUXF7-9, INV, FDRE, \
-         FDSE, FDCE, FDPE, and DSP48E2 only when asked for"
+         FDSE, and DSP48E2 only when asked for"
     )]
     Cell {
         /// The cell's type.

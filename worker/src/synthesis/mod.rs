@@ -10,6 +10,8 @@
 //! | evaluate the graph | equal to integer inference on every vector | `circuit-mismatch` |
 //! | simulate the RTL | every output bit equal on every vector | `mismatch` |
 //! | synthesise | only cells that were asked for | `cell-not-allowed` |
+//! | count | LUTs and flip-flops within a factor of three of the estimate | `implausible` |
+//! | simulate the netlist | every output bit equal on every vector | `netlist-mismatch` |
 //! | any tool | runs to its end within its limits | `tool-failed`, `time-limit`, `out-of-memory` |
 
 mod compared;
@@ -50,7 +52,7 @@ use crate::trial::{self, no_circuit};
 
 use folder::JobFolder;
 use process::Run;
-use simulate::{BENCH, MODULE, RTL};
+use simulate::{BENCH, MODULE, RTL, Subject};
 
 /// Runs a synthesis job to its measured circuit.
 pub(crate) async fn run(
@@ -201,7 +203,7 @@ fn measure(
             bytes: text.into_bytes(),
         });
     }
-    let compared = simulate::simulate(&run, &circuit, vectors, bench.cache)?;
+    let compared = simulate::simulate(&run, Subject::Rtl, &circuit, vectors, bench.cache)?;
     step(&format!(
         "RTL simulated: every output bit of {compared} vectors equal"
     ));
@@ -211,7 +213,25 @@ fn measure(
         "synthesised: {} LUT, {} FF, {} carry cells, {} levels",
         totals.lut, totals.ff, totals.carry, totals.levels
     ));
-    let result = SynthesisResult {
+    // The evidence first: it is kept whatever the checks below say.
+    for (kind, bytes) in [
+        ("report", &synthesised.report),
+        ("netlist", &synthesised.netlist),
+    ] {
+        artifacts.push(Artifact {
+            kind,
+            bytes: bytes.clone(),
+        });
+    }
+    let estimate = circuit_costs(program, &circuit);
+    plausible("LUT", totals.lut, estimate.lut_estimate)?;
+    plausible("flip-flops", totals.ff, estimate.ff_estimate)?;
+    let netlist_compared =
+        simulate::simulate(&run, Subject::Netlist, &circuit, vectors, bench.cache)?;
+    step(&format!(
+        "netlist simulated: every output bit of {netlist_compared} vectors equal"
+    ));
+    Ok(SynthesisResult {
         tool: "yosys".to_owned(),
         tool_version: version(bench.tools, "yosys"),
         simulator: "verilator".to_owned(),
@@ -228,19 +248,32 @@ fn measure(
         levels: totals.levels,
         cells: totals.cells,
         cycles: circuit.cycles(),
-        lut_estimate: circuit_costs(program, &circuit).lut_estimate,
+        lut_estimate: estimate.lut_estimate,
         vectors_checked: compared,
+        netlist_vectors_checked: netlist_compared,
+        vectors_seed: vectors::SEED,
+        cells_digest: digest_of(bitfront_hardware::verilog::cells().as_bytes()),
         cpu_s: synthesised.cpu_s,
         peak_rss_kib: synthesised.peak_rss_kib,
         wall_s: start.elapsed().as_secs_f64(),
-    };
-    for (kind, bytes) in [
-        ("report", synthesised.report),
-        ("netlist", synthesised.netlist),
-    ] {
-        artifacts.push(Artifact { kind, bytes });
+    })
+}
+
+/// Smallest counts are not compared with their estimates: a handful of cells may all fold away.
+const FEW: u64 = 30;
+
+/// A count far from its estimate means that the tool did not read the network that was written.
+fn plausible(what: &str, measured: u64, estimate: u64) -> Result<(), Failure> {
+    let far = measured > 3 * estimate.max(FEW) || (estimate > FEW && 10 * measured < 3 * estimate);
+    if !far {
+        return Ok(());
     }
-    Ok(result)
+    Err(Failure::lasting(
+        "implausible",
+        format!(
+            "synthesis counts {measured} {what} where {estimate} are estimated; accepted is 0.3 to 3 times as many"
+        ),
+    ))
 }
 
 /// The proofs on the graph, before any text is written.

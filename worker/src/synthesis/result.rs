@@ -43,6 +43,16 @@ pub struct SynthesisResult {
     pub lut_estimate: u64,
     /// Vectors simulated, all output bits equal to integer inference.
     pub vectors_checked: u64,
+    /// Vectors simulated on the synthesised netlist, all output bits equal; 0 in results from before
+    /// netlists were simulated.
+    #[serde(default)]
+    pub netlist_vectors_checked: u64,
+    /// Seed of the random ones among the vectors.
+    #[serde(default)]
+    pub vectors_seed: u64,
+    /// SHA-256 of the cells' behaviour that the netlist was simulated with.
+    #[serde(default)]
+    pub cells_digest: String,
     /// CPU seconds of the synthesis tool, as it reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,

@@ -1,4 +1,5 @@
-//! Simulates a circuit's RTL with Verilator and compares every output bit.
+//! Simulates a circuit with Verilator and compares every output bit: its RTL, or the netlist that
+//! synthesis made of it, through a library of the cells that a netlist may have.
 //!
 //! The model and its test bench are compiled as one file against Verilator's run-time library, which
 //! is compiled once for each machine and kept in the cache folder: it takes five times as long to
@@ -26,10 +27,51 @@ pub(super) const BENCH: &str = "bench.cpp";
 /// Parts of Verilator's run-time library that a model links with.
 const RUNTIME: [&str; 2] = ["verilated", "verilated_threads"];
 
-/// Simulates [`RTL`] with [`BENCH`] on the vectors; both files are in the run's folder. Returns the
+/// File of the synthesised netlist in a job's folder.
+pub(super) const NETLIST: &str = "netlist.v";
+/// File of the cells' behaviour in a job's folder.
+const CELLS: &str = "cells.v";
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// [`RTL`].
+    Rtl,
+    /// [`NETLIST`], of the same ports.
+    Netlist,
+}
+
+impl Subject {
+    /// Verilog files.
+    fn sources(self) -> &'static [&'static str] {
+        match self {
+            Self::Rtl => &[RTL],
+            Self::Netlist => &[NETLIST, CELLS],
+        }
+    }
+
+    /// Folder of the generated model.
+    pub(super) fn model(self) -> &'static str {
+        match self {
+            Self::Rtl => "model",
+            Self::Netlist => "model-netlist",
+        }
+    }
+
+    /// The code of a difference.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Rtl => "mismatch",
+            Self::Netlist => "netlist-mismatch",
+        }
+    }
+}
+
+/// Simulates the subject with [`BENCH`] on the vectors; both files are in the run's folder. Returns the
 /// number of vectors that were compared, all of them equal.
 pub(super) fn simulate(
     run: &Run<'_>,
+    subject: Subject,
     circuit: &Circuit,
     vectors: &Vectors,
     cache: &Path,
@@ -40,14 +82,19 @@ pub(super) fn simulate(
     };
     let root = verilator_root(run, verilator)?;
     let runtime = runtime(run, verilator, compiler, &root, cache)?;
-    run.tool(
-        "verilator",
-        &verilator.path,
-        &args(&["--cc", RTL, "--top-module", MODULE, "--Mdir", "model"]),
-    )?;
-    write(run, "simulation.cpp", &one_file(run.folder)?)?;
+    let model = subject.model();
+    let mut translate = args(&["--cc", "--top-module", MODULE, "--Mdir", model]);
+    if subject == Subject::Netlist {
+        write(run, CELLS, bitfront_hardware::verilog::cells())?;
+        // A netlist leaves pins open; its warnings are no fault of the network.
+        translate.push("-Wno-fatal".into());
+    }
+    translate.extend(args(subject.sources()));
+    run.tool("verilator", &verilator.path, &translate)?;
+    write(run, "simulation.cpp", &one_file(run.folder, model)?)?;
     let mut compile = flags(&root);
-    compile.extend(args(&["-Imodel", "-o", "simulation", "simulation.cpp"]));
+    compile.push(format!("-I{model}").into());
+    compile.extend(args(&["-o", "simulation", "simulation.cpp"]));
     compile.extend(runtime.into_iter().map(OsString::from));
     compile.push("-pthread".into());
     run.tool("compile", &compiler.path, &compile)?;
@@ -70,9 +117,13 @@ pub(super) fn simulate(
     if report.mismatches > 0 || report.first.is_some() {
         let row = report.first.map_or("?".into(), |row| row.to_string());
         return Err(Failure::lasting(
-            "mismatch",
+            subject.code(),
             format!(
-                "the simulated circuit differs from integer inference on {} of {} vectors, first on vector {row}",
+                "the simulated {} differs from integer inference on {} of {} vectors, first on vector {row}",
+                match subject {
+                    Subject::Rtl => "circuit",
+                    Subject::Netlist => "netlist",
+                },
                 report.mismatches, report.vectors
             ),
         )
@@ -171,14 +222,14 @@ fn runtime(
 }
 
 /// One C++ file of the whole model and its bench: the headers are read once.
-fn one_file(folder: &Path) -> Result<String, Failure> {
+fn one_file(folder: &Path, model: &str) -> Result<String, Failure> {
     let broken = |e: std::io::Error| Failure::internal(format!("read the model: {e}"));
     let mut sources: Vec<String> = Vec::new();
-    for entry in fs::read_dir(folder.join("model")).map_err(broken)? {
+    for entry in fs::read_dir(folder.join(model)).map_err(broken)? {
         let name = entry.map_err(broken)?.file_name();
         let name = name.to_string_lossy();
         if name.ends_with(".cpp") {
-            sources.push(format!("#include \"model/{name}\"\n"));
+            sources.push(format!("#include \"{model}/{name}\"\n"));
         }
     }
     sources.sort_unstable();

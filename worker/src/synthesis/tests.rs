@@ -117,7 +117,7 @@ fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
     let simulate = |rtl: &str, vectors: &Vectors| {
         let _ = std::fs::remove_dir_all(folder.path().join("model"));
         std::fs::write(folder.path().join(RTL), rtl).unwrap();
-        simulate::simulate(&run, &circuit, vectors, cache.path())
+        simulate::simulate(&run, Subject::Rtl, &circuit, vectors, cache.path())
     };
     assert_eq!(simulate(&rtl, &vectors), Ok(2000));
 
@@ -159,4 +159,62 @@ fn evidence_is_kept_when_a_job_fails() {
     assert_eq!(code(failed), "internal");
     let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
     assert_eq!(kinds, ["rtl", "testbench"]);
+}
+
+/// What synthesis makes of RTL.
+fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
+    std::fs::write(run.folder.join(RTL), rtl).unwrap();
+    String::from_utf8(yosys::synthesise(run).unwrap().netlist).unwrap()
+}
+
+#[test]
+fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let run = Run {
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        stopped: &|| false,
+    };
+    let program = program(&[3, 4, 2]);
+    let circuit = Circuit::build(&program).unwrap();
+    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
+    let simulate = |netlist: &str| {
+        let _ = std::fs::remove_dir_all(folder.path().join(Subject::Netlist.model()));
+        std::fs::write(folder.path().join(simulate::NETLIST), netlist).unwrap();
+        simulate::simulate(&run, Subject::Netlist, &circuit, &vectors, cache.path())
+    };
+    let netlist = netlist_of(&run, &emit(&circuit, MODULE));
+    assert_eq!(simulate(&netlist), Ok(2000));
+
+    // The lowest row of one table, of an adder's LUT that adds two bits.
+    let right = ".INIT(4'h6)";
+    let mutant = netlist.replacen(right, ".INIT(4'h7)", 1);
+    assert_ne!(mutant, netlist, "no LUT2 adds two bits");
+    assert_eq!(code(simulate(&mutant).unwrap_err()), "netlist-mismatch");
+
+    // One bit of one weight, in a netlist of the same ports.
+    let mut other = program.clone();
+    let IntegerOperation::Linear(linear) = &mut other.layers[0].operation else {
+        unreachable!("the first layer is dense")
+    };
+    linear.kernel[1] ^= 1;
+    let other = Circuit::build(&other).unwrap();
+    assert_eq!(other.input_bits(), circuit.input_bits());
+    let netlist = netlist_of(&run, &emit(&other, MODULE));
+    assert_eq!(code(simulate(&netlist).unwrap_err()), "netlist-mismatch");
+}
+
+#[test]
+fn counts_far_from_their_estimate_are_refused() {
+    for (measured, estimate) in [(0, 0), (90, 0), (0, 30), (300, 1000), (3000, 1000)] {
+        plausible("LUT", measured, estimate).unwrap();
+    }
+    for (measured, estimate) in [(91, 0), (0, 31), (299, 1000), (3001, 1000)] {
+        let failure = plausible("LUT", measured, estimate).unwrap_err();
+        assert_eq!(failure.code, "implausible");
+    }
 }

@@ -5,6 +5,9 @@ use bitfront_network::{IntegerProgram, Interval};
 /// Fewest vectors of any job.
 pub(crate) const FEWEST: usize = 2000;
 
+/// Seed of the random rows.
+pub(super) const SEED: u64 = 0x6269_7466_726f_6e74;
+
 /// Input codes and what integer inference says of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Vectors {
@@ -32,7 +35,7 @@ impl Vectors {
             let row = rows[n * rows.len() / taken];
             codes.extend(program.input_codes(row));
         }
-        let mut noise = Noise(0x6269_7466_726f_6e74);
+        let mut noise = Noise(SEED);
         while codes.len() / columns < wanted {
             codes.extend((0..columns).map(|_| noise.within(range)));
         }

@@ -5,7 +5,7 @@ use std::fs;
 use bitfront_hardware::synthesis_report::{ReportError, SynthesisReport, parse};
 
 use super::process::Run;
-use super::simulate::{MODULE, RTL};
+use super::simulate::{MODULE, NETLIST, RTL};
 use crate::error::{Ended, Failure};
 
 /// What synthesis found.
@@ -26,13 +26,14 @@ pub(super) struct Synthesised {
 }
 
 /// The script. Flip-flops are instances by the time the longest path is asked for, so they are taken
-/// out of the selection: a path then ends at each register.
+/// out of the selection: a path then ends at each register. Buses are split before the netlist is
+/// written, so that no simulator takes a carry chain for a loop.
 pub(super) fn script() -> String {
     format!(
         "read_verilog {RTL}; \
          synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten -top {MODULE}; \
          tee -o stat.txt stat; tee -o ltp.txt ltp -noff t:FD* %n; \
-         write_verilog -noattr netlist.v"
+         check -assert; splitnets; write_verilog -noattr {NETLIST}"
     )
 }
 
@@ -65,7 +66,7 @@ pub(super) fn synthesise(run: &Run<'_>) -> Result<Synthesised, Ended> {
         command: format!("yosys -Q -p \"{script}\""),
         totals,
         report,
-        netlist: read("netlist.v")?,
+        netlist: read(NETLIST)?,
         cpu_s,
         peak_rss_kib,
     })

@@ -35,6 +35,7 @@ async fn a_trained_candidate_becomes_a_measured_circuit() {
         let done = fake.completed(&unit).await;
         let result: SynthesisResult = serde_json::from_str(&done.result_json).unwrap();
         assert!(result.vectors_checked >= 2000, "{result:?}");
+        assert_eq!(result.netlist_vectors_checked, result.vectors_checked);
         assert!(result.lut_measured > 0 && result.ff_measured > 0 && result.levels > 0);
         assert_eq!(result.dsp_measured, 0);
         assert!(result.cycles > 0 && result.cpu_s.unwrap() > 0.0);

@@ -22,3 +22,10 @@ mod step_function;
 pub use bench::{BenchReport, BenchReportError, parse_bench_report, test_bench, vectors_file};
 pub use bus::{pack_hex, pack_words};
 pub use emit::emit;
+
+/// Verilog of the cells that a synthesised network may consist of, for simulating its netlist: LUT1-6,
+/// INV, MUXF7-9, CARRY4, CARRY8, FDRE, FDSE. Anything else is unknown to it, so that a netlist with other
+/// cells cannot be simulated.
+pub fn cells() -> &'static str {
+    include_str!("cells.v")
+}
