@@ -7,7 +7,7 @@
 use crate::arguments::power_of_two;
 use crate::po2::Exact;
 use crate::scale::Automatic;
-use crate::{Alpha, NotExact, Quantizer, Role};
+use crate::{Alpha, NotExact, Quantizer, Role, Workspace};
 
 /// Integer codes of a frozen tensor: value = code * multiplier * 2^-fraction of its column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,10 @@ impl Quantizer {
         scale_bits: u32,
     ) -> Result<FrozenCodes, NotExact> {
         let mut levels = vec![0f32; x.len()];
-        let scales = automatic.levels(&self.before_grid(x), columns.max(1), &mut levels);
+        let (mut memory, mut before) = (Workspace::default(), Vec::new());
+        let before = self.before_grid(x, &mut before);
+        automatic.levels(before, columns.max(1), &mut levels, &mut memory);
+        let scales = memory.scales;
         // A scale near the largest f32 overflows in the values, which are what the codes stand for.
         let mut values = levels.clone();
         automatic.apply(&scales, &mut values);

@@ -74,6 +74,7 @@ mod training;
 mod ulaw;
 mod values;
 mod vector;
+mod workspace;
 
 pub use exact::Codes;
 pub use family::{
@@ -86,3 +87,4 @@ pub use frozen::{FrozenCodes, significant};
 pub use grid::{Grid, NotExact};
 pub use parse::ParseQuantizerError;
 pub use steps::StepFunction;
+pub use workspace::Workspace;

@@ -3,11 +3,9 @@
 //! The rule this module keeps: families with a fixed scale have one scalar definition
 //! ([`Scalar`], in f64, exact for every f32); the f32 loops of [`vector`] repeat it bit for bit.
 
-use std::borrow::Cow;
-
 use crate::scalar::Scalar;
 use crate::scale::Automatic;
-use crate::{Alpha, Noise, QuantizedHswish, Quantizer};
+use crate::{Alpha, Noise, QuantizedHswish, Quantizer, Workspace};
 use crate::{table, vector};
 
 impl Quantizer {
@@ -19,27 +17,38 @@ impl Quantizer {
     /// # Panics
     /// If `y` is shorter than `x`, or `x` is not whole rows of `columns`.
     pub fn quantize(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
+        let mut memory = Workspace::default();
+        self.quantize_in(x, columns, y, &mut memory);
+        memory.scales
+    }
+
+    /// The same in memory that is kept between calls; the scales are left there.
+    ///
+    /// # Panics
+    /// As [`Quantizer::quantize`].
+    pub fn quantize_in(&self, x: &[f32], columns: usize, y: &mut [f32], memory: &mut Workspace) {
         assert_eq!(x.len(), y.len(), "x and y have the same length");
-        let scales = if let Some(automatic) = Automatic::of(self) {
+        if let Some(automatic) = Automatic::of(self) {
             assert!(
                 columns > 0 && x.len().is_multiple_of(columns),
                 "{} values are whole rows of {columns}",
                 x.len()
             );
-            automatic.quantize(&self.before_grid(x), columns, y)
+            let mut before = std::mem::take(&mut memory.before_grid);
+            automatic.quantize(self.before_grid(x, &mut before), columns, y, memory);
+            memory.before_grid = before;
         } else {
             if let Some(scalar) = Scalar::of(self)
                 && !vector::apply(&scalar, x, y)
-                && !table::apply(&scalar, x, y)
+                && !table::apply(self, &scalar, x, y, memory)
             {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = scalar.value(f64::from(x)) as f32;
                 }
             }
-            vec![self.alpha().constant().unwrap_or(1.0)]
-        };
+            memory.set_scale(self.alpha().constant().unwrap_or(1.0));
+        }
         self.blend(x, y);
-        scales
     }
 
     /// Fake-quantizes f64 values with a single fixed scale: the same function of the real number as
@@ -132,11 +141,15 @@ impl Quantizer {
         }
     }
 
-    /// What the grid of a family with a function in front sees.
-    pub(crate) fn before_grid<'a>(&self, x: &'a [f32]) -> Cow<'a, [f32]> {
+    /// What the grid of a family with a function in front sees; written to `seen` where that is not `x`.
+    pub(crate) fn before_grid<'a>(&self, x: &'a [f32], seen: &'a mut Vec<f32>) -> &'a [f32] {
         match self {
-            Self::QuantizedHswish(q) => x.iter().map(|x| q.function_f32(*x)).collect(),
-            _ => Cow::Borrowed(x),
+            Self::QuantizedHswish(q) => {
+                seen.clear();
+                seen.extend(x.iter().map(|x| q.function_f32(*x)));
+                seen
+            }
+            _ => x,
         }
     }
 

@@ -4,11 +4,10 @@
 //! channel in the least-squares fits, while the first guess uses the whole vector's largest
 //! magnitude.
 
-use std::borrow::Cow;
-
 use crate::po2::{EPSILON, Exact};
 use crate::vector::round;
-use crate::{Alpha, QuantizedHswish, Quantizer, ScaleExponents, StochasticTernary};
+use crate::workspace::cleared;
+use crate::{Alpha, QuantizedHswish, Quantizer, ScaleExponents, StochasticTernary, Workspace};
 
 /// Least-squares refinements, as in the original.
 const ITERATIONS: usize = 5;
@@ -99,12 +98,18 @@ impl Automatic {
         })
     }
 
-    /// Quantizes into `y` and returns the scale of each column as the original reports it.
-    pub(crate) fn quantize(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
+    /// Quantizes into `y`; leaves the scale of each column as the original reports it.
+    pub(crate) fn quantize(
+        &self,
+        x: &[f32],
+        columns: usize,
+        y: &mut [f32],
+        memory: &mut Workspace,
+    ) {
         // Levels are written to `y` first, and become values at the end.
-        let scales = self.levels(x, columns, y);
-        self.apply(&scales, y);
-        self.reported(scales)
+        self.levels(x, columns, y, memory);
+        self.apply(&memory.scales, y);
+        self.report(&mut memory.scales);
     }
 
     /// Turns levels into values.
@@ -117,37 +122,46 @@ impl Automatic {
         }
     }
 
-    /// Scales as the original reports them.
-    pub(crate) fn reported(&self, mut scales: Vec<f32>) -> Vec<f32> {
+    /// Turns scales into those that the original reports.
+    pub(crate) fn report(&self, scales: &mut [f32]) {
         let share = match self.family {
             Family::Bits { levels, .. } => levels,
             Family::Linear { unit, .. } => 1.0 / unit,
             Family::Binary { .. } | Family::Ternary { .. } => 1.0,
         };
-        for scale in &mut scales {
+        for scale in scales {
             *scale *= share;
         }
-        scales
     }
 
-    /// Writes integer levels into `y` and returns the real scale of each column: the values are
+    /// Writes integer levels into `y` and leaves the real scale of each column: the values are
     /// `level * scale * factor`.
-    pub(crate) fn levels(&self, x: &[f32], columns: usize, y: &mut [f32]) -> Vec<f32> {
-        let x: Cow<'_, [f32]> = match self.family {
-            Family::Bits { limit, .. } => x.iter().map(|v| v / limit).collect(),
-            _ => Cow::Borrowed(x),
+    pub(crate) fn levels(&self, x: &[f32], columns: usize, y: &mut [f32], memory: &mut Workspace) {
+        let Workspace {
+            scales,
+            moved,
+            sums,
+            ..
+        } = memory;
+        let x: &[f32] = match self.family {
+            Family::Bits { limit, .. } => {
+                moved.clear();
+                moved.extend(x.iter().map(|v| v / limit));
+                moved
+            }
+            _ => x,
         };
-        let mut scales = self.first_guess(&x, columns);
+        self.first_guess(x, columns, scales);
         match self.family {
             Family::Bits { top, .. } => {
-                nearest_levels(&x, &scales, top, y);
+                nearest_levels(x, scales, top, y);
                 if self.po2 {
                     // The levels are those of the scale before the last fit.
                     for _ in 1..ITERATIONS {
-                        self.least_squares(&x, y, &mut scales);
-                        nearest_levels(&x, &scales, top, y);
+                        self.least_squares(x, y, scales, sums);
+                        nearest_levels(x, scales, top, y);
                     }
-                    self.least_squares(&x, y, &mut scales);
+                    self.least_squares(x, y, scales, sums);
                 }
             }
             Family::Linear { lo, hi, signs, .. } => {
@@ -157,10 +171,10 @@ impl Automatic {
                     (true, false) => ITERATIONS,
                 };
                 for _ in 0..iterations {
-                    divided_levels(&x, &scales, [lo, hi], signs, y);
-                    self.least_squares(&x, y, &mut scales);
+                    divided_levels(x, scales, [lo, hi], signs, y);
+                    self.least_squares(x, y, scales, sums);
                 }
-                divided_levels(&x, &scales, [lo, hi], signs, y);
+                divided_levels(x, scales, [lo, hi], signs, y);
                 if signs {
                     for level in y {
                         *level *= 2.0;
@@ -171,16 +185,15 @@ impl Automatic {
                 for (code, v) in y.iter_mut().zip(x.iter()) {
                     *code = if *v >= 0.0 { 1.0 } else { below };
                 }
-                self.least_squares(&x, y, &mut scales);
+                self.least_squares(x, y, scales, sums);
             }
             Family::Ternary { unrolls } => {
                 for _ in 0..unrolls {
-                    outside_dead_band(&x, &scales, y);
-                    self.least_squares(&x, y, &mut scales);
+                    outside_dead_band(x, scales, y);
+                    self.least_squares(x, y, scales, sums);
                 }
             }
         }
-        scales
     }
 
     /// The power of two that values are multiplied with besides their scale.
@@ -193,10 +206,10 @@ impl Automatic {
     }
 
     /// Scales from the largest magnitude of each column (of the whole, in a vector).
-    pub(crate) fn first_guess(&self, x: &[f32], columns: usize) -> Vec<f32> {
+    pub(crate) fn first_guess(&self, x: &[f32], columns: usize, largest: &mut Vec<f32>) {
         let linear = matches!(self.family, Family::Linear { .. });
         let unsigned = matches!(self.family, Family::Linear { signed: false, .. });
-        let mut largest = vec![0f32; columns];
+        cleared(largest, columns);
         for row in x.chunks_exact(columns) {
             for (m, v) in largest.iter_mut().zip(row) {
                 *m = m.max(if unsigned { *v } else { v.abs() });
@@ -206,7 +219,7 @@ impl Automatic {
             let whole = largest.iter().fold(0f32, |m, v| m.max(*v));
             largest.fill(whole);
         }
-        for m in &mut largest {
+        for m in largest {
             let guess = match self.family {
                 Family::Bits { top, .. } => *m * 2.0 / (2.0 * top),
                 Family::Linear { lo, hi, .. } => {
@@ -218,14 +231,20 @@ impl Automatic {
             };
             *m = self.rounded(guess);
         }
-        largest
     }
 
     /// `mean(x q) / (mean(q q) + epsilon)` of each column, to the nearest power of two where asked.
-    pub(crate) fn least_squares(&self, x: &[f32], q: &[f32], scales: &mut [f32]) {
+    pub(crate) fn least_squares(
+        &self,
+        x: &[f32],
+        q: &[f32],
+        scales: &mut [f32],
+        [with_x, with_q]: &mut [Vec<f64>; 2],
+    ) {
         let columns = scales.len();
         let rows = (x.len() / columns) as f64;
-        let (mut with_x, mut with_q) = (vec![0f64; columns], vec![0f64; columns]);
+        cleared(with_x, columns);
+        cleared(with_q, columns);
         for (x, q) in x.chunks_exact(columns).zip(q.chunks_exact(columns)) {
             for ((sum, x), q) in with_x.iter_mut().zip(x).zip(q) {
                 *sum += f64::from(*x) * f64::from(*q);
@@ -234,7 +253,7 @@ impl Automatic {
                 *sum += f64::from(*q) * f64::from(*q);
             }
         }
-        for ((scale, with_x), with_q) in scales.iter_mut().zip(with_x).zip(with_q) {
+        for ((scale, with_x), with_q) in scales.iter_mut().zip(&*with_x).zip(&*with_q) {
             let fit = (with_x / rows) as f32 / ((with_q / rows) as f32 + EPSILON);
             *scale = self.rounded(fit);
         }

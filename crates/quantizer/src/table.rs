@@ -4,6 +4,7 @@
 //! of the function itself, so that a table gives the function's values bit for bit.
 
 use crate::scalar::Scalar;
+use crate::{Quantizer, Workspace};
 
 /// Most values of a table.
 const MOST_VALUES: usize = 1024;
@@ -11,20 +12,29 @@ const MOST_VALUES: usize = 1024;
 /// Elements a value must serve.
 const PAYS_FROM: usize = 64;
 
-struct Table {
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
     thresholds: Vec<f32>,
     values: Vec<f32>,
 }
 
-/// Quantizes by a table; whether there is one for this function and length.
-pub(crate) fn apply(scalar: &Scalar, x: &[f32], y: &mut [f32]) -> bool {
+/// Quantizes by a table; whether there is one: kept from before, or worth making for this function and
+/// length.
+pub(crate) fn apply(
+    quantizer: &Quantizer,
+    scalar: &Scalar,
+    x: &[f32],
+    y: &mut [f32],
+    memory: &mut Workspace,
+) -> bool {
     let Some(most) = scalar.table_values() else {
         return false;
     };
-    if most > MOST_VALUES || x.len() < most * PAYS_FROM {
+    let pays = most <= MOST_VALUES && x.len() >= most * PAYS_FROM;
+    let make = || pays.then(|| Table::of(|x| scalar.value(f64::from(x)) as f32));
+    let Some(table) = memory.table(quantizer, make) else {
         return false;
-    }
-    let table = Table::of(|x| scalar.value(f64::from(x)) as f32);
+    };
     for (y, x) in y.iter_mut().zip(x) {
         *y = if x.is_nan() {
             scalar.value(f64::NAN) as f32
@@ -76,7 +86,7 @@ fn float(key: i64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use crate::Quantizer;
+    use crate::{Quantizer, Workspace};
 
     #[test]
     fn a_table_is_the_function() {
@@ -99,12 +109,15 @@ mod tests {
                 1e30,
                 -1e-40,
             ]);
-            let mut y = vec![0f32; x.len()];
-            q.quantize(&x, 1, &mut y);
+            let (mut y, mut memory) = (vec![0f32; x.len()], Workspace::default());
+            q.quantize_in(&x, 1, &mut y, &mut memory);
             for (x, y) in x.iter().zip(&y) {
                 let mut one = [0f32];
                 q.quantize(&[*x], 1, &mut one);
                 assert_eq!(y.to_bits(), one[0].to_bits(), "{text} of {x:?}");
+                // A table that is there serves short tensors too.
+                q.quantize_in(&[*x], 1, &mut one, &mut memory);
+                assert_eq!(y.to_bits(), one[0].to_bits(), "{text} of {x:?}, kept");
             }
         }
     }

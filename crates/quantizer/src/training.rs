@@ -6,9 +6,10 @@
 
 use crate::po2::{EPSILON, Exact, Exponents, flushed_power};
 use crate::scale::Automatic;
+use crate::workspace::cleared;
 use crate::{
     Binary, QuantizedBits, QuantizedLinear, QuantizedRelu, Quantizer, Rounding, Sigmoid,
-    Stochastic, StochasticTernary,
+    Stochastic, StochasticTernary, Workspace,
 };
 
 /// Draws from the caller's words.
@@ -60,6 +61,23 @@ impl Quantizer {
         y: &mut [f32],
         words: &mut impl FnMut() -> u32,
     ) -> Vec<f32> {
+        let mut memory = Workspace::default();
+        self.quantize_training_in(x, columns, y, words, &mut memory);
+        memory.scales
+    }
+
+    /// The same in memory that is kept between calls; the scales are left there.
+    ///
+    /// # Panics
+    /// As [`Quantizer::quantize_training`].
+    pub fn quantize_training_in(
+        &self,
+        x: &[f32],
+        columns: usize,
+        y: &mut [f32],
+        words: &mut impl FnMut() -> u32,
+        memory: &mut Workspace,
+    ) {
         assert_eq!(x.len(), y.len(), "x and y have the same length");
         assert!(
             columns > 0 && x.len().is_multiple_of(columns),
@@ -67,28 +85,30 @@ impl Quantizer {
             x.len()
         );
         let mut draw = Draw(words);
-        let drawn = match self {
-            Self::StochasticBinary(q) => Some(self.two_levels(q, -1.0, x, columns, y, &mut draw)),
-            Self::Bernoulli(q) => Some(self.two_levels(q, 0.0, x, columns, y, &mut draw)),
-            Self::StochasticTernary(q) => Some(self.three_levels(q, x, columns, y, &mut draw)),
-            _ if self.rounding() == Rounding::Nearest => None,
-            Self::Binary(q) => Some(self.rounded_signs(q, x, columns, y, &mut draw)),
-            Self::Ternary(q) => Automatic::of(self).map(|automatic| {
-                let unrolls = q.number_of_unrolls;
-                drawn_ternary(&automatic, unrolls, x, columns, y, &mut draw)
-            }),
-            Self::QuantizedLinear(q) => Some(self.rounded_linear(q, x, columns, y, &mut draw)),
-            // Where the scale is found, the original rounds to the nearest in training too.
-            _ if self.has_automatic_scale() => None,
-            _ => Some(self.rounded(x, y, &mut draw)),
-        };
-        match drawn {
-            Some(scales) => {
-                self.blend(x, y);
-                scales
+        match self {
+            Self::StochasticBinary(q) | Self::Bernoulli(q) => {
+                self.two_levels(q, x, columns, y, &mut draw, memory);
             }
-            None => self.quantize(x, columns, y),
+            Self::StochasticTernary(q) => {
+                self.three_levels(q, x, columns, y, &mut draw, memory);
+            }
+            _ if self.rounding() == Rounding::Nearest => {
+                return self.quantize_in(x, columns, y, memory);
+            }
+            Self::Binary(q) => self.rounded_signs(q, x, columns, y, &mut draw, memory),
+            Self::Ternary(q) if let Some(automatic) = Automatic::of(self) => {
+                let unrolls = q.number_of_unrolls;
+                drawn_ternary(&automatic, unrolls, x, columns, y, &mut draw, memory);
+            }
+            Self::QuantizedLinear(q) => {
+                self.rounded_linear(q, x, columns, y, &mut draw, memory);
+            }
+            // Where the scale is found, the original rounds to the nearest in training too.
+            Self::Ternary(_) => return self.quantize_in(x, columns, y, memory),
+            _ if self.has_automatic_scale() => return self.quantize_in(x, columns, y, memory),
+            _ => self.rounded(x, y, &mut draw, memory),
         }
+        self.blend(x, y);
     }
 
     /// Families with one fixed scale, element by element.
@@ -97,9 +117,11 @@ impl Quantizer {
         x: &[f32],
         y: &mut [f32],
         draw: &mut Draw<'_, W>,
-    ) -> Vec<f32> {
+        memory: &mut Workspace,
+    ) {
         let alpha = self.alpha().constant().unwrap_or(1.0);
-        let x = self.before_grid(x);
+        memory.set_scale(alpha);
+        let x = self.before_grid(x, &mut memory.before_grid);
         for (y, x) in y.iter_mut().zip(x.iter().map(|x| f64::from(*x))) {
             let value = match self {
                 Self::QuantizedBits(q) => f64::from(alpha) * bits(q, x, draw),
@@ -134,24 +156,26 @@ impl Quantizer {
             // Minus zero never comes out.
             *y = value as f32 + 0.0;
         }
-        vec![alpha]
     }
 
     /// `stochastic_binary` and `bernoulli`.
     fn two_levels<W: FnMut() -> u32>(
         &self,
         q: &Stochastic,
-        below: f32,
         x: &[f32],
         columns: usize,
         y: &mut [f32],
         draw: &mut Draw<'_, W>,
-    ) -> Vec<f32> {
+        memory: &mut Workspace,
+    ) {
         // Scales are those of the likelier values.
         let automatic = Automatic::of(self);
-        let scales = self.scales(automatic, x, columns, y);
-        let spread = spread(automatic.is_some(), x, columns);
+        self.scales(automatic, x, columns, y, memory);
+        let spread = spread(automatic.is_some(), x, columns, &mut memory.sums);
+        let scales = &memory.scales;
         let temperature = f64::from(q.temperature);
+        let is_bernoulli = matches!(self, Self::Bernoulli(_));
+        let below = if is_bernoulli { 0.0 } else { -1.0 };
         for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
             let at = temperature * f64::from(*x) / spread[i % spread.len()];
             let level = if draw.below_sigmoid(q.sigmoid, at) {
@@ -161,7 +185,6 @@ impl Quantizer {
             };
             *y = level * scales[i % scales.len()] + 0.0;
         }
-        scales
     }
 
     /// `stochastic_ternary`.
@@ -172,10 +195,12 @@ impl Quantizer {
         columns: usize,
         y: &mut [f32],
         draw: &mut Draw<'_, W>,
-    ) -> Vec<f32> {
+        memory: &mut Workspace,
+    ) {
         let automatic = Automatic::of(self);
-        let scales = self.scales(automatic, x, columns, y);
-        let spread = spread(automatic.is_some(), x, columns);
+        self.scales(automatic, x, columns, y, memory);
+        let spread = spread(automatic.is_some(), x, columns, &mut memory.sums);
+        let scales = &memory.scales;
         let temperature = f64::from(q.temperature);
         for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
             let scale = scales[i % scales.len()];
@@ -195,20 +220,20 @@ impl Quantizer {
             let level: f32 = sign(-threshold) + sign(threshold);
             *y = level * scale + 0.0;
         }
-        scales
     }
 
-    /// The scale of each column, or the fixed one; `y` is scratch.
+    /// Leaves the scale of each column, or the fixed one; `y` is scratch.
     fn scales(
         &self,
         automatic: Option<Automatic>,
         x: &[f32],
         columns: usize,
         y: &mut [f32],
-    ) -> Vec<f32> {
+        memory: &mut Workspace,
+    ) {
         match automatic {
-            Some(automatic) => automatic.levels(x, columns, y),
-            None => vec![self.alpha().constant().unwrap_or(1.0)],
+            Some(automatic) => automatic.levels(x, columns, y, memory),
+            None => memory.set_scale(self.alpha().constant().unwrap_or(1.0)),
         }
     }
 
@@ -221,8 +246,15 @@ impl Quantizer {
         columns: usize,
         y: &mut [f32],
         draw: &mut Draw<'_, W>,
-    ) -> Vec<f32> {
-        let mut range = vec![0f32; columns];
+        memory: &mut Workspace,
+    ) {
+        let Workspace {
+            scales: range,
+            moved: rounded,
+            sums,
+            ..
+        } = memory;
+        cleared(range, columns);
         for row in x.chunks_exact(columns) {
             for (m, v) in range.iter_mut().zip(row) {
                 *m = m.max(v.abs());
@@ -233,7 +265,7 @@ impl Quantizer {
             range.fill(whole);
         }
         let below = if q.use_01 { 0.0 } else { -1.0 };
-        let mut rounded = vec![0f32; x.len()];
+        cleared(rounded, x.len());
         for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
             let f = f64::from(2.0 * range[i % columns].min(1.0));
             let at = if f > 0.0 {
@@ -254,12 +286,12 @@ impl Quantizer {
             for y in y {
                 *y = *y * alpha + 0.0;
             }
-            return vec![alpha];
+            memory.set_scale(alpha);
+            return;
         };
-        let mut scales = vec![0f32; columns];
-        automatic.least_squares(&rounded, y, &mut scales);
-        automatic.apply(&scales, y);
-        scales
+        let scales = range;
+        automatic.least_squares(rounded, y, scales, sums);
+        automatic.apply(scales, y);
     }
 
     /// `quantized_linear` with stochastic rounding on whole steps.
@@ -270,15 +302,15 @@ impl Quantizer {
         columns: usize,
         y: &mut [f32],
         draw: &mut Draw<'_, W>,
-    ) -> Vec<f32> {
+        memory: &mut Workspace,
+    ) {
         let automatic = Automatic::of(self);
-        let (scales, reported) = if let Some(automatic) = automatic {
-            let scales = automatic.levels(x, columns, y);
-            (scales.clone(), automatic.reported(scales))
-        } else {
-            let alpha = q.alpha.constant().unwrap_or(1.0);
-            (vec![(f64::from(alpha) * q.unit()) as f32], vec![alpha])
-        };
+        let alpha = q.alpha.constant().unwrap_or(1.0);
+        match automatic {
+            Some(automatic) => automatic.levels(x, columns, y, memory),
+            None => memory.set_scale((f64::from(alpha) * q.unit()) as f32),
+        }
+        let scales = &mut memory.scales;
         let (lo, hi) = q.code_range();
         // One signed bit is half a step up or down.
         let (half, shift) = if q.is_sign() { (0.5, 0.5) } else { (1.0, 0.0) };
@@ -288,7 +320,10 @@ impl Quantizer {
             let level = draw.round(at - shift, 1.0) + shift;
             *y = (level * scale) as f32 + 0.0;
         }
-        reported
+        match automatic {
+            Some(automatic) => automatic.report(scales),
+            None => memory.set_scale(alpha),
+        }
     }
 }
 
@@ -357,8 +392,10 @@ fn drawn_ternary<W: FnMut() -> u32>(
     columns: usize,
     y: &mut [f32],
     draw: &mut Draw<'_, W>,
-) -> Vec<f32> {
-    let mut scales = automatic.first_guess(x, columns);
+    memory: &mut Workspace,
+) {
+    let Workspace { scales, sums, .. } = memory;
+    automatic.first_guess(x, columns, scales);
     for _ in 0..unrolls {
         for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
             let ratio = f64::from(*x) / f64::from(scales[i % columns]);
@@ -370,33 +407,38 @@ fn drawn_ternary<W: FnMut() -> u32>(
                 _ => -1.0,
             };
         }
-        automatic.least_squares(x, y, &mut scales);
+        automatic.least_squares(x, y, scales, sums);
     }
-    automatic.apply(&scales, y);
-    scales
+    automatic.apply(scales, y);
 }
 
 /// Standard deviation of each column plus epsilon (of the whole, in a vector), or 1.
-fn spread(found: bool, x: &[f32], columns: usize) -> Vec<f64> {
+fn spread<'a>(
+    found: bool,
+    x: &[f32],
+    columns: usize,
+    [sum, squares]: &'a mut [Vec<f64>; 2],
+) -> &'a [f64] {
     if !found {
-        return vec![1.0];
+        return &[1.0];
     }
     let columns = if x.len() == columns { 1 } else { columns };
     let rows = (x.len() / columns).max(1) as f64;
-    let (mut sum, mut squares) = (vec![0f64; columns], vec![0f64; columns]);
+    cleared(sum, columns);
+    cleared(squares, columns);
     for row in x.chunks_exact(columns) {
         for (sum, v) in sum.iter_mut().zip(row) {
             *sum += f64::from(*v);
         }
     }
     for row in x.chunks_exact(columns) {
-        for ((square, v), sum) in squares.iter_mut().zip(row).zip(&sum) {
+        for ((square, v), sum) in squares.iter_mut().zip(row).zip(&*sum) {
             *square += (f64::from(*v) - sum / rows).powi(2);
         }
     }
     let epsilon = f64::from(EPSILON);
+    for square in &mut *squares {
+        *square = (*square / rows).sqrt() + epsilon;
+    }
     squares
-        .iter()
-        .map(|s| (s / rows).sqrt() + epsilon)
-        .collect()
 }

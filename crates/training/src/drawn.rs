@@ -5,7 +5,7 @@
 //! draws.
 
 use bitfront_kernel::stride;
-use bitfront_quantizer::Quantizer;
+use bitfront_quantizer::{Quantizer, Workspace};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -18,6 +18,7 @@ pub(crate) struct Drawn {
     words: ChaCha8Rng,
     /// A tensor and its quantized values without padding.
     dense: [Vec<f32>; 2],
+    memory: Workspace,
 }
 
 impl Drawn {
@@ -28,6 +29,7 @@ impl Drawn {
                 quantizer: *quantizer,
                 words: stream_of(0, Purpose::Quantizer, 0, 0),
                 dense: [Vec::new(), Vec::new()],
+                memory: Workspace::default(),
             })
         })
     }
@@ -48,8 +50,9 @@ impl Drawn {
         }
         to.resize(from.len(), 0.0);
         let words = &mut self.words;
+        let mut draw = || words.next_u32();
         self.quantizer
-            .quantize_training(from, columns, to, &mut || words.next_u32());
+            .quantize_training_in(from, columns, to, &mut draw, &mut self.memory);
         for (y, quantized) in y.chunks_exact_mut(step).zip(to.chunks_exact(columns)) {
             y[..columns].copy_from_slice(quantized);
             y[columns..].fill(0.0);

@@ -2,8 +2,8 @@
 //! cache.
 //!
 //! The rule this module keeps: the gradient of a batch is one chain over its rows, whatever the
-//! micro-batches, and after the first step nothing is allocated by the passes themselves (quantizers
-//! without a vector kernel may, for their scales). Where a normalisation needs the statistics of a whole batch, the micro-batch is the batch.
+//! micro-batches, and no step but the first allocates. Where a normalisation needs the statistics of a
+//! whole batch, the micro-batch is the batch.
 
 mod memory;
 mod step;

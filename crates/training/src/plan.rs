@@ -4,10 +4,10 @@
 //! [`Quantizer::straight_through`], bit for bit; kernels only make them fast.
 
 use bitfront_kernel::{Kernels, Uniform};
-use bitfront_quantizer::{Alpha, Noise, QuantizedBits, QuantizedRelu, Quantizer};
+use bitfront_quantizer::{Alpha, Noise, QuantizedBits, QuantizedRelu, Quantizer, Workspace};
 
 /// A quantizer, ready for padded buffers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Plan {
     /// `float`: a copy, gradient 1.
     Identity,
@@ -17,8 +17,8 @@ pub(crate) enum Plan {
     Grid(Uniform),
     /// A rectified uniform grid: gradient 1 above zero, up to the bound.
     RectifiedGrid(Uniform, f32),
-    /// Anything else.
-    Other(Quantizer),
+    /// Anything else, with the memory that it works in.
+    Other(Quantizer, Box<Workspace>),
 }
 
 impl Plan {
@@ -31,20 +31,18 @@ impl Plan {
             Quantizer::QuantizedRelu(q) => rectified_grid(q),
             _ => None,
         }
-        .unwrap_or(Self::Other(*quantizer))
+        .unwrap_or_else(|| Self::Other(*quantizer, Box::default()))
     }
 
     /// `y = quantized x`, both padded matrices of `columns` (padded) columns.
-    pub(crate) fn forward(&self, kernels: Kernels, columns: usize, x: &[f32], y: &mut [f32]) {
+    pub(crate) fn forward(&mut self, kernels: Kernels, columns: usize, x: &[f32], y: &mut [f32]) {
         match self {
             Self::Identity => y.copy_from_slice(x),
             Self::Rectifier => kernels.rectify(x, y),
             Self::Grid(grid) | Self::RectifiedGrid(grid, _) => {
                 kernels.quantize_uniform(*grid, x, y);
             }
-            Self::Other(quantizer) => {
-                quantizer.quantize(x, columns, y);
-            }
+            Self::Other(quantizer, memory) => quantizer.quantize_in(x, columns, y, memory),
         }
     }
 
@@ -60,13 +58,13 @@ impl Plan {
             Self::Identity | Self::Grid(_) => {}
             Self::Rectifier => kernels.mask_gradient(x, 0.0, f32::INFINITY, gradient),
             Self::RectifiedGrid(_, bound) => kernels.mask_gradient(x, 0.0, *bound, gradient),
-            Self::Other(quantizer) => quantizer.straight_through(x, columns, gradient),
+            Self::Other(quantizer, _) => quantizer.straight_through(x, columns, gradient),
         }
     }
 
     /// Whether padding that is zero stays zero.
     pub(crate) fn keeps_zero(&self) -> bool {
-        !matches!(self, Self::Other(_))
+        !matches!(self, Self::Other(..))
     }
 }
 
@@ -159,7 +157,7 @@ mod tests {
             quantizer.quantize(&x, 16, &mut expected);
             let mut slope = g.clone();
             quantizer.straight_through(&x, 16, &mut slope);
-            let plan = Plan::of(&quantizer);
+            let mut plan = Plan::of(&quantizer);
             let mut y = vec![0.0; 80];
             plan.forward(Kernels::detect(), 16, &x, &mut y);
             let mut gradient = g;
