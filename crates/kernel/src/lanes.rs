@@ -26,6 +26,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn max(self, other: Self) -> Self;
     /// `self < other ? self : other`.
     unsafe fn min(self, other: Self) -> Self;
+    /// `self` where `x > bound`, else `other`.
+    unsafe fn where_above(self, x: Self, bound: Self, other: Self) -> Self;
     /// `self` where `low < x <= high`, else +0.
     unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self;
     /// `2^self` for integers in -126..=127.
@@ -94,6 +96,16 @@ impl Lanes for Scalar {
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn where_above(self, x: Self, bound: Self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            if x.0[i] > bound.0[i] {
+                self.0[i]
+            } else {
+                other.0[i]
+            }
+        }))
     }
     #[inline(always)]
     unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self {
@@ -181,6 +193,11 @@ mod x86 {
         #[inline(always)]
         unsafe fn min(self, other: Self) -> Self {
             Self(_mm512_min_ps(self.0, other.0))
+        }
+        #[inline(always)]
+        unsafe fn where_above(self, x: Self, bound: Self, other: Self) -> Self {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x.0, bound.0);
+            Self(_mm512_mask_mov_ps(other.0, above, self.0))
         }
         #[inline(always)]
         unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self {
@@ -273,6 +290,16 @@ mod x86 {
             Self(
                 _mm256_min_ps(self.0, other.0),
                 _mm256_min_ps(self.1, other.1),
+            )
+        }
+        #[inline(always)]
+        unsafe fn where_above(self, x: Self, bound: Self, other: Self) -> Self {
+            let pick = |this, x, bound, other| {
+                _mm256_blendv_ps(other, this, _mm256_cmp_ps::<_CMP_GT_OQ>(x, bound))
+            };
+            Self(
+                pick(self.0, x.0, bound.0, other.0),
+                pick(self.1, x.1, bound.1, other.1),
             )
         }
         #[inline(always)]

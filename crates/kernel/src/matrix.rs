@@ -120,14 +120,125 @@ unsafe fn product<V: Lanes>(p: Product) {
     }
 }
 
+/// One chain a column, several blocks of columns at a time so that no addition waits for another.
 #[inline(always)]
 unsafe fn sums<V: Lanes>(rows: usize, n: usize, dy: &[f32], out: &mut [f32]) {
-    for j in (0..n).step_by(LANES) {
-        let mut acc = V::load(out.as_ptr().add(j));
-        for i in 0..rows {
-            acc = acc.add(V::load(dy.as_ptr().add(i * n + j)));
+    let (dy, out) = (dy.as_ptr(), out.as_mut_ptr());
+    let mut j = 0;
+    while j + 4 * LANES <= n {
+        block_sums::<V, 4>(rows, n, dy.add(j), out.add(j));
+        j += 4 * LANES;
+    }
+    while j + 2 * LANES <= n {
+        block_sums::<V, 2>(rows, n, dy.add(j), out.add(j));
+        j += 2 * LANES;
+    }
+    while j < n {
+        block_sums::<V, 1>(rows, n, dy.add(j), out.add(j));
+        j += LANES;
+    }
+}
+
+#[inline(always)]
+unsafe fn block_sums<V: Lanes, const C: usize>(
+    rows: usize,
+    n: usize,
+    dy: *const f32,
+    out: *mut f32,
+) {
+    let mut acc = [V::splat(0.0); C];
+    for (c, acc) in acc.iter_mut().enumerate() {
+        *acc = V::load(out.add(c * LANES));
+    }
+    for i in 0..rows {
+        for (c, acc) in acc.iter_mut().enumerate() {
+            *acc = acc.add(V::load(dy.add(i * n + c * LANES)));
         }
-        acc.store(out.as_mut_ptr().add(j));
+    }
+    for (c, acc) in acc.iter().enumerate() {
+        acc.store(out.add(c * LANES));
+    }
+}
+
+/// Most columns for which [`narrow_gradient`] is the better order.
+const NARROW: usize = 8;
+
+/// `dw += x^T * dy` for few columns: inputs stand in the lanes, where columns would leave most of them
+/// empty. The chains are those of [`product`].
+#[inline(always)]
+unsafe fn narrow_gradient<V: Lanes>(shape: Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    match shape.columns {
+        1 => narrow_of::<V, 1>(shape, x, dy, dw),
+        2 => narrow_of::<V, 2>(shape, x, dy, dw),
+        3 => narrow_of::<V, 3>(shape, x, dy, dw),
+        4 => narrow_of::<V, 4>(shape, x, dy, dw),
+        5 => narrow_of::<V, 5>(shape, x, dy, dw),
+        6 => narrow_of::<V, 6>(shape, x, dy, dw),
+        7 => narrow_of::<V, 7>(shape, x, dy, dw),
+        _ => narrow_of::<V, NARROW>(shape, x, dy, dw),
+    }
+}
+
+#[inline(always)]
+unsafe fn narrow_of<V: Lanes, const R: usize>(shape: Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let (x, dy, dw) = (x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr());
+    let (m, mut k) = (stride(shape.inner), 0);
+    while k + 2 * LANES <= m {
+        narrow_tile::<V, R, 2>(shape, k, x, dy, dw);
+        k += 2 * LANES;
+    }
+    if k < m {
+        narrow_tile::<V, R, 1>(shape, k, x, dy, dw);
+    }
+}
+
+#[inline(always)]
+unsafe fn narrow_tile<V: Lanes, const R: usize, const C: usize>(
+    shape: Shape,
+    k: usize,
+    x: *const f32,
+    dy: *const f32,
+    dw: *mut f32,
+) {
+    let m = stride(shape.inner);
+    let inputs = (shape.inner - k).min(C * LANES);
+    let mut turned = [[[0.0_f32; LANES]; C]; R];
+    for input in 0..inputs {
+        for (r, line) in turned.iter_mut().enumerate() {
+            line[input / LANES][input % LANES] = *dw.add((k + input) * LANES + r);
+        }
+    }
+    let mut acc = turned.map(|line| line.map(|block| V::load(block.as_ptr())));
+    for i in 0..shape.rows {
+        let mut block = [V::splat(0.0); C];
+        for (c, value) in block.iter_mut().enumerate() {
+            *value = V::load(x.add(i * m + k + c * LANES));
+        }
+        for (r, line) in acc.iter_mut().enumerate() {
+            let dy = V::splat(*dy.add(i * LANES + r));
+            for (value, x) in line.iter_mut().zip(block) {
+                *value = dy.mul_add(x, *value);
+            }
+        }
+    }
+    for (line, to) in acc.iter().zip(&mut turned) {
+        for (value, to) in line.iter().zip(to) {
+            value.store(to.as_mut_ptr());
+        }
+    }
+    for input in 0..inputs {
+        for (r, line) in turned.iter().enumerate() {
+            *dw.add((k + input) * LANES + r) = line[input / LANES][input % LANES];
+        }
+    }
+}
+
+/// Copies rows of one block each: short copies by a call cost more than the copy.
+#[inline(always)]
+unsafe fn block_rows<V: Lanes>(x: &[f32], order: &[u32], out: &mut [f32]) {
+    for (i, &row) in order.iter().enumerate() {
+        let from = x.as_ptr().add(row as usize * LANES);
+        V::load(from).store(out.as_mut_ptr().add(i * LANES));
     }
 }
 
@@ -179,6 +290,13 @@ impl Kernels {
         check("x", x.len(), shape.rows, shape.inner);
         check("dy", dy.len(), shape.rows, shape.columns);
         check("dw", dw.len(), shape.inner, shape.columns);
+        if shape.columns <= NARROW && shape.inner > shape.columns {
+            dispatch!(
+                self.level(),
+                narrow_gradient(shape: Shape, x: &[f32], dy: &[f32], dw: &mut [f32])
+            );
+            return;
+        }
         let p = Product {
             m: shape.inner,
             depth: shape.rows,
@@ -241,9 +359,15 @@ impl Kernels {
     pub fn gather(self, columns: usize, x: &[f32], order: &[u32], out: &mut [f32]) {
         let step = stride(columns);
         check("out", out.len(), order.len(), columns);
+        if let Some(last) = order.iter().max() {
+            check("x", x.len(), *last as usize + 1, columns);
+        }
+        if step == LANES {
+            dispatch!(self.level(), block_rows(x: &[f32], order: &[u32], out: &mut [f32]));
+            return;
+        }
         for (to, &row) in out.chunks_exact_mut(step).zip(order) {
-            let from = row as usize * step;
-            to.copy_from_slice(&x[from..from + step]);
+            to.copy_from_slice(&x[row as usize * step..][..step]);
         }
     }
 

@@ -1,4 +1,7 @@
 //! Softmax cross-entropy with its gradient, on an exponential that is the same on every level.
+//!
+//! Rows of at most [`LANES`] logits go through together, a row in each lane; each row's sum is the same chain
+//! over its columns either way.
 
 use crate::buffer::{LANES, stride};
 use crate::lanes::Lanes;
@@ -40,6 +43,41 @@ unsafe fn exp<V: Lanes>(x: V) -> V {
 /// Products of this many row sums (each at most 256) stay below the largest f64.
 const ROWS_PER_LOGARITHM: usize = 64;
 
+/// Adds up the losses of a batch, row by row.
+struct Ledger {
+    total: BatchLoss,
+    rows: usize,
+    product: f64,
+}
+
+impl Ledger {
+    /// Takes whether a row's largest logit is the label's, the label's less the largest, and the sum of
+    /// exponentials.
+    #[inline(always)]
+    fn take(&mut self, correct: bool, behind: f32, sum: f32) {
+        self.total.correct += usize::from(correct);
+        self.total.loss -= f64::from(behind);
+        self.product *= f64::from(sum);
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_PER_LOGARITHM) {
+            self.total.loss += ln(self.product);
+            self.product = 1.0;
+        }
+    }
+
+    /// The whole; NaN where a lane of `seen` is not zero.
+    #[inline(always)]
+    unsafe fn close<V: Lanes>(mut self, seen: V) -> BatchLoss {
+        self.total.loss += ln(self.product);
+        let mut lanes = [0.0_f32; LANES];
+        seen.store(lanes.as_mut_ptr());
+        if lanes.iter().any(|lane| *lane != 0.0) {
+            self.total.loss = f64::NAN;
+        }
+        self.total
+    }
+}
+
 #[inline(always)]
 unsafe fn cross_entropy<V: Lanes>(
     columns: usize,
@@ -48,11 +86,23 @@ unsafe fn cross_entropy<V: Lanes>(
     scale: f32,
     gradient: &mut [f32],
 ) -> BatchLoss {
-    let n = stride(columns);
-    let mut out = BatchLoss::default();
-    let mut product = 1.0_f64;
+    let mut ledger = Ledger {
+        total: BatchLoss::default(),
+        rows: 0,
+        product: 1.0,
+    };
     // Infinity and NaN times zero are NaN, and NaN stays.
     let mut seen = V::splat(0.0);
+    if columns <= LANES {
+        let rows = logits
+            .chunks(LANES * LANES)
+            .zip(gradient.chunks_mut(LANES * LANES));
+        for (labels, (z, g)) in labels.chunks(LANES).zip(rows) {
+            seen = lanes_of_rows::<V>(columns, z, labels, scale, g, &mut ledger, seen);
+        }
+        return ledger.close(seen);
+    }
+    let n = stride(columns);
     for (i, &label) in labels.iter().enumerate() {
         let z = logits.as_ptr().add(i * n);
         let g = gradient.as_mut_ptr().add(i * n);
@@ -65,8 +115,6 @@ unsafe fn cross_entropy<V: Lanes>(
                 (top, class)
             };
         }
-        let label = usize::from(label);
-        out.correct += usize::from(class == label);
         for j in (0..n).step_by(LANES) {
             let block = V::load(z.add(j));
             seen = block.mul_add(V::splat(0.0), seen);
@@ -83,21 +131,84 @@ unsafe fn cross_entropy<V: Lanes>(
         for j in columns..n {
             *g.add(j) = 0.0;
         }
-        *g.add(label) -= scale;
-        out.loss -= f64::from(*z.add(label) - top);
-        product *= f64::from(sum);
-        if (i + 1) % ROWS_PER_LOGARITHM == 0 {
-            out.loss += ln(product);
-            product = 1.0;
+        *g.add(usize::from(label)) -= scale;
+        let behind = *z.add(usize::from(label)) - top;
+        ledger.take(class == usize::from(label), behind, sum);
+    }
+    ledger.close(seen)
+}
+
+/// At most [`LANES`] rows of one block each, a row in each lane; what they have `seen`.
+#[inline(always)]
+unsafe fn lanes_of_rows<V: Lanes>(
+    columns: usize,
+    logits: &[f32],
+    labels: &[u8],
+    scale: f32,
+    gradient: &mut [f32],
+    ledger: &mut Ledger,
+    mut seen: V,
+) -> V {
+    // By column; lanes without a row hold zeros.
+    let mut z = [[0.0_f32; LANES]; LANES];
+    if labels.len() == LANES {
+        for (j, column) in z[..columns].iter_mut().enumerate() {
+            for (i, value) in column.iter_mut().enumerate() {
+                *value = *logits.as_ptr().add(i * LANES + j);
+            }
+        }
+    } else {
+        for (j, column) in z[..columns].iter_mut().enumerate() {
+            for (i, value) in column[..labels.len()].iter_mut().enumerate() {
+                *value = *logits.as_ptr().add(i * LANES + j);
+            }
         }
     }
-    out.loss += ln(product);
-    let mut lanes = [0.0_f32; LANES];
-    seen.store(lanes.as_mut_ptr());
-    if lanes.iter().any(|lane| *lane != 0.0) {
-        out.loss = f64::NAN;
+    let mut wanted = [0.0_f32; LANES];
+    for (wanted, label) in wanted.iter_mut().zip(labels) {
+        *wanted = f32::from(*label);
     }
-    out
+    let label = V::load(wanted.as_ptr());
+    let is = |j: usize| (V::splat(j as f32 - 0.5), V::splat(j as f32 + 0.5));
+    let zero = V::splat(0.0);
+    let mut top = V::load(z[0].as_ptr());
+    let (mut class, mut own) = (zero, zero);
+    for (j, column) in z[..columns].iter().enumerate() {
+        let value = V::load(column.as_ptr());
+        seen = value.mul_add(zero, seen);
+        class = V::splat(j as f32).where_above(value, top, class);
+        top = value.where_above(value, top, top);
+        let (low, high) = is(j);
+        own = own.add(value.keep_where(label, low, high));
+    }
+    let mut g = [[0.0_f32; LANES]; LANES];
+    let mut sum = zero;
+    for (from, to) in z[..columns].iter().zip(&mut g) {
+        let e = exp(V::load(from.as_ptr()).sub(top));
+        e.store(to.as_mut_ptr());
+        sum = sum.add(e);
+    }
+    let scale = V::splat(scale);
+    let factor = scale.div(sum);
+    for (j, column) in g[..columns].iter_mut().enumerate() {
+        let (low, high) = is(j);
+        let share = V::load(column.as_ptr()).mul(factor);
+        let less = scale.keep_where(label, low, high);
+        share.sub(less).store(column.as_mut_ptr());
+    }
+    let [mut behind, mut classes, mut sums] = [[0.0_f32; LANES]; 3];
+    own.sub(top).store(behind.as_mut_ptr());
+    class.store(classes.as_mut_ptr());
+    sum.store(sums.as_mut_ptr());
+    for (i, wanted) in wanted.iter().enumerate().take(labels.len()) {
+        let to = gradient.as_mut_ptr().add(i * LANES);
+        zero.store(to);
+        for (j, column) in g.iter().enumerate().take(columns) {
+            *to.add(j) = column[i];
+        }
+        ledger.take(classes[i] == *wanted, behind[i], sums[i]);
+    }
+    seen
 }
 
 impl Kernels {

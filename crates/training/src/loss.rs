@@ -38,6 +38,11 @@ impl Loss {
     pub(crate) fn take(&mut self, targets: Targets<'_>, rows: impl Iterator<Item = usize>) {
         let outputs = self.output.values();
         match targets {
+            Targets::Classes(classes) if self.values.is_empty() => {
+                for (own, row) in self.classes.iter_mut().zip(rows) {
+                    *own = classes[row];
+                }
+            }
             Targets::Classes(classes) => {
                 for (sample, row) in rows.enumerate() {
                     let class = classes[row];
