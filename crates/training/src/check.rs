@@ -4,6 +4,8 @@ use bitfront_network::{Candidate, Head, Operation, Part, Weights};
 
 use crate::engine::buffer_bytes;
 use crate::error::TrainError;
+use crate::loss::LossFunction;
+use crate::recipe::{Recipe, RecipeFault};
 use crate::train::{Samples, Targets};
 
 /// Most memory that the buffers of one network may take, in bytes.
@@ -54,6 +56,18 @@ pub(crate) fn check_candidate(candidate: &Candidate, batch: usize) -> Result<(),
         return fault("network", problem, &accepted);
     }
     Ok(())
+}
+
+/// Checks that a recipe's loss reads what the candidate's head gives.
+pub(crate) fn check_loss(recipe: &Recipe, candidate: &Candidate) -> Result<(), TrainError> {
+    match recipe.loss {
+        Some(loss) if !loss.suits(candidate.head) => Err(TrainError::Recipe(vec![RecipeFault {
+            pointer: "/loss",
+            value: loss.name().to_owned(),
+            accepted: LossFunction::accepted(candidate.head),
+        }])),
+        _ => Ok(()),
+    }
 }
 
 /// Checks starting weights.

@@ -142,6 +142,9 @@ impl Engine {
             l2: recipe.l2,
         };
         self.loss.smoothing = recipe.label_smoothing;
+        if let Some(function) = recipe.loss {
+            self.loss.function = function;
+        }
         self
     }
 

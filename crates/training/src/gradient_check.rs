@@ -8,7 +8,9 @@ use bitfront_quantizer::Quantizer;
 
 use crate::engine::{Engine, Rows};
 use crate::extent::Mode;
+use crate::loss::LossFunction;
 use crate::random::{Purpose, stream, uniform};
+use crate::recipe::Recipe;
 use crate::reference::{Reference, Tensors, Wanted};
 use crate::train::Targets;
 
@@ -130,6 +132,17 @@ fn weights(candidate: &Candidate) -> Weights {
 
 /// The largest difference between a gradient and a finite difference, over all weights.
 fn largest_error(name: &str, candidate: &Candidate, rows: usize, mode: Mode) -> f64 {
+    let loss = LossFunction::of(candidate.head);
+    largest_error_by(loss, name, candidate, rows, mode)
+}
+
+fn largest_error_by(
+    function: LossFunction,
+    name: &str,
+    candidate: &Candidate,
+    rows: usize,
+    mode: Mode,
+) -> f64 {
     candidate
         .check_shapes()
         .unwrap_or_else(|e| panic!("{name}: {e:?}"));
@@ -148,7 +161,11 @@ fn largest_error(name: &str, candidate: &Candidate, rows: usize, mode: Mode) -> 
     let start = weights(candidate);
     let padded = Buffer::padded(&x, candidate.inputs());
     let kernels = Kernels::detect();
-    let mut engine = Engine::new(kernels, candidate, &start, SEED, rows);
+    let recipe = Recipe {
+        loss: Some(function),
+        ..Recipe::default()
+    };
+    let mut engine = Engine::new(kernels, candidate, &start, SEED, rows).by(&recipe);
     engine.quantize(mode);
     let order: Vec<u32> = (0..rows as u32).collect();
     let stored = Rows {
@@ -163,6 +180,7 @@ fn largest_error(name: &str, candidate: &Candidate, rows: usize, mode: Mode) -> 
         candidate,
         x: &x,
         y: wanted,
+        loss: function,
         seed: SEED,
         frozen: mode == Mode::TrainFrozen,
     };
@@ -423,4 +441,6 @@ fn heads() {
     let mut autoencoder = network(&[4, 3], vec![dense(5), relu(), dense(3)]);
     autoencoder.head = Head::Linear;
     check("linear by position", &autoencoder);
+    let absolute = LossFunction::MeanAbsoluteError;
+    largest_error_by(absolute, "absolutes", &autoencoder, 20, Mode::Train);
 }

@@ -65,6 +65,7 @@ mod weighted;
 mod window;
 
 pub use error::TrainError;
+pub use loss::LossFunction;
 pub use optimizer::Optimizer;
 pub use random::row_order;
 pub use recipe::{EarlyStopping, Recipe, RecipeFault};

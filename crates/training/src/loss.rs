@@ -2,14 +2,67 @@
 
 use bitfront_kernel::{BatchLoss, Buffer, Kernels, exp, ln};
 use bitfront_network::Head;
+use serde::{Deserialize, Serialize};
 
 use crate::extent::Extent;
 use crate::train::Targets;
 
-/// A head with its targets of one micro-batch.
+/// What a row costs, by its outputs `z` and targets `t`; means are over a row's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossFunction {
+    /// `ln(sum e^z) - z_class`, in nats: of a softmax head.
+    SoftmaxCrossEntropy,
+    /// Mean of `ln(1 + e^z) - z t`, in nats: of a sigmoid head.
+    BinaryCrossEntropy,
+    /// Mean of `(z - t)²`: of a linear head, unless a recipe says otherwise.
+    MeanSquaredError,
+    /// Mean of `|z - t|`, whose slope at `z = t` is 0: of a linear head.
+    MeanAbsoluteError,
+}
+
+impl LossFunction {
+    /// What a head is trained by where a recipe names nothing.
+    #[must_use]
+    pub fn of(head: Head) -> Self {
+        match head {
+            Head::Softmax { .. } => Self::SoftmaxCrossEntropy,
+            Head::Sigmoid => Self::BinaryCrossEntropy,
+            Head::Linear => Self::MeanSquaredError,
+        }
+    }
+
+    /// The losses that a head can be trained by, for an error message.
+    pub(crate) fn accepted(head: Head) -> &'static str {
+        match head {
+            Head::Softmax { .. } => "softmax_cross_entropy for a softmax head",
+            Head::Sigmoid => "binary_cross_entropy for a sigmoid head",
+            Head::Linear => "mean_squared_error or mean_absolute_error for a linear head",
+        }
+    }
+
+    /// Whether a head's outputs are what this loss reads.
+    #[must_use]
+    pub fn suits(self, head: Head) -> bool {
+        self == Self::of(head) || (head == Head::Linear && self == Self::MeanAbsoluteError)
+    }
+
+    /// Its name in files: `mean_squared_error`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SoftmaxCrossEntropy => "softmax_cross_entropy",
+            Self::BinaryCrossEntropy => "binary_cross_entropy",
+            Self::MeanSquaredError => "mean_squared_error",
+            Self::MeanAbsoluteError => "mean_absolute_error",
+        }
+    }
+}
+
+/// A head's loss with the targets of one micro-batch.
 #[derive(Debug)]
 pub(crate) struct Loss {
-    head: Head,
+    pub(crate) function: LossFunction,
     output: Extent,
     classes: Vec<u8>,
     /// `samples x outputs`.
@@ -26,7 +79,7 @@ impl Loss {
             Head::Sigmoid | Head::Linear => capacity * output.values(),
         };
         Self {
-            head,
+            function: LossFunction::of(head),
             output,
             classes: vec![0; capacity],
             values: vec![0.0; wide],
@@ -80,7 +133,7 @@ impl Loss {
         scale: f32,
         gradient: &mut Buffer,
     ) -> f64 {
-        if self.smoothing == 0.0 || !matches!(self.head, Head::Softmax { .. }) {
+        if self.smoothing == 0.0 || self.function != LossFunction::SoftmaxCrossEntropy {
             return 0.0;
         }
         let (step, size) = (self.output.padded(), self.output.values());
@@ -111,23 +164,34 @@ impl Loss {
         scale: f32,
         gradient: &mut Buffer,
     ) -> BatchLoss {
-        match self.head {
-            Head::Softmax { .. } => {
+        match self.function {
+            LossFunction::SoftmaxCrossEntropy => {
                 let classes = &self.classes[..samples];
                 let columns = self.output.values();
                 kernels.softmax_cross_entropy(columns, outputs, classes, scale, gradient)
             }
-            Head::Sigmoid => self.elementwise(samples, outputs, scale, gradient, |z, t| {
-                // max(z, 0) - z t + ln(1 + e^-|z|), and sigmoid(z) - t.
-                let small = exp(-z.abs());
-                let loss = z.max(0.0) - z * t + ln(1.0 + small);
-                let sigmoid = if z < 0.0 { small } else { 1.0 } / (1.0 + small);
-                (loss, sigmoid - t, (z >= 0.0) == (t >= 0.5))
-            }),
-            Head::Linear => self.elementwise(samples, outputs, scale, gradient, |z, t| {
-                let off = z - t;
-                (off * off, 2.0 * off, false)
-            }),
+            LossFunction::BinaryCrossEntropy => {
+                self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                    // max(z, 0) - z t + ln(1 + e^-|z|), and sigmoid(z) - t.
+                    let small = exp(-z.abs());
+                    let loss = z.max(0.0) - z * t + ln(1.0 + small);
+                    let sigmoid = if z < 0.0 { small } else { 1.0 } / (1.0 + small);
+                    (loss, sigmoid - t, (z >= 0.0) == (t >= 0.5))
+                })
+            }
+            LossFunction::MeanSquaredError => {
+                self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                    let off = z - t;
+                    (off * off, 2.0 * off, false)
+                })
+            }
+            LossFunction::MeanAbsoluteError => {
+                self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                    let off = z - t;
+                    let slope = f64::from(u8::from(off > 0.0)) - f64::from(u8::from(off < 0.0));
+                    (off.abs(), slope, false)
+                })
+            }
         }
     }
 
@@ -207,6 +271,35 @@ mod tests {
         assert_eq!(gradient, [1.0, 0.0, -2.0, 2.0]);
         let (total, _) = loss(Head::Linear, 1, &[f32::INFINITY], Targets::Values(&[0.0]));
         assert!(!total.loss.is_finite());
+    }
+
+    #[test]
+    fn absolute_values_by_hand() {
+        let extent = Extent {
+            positions: 1,
+            channels: 2,
+        };
+        let mut loss = Loss::new(Head::Linear, extent, 2);
+        loss.function = LossFunction::MeanAbsoluteError;
+        loss.take(Targets::Values(&[0.0, 1.0, 2.0, 3.0]), 0..2);
+        let z = Buffer::padded(&[1.0, 1.0, 0.0, 5.0], 2);
+        let mut gradient = Buffer::zeroed(2 * extent.padded());
+        let total = loss.of(Kernels::detect(), 2, &z, 1.0, &mut gradient);
+        assert_eq!(total.loss, 0.5 + 2.0);
+        assert_eq!(gradient.dense(2), [0.5, 0.0, -0.5, 0.5]);
+    }
+
+    #[test]
+    fn each_head_has_its_losses() {
+        use LossFunction::{MeanAbsoluteError, MeanSquaredError, SoftmaxCrossEntropy};
+        for head in [Head::ARG_MAX, Head::Sigmoid, Head::Linear] {
+            let own = LossFunction::of(head);
+            assert!(own.suits(head));
+            assert!(LossFunction::accepted(head).contains(own.name()));
+            assert_eq!(MeanAbsoluteError.suits(head), head == Head::Linear);
+            assert_eq!(MeanSquaredError.suits(head), head == Head::Linear);
+            assert_eq!(SoftmaxCrossEntropy.suits(head), head == Head::ARG_MAX);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::loss::LossFunction;
 use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
 
@@ -40,6 +41,9 @@ pub struct Recipe {
     /// Adds `2 l2 w` to the gradients by kernels, those of the penalty `l2 w²`; 0 to 1.
     #[serde(skip_serializing_if = "is_default")]
     pub l2: f32,
+    /// What is minimised; the head's own loss unless given, and only one that the head has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossFunction>,
     /// When to end before the last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
@@ -99,6 +103,7 @@ impl Default for Recipe {
             clip_norm: None,
             l1: 0.0,
             l2: 0.0,
+            loss: None,
             early_stopping: None,
             best_epoch: false,
             label_smoothing: 0.0,

@@ -1,11 +1,12 @@
 //! The mean loss of a float graph, layer by layer in f64 as the definitions read: what gradients are
 //! differences of.
 
-use bitfront_network::{Candidate, Head, Operation, Part, Source};
+use bitfront_network::{Candidate, Operation, Part, Source};
 use bitfront_quantizer::Quantizer;
 use rand_chacha::rand_core::Rng;
 
 use crate::extent::Extent;
+use crate::loss::LossFunction;
 use crate::random::{Purpose, stream_of};
 
 /// Values of a tensor, a row a sample, channels last.
@@ -22,6 +23,7 @@ pub(crate) struct Reference<'a> {
     pub(crate) candidate: &'a Candidate,
     pub(crate) x: &'a [f32],
     pub(crate) y: Wanted<'a>,
+    pub(crate) loss: LossFunction,
     /// Seed of the dropout layers.
     pub(crate) seed: u64,
     /// Whether folded layers use running statistics.
@@ -179,20 +181,24 @@ impl Reference<'_> {
                 Wanted::Classes(y) => f64::from(u8::from(usize::from(y[row]) == i)),
                 Wanted::Values(y) => f64::from(y[row * z.len() + i]),
             };
-            match self.candidate.head {
-                Head::Softmax { .. } => {
+            match self.loss {
+                LossFunction::SoftmaxCrossEntropy => {
                     let norm: f64 = z.iter().map(|z| z.exp()).sum();
                     (0..z.len()).map(|i| target(i) * (norm.ln() - z[i])).sum()
                 }
-                Head::Sigmoid => {
+                LossFunction::BinaryCrossEntropy => {
                     let one = |i: usize| {
                         let yes = 1.0 / (1.0 + f64::exp(-z[i]));
                         -target(i) * yes.ln() - (1.0 - target(i)) * (1.0 - yes).ln()
                     };
                     (0..z.len()).map(one).sum::<f64>() / size
                 }
-                Head::Linear => {
+                LossFunction::MeanSquaredError => {
                     let one = |i: usize| (z[i] - target(i)).powi(2);
+                    (0..z.len()).map(one).sum::<f64>() / size
+                }
+                LossFunction::MeanAbsoluteError => {
+                    let one = |i: usize| (z[i] - target(i)).abs();
                     (0..z.len()).map(one).sum::<f64>() / size
                 }
             }

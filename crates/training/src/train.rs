@@ -4,7 +4,7 @@ use bitfront_kernel::{BatchLoss, Buffer, Kernels};
 use bitfront_network::{Candidate, Weights};
 use serde::{Deserialize, Serialize};
 
-use crate::check::{check_candidate, check_samples, check_weights};
+use crate::check::{check_candidate, check_loss, check_samples, check_weights};
 use crate::engine::{Engine, Rows};
 use crate::error::TrainError;
 use crate::extent::Mode;
@@ -53,8 +53,7 @@ impl<'a> From<&'a Vec<u8>> for Targets<'a> {
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u32,
-    /// Mean loss over the train rows, each before the step it belongs to: cross-entropy in nats for a
-    /// softmax head, binary cross-entropy for a sigmoid head, squared error for a linear one.
+    /// Mean loss over the train rows, each before the step it belongs to: that of [`Recipe::loss`].
     pub train_loss: f32,
     /// Share of the train rows classified rightly, each before the step it belongs to; 0 for a linear
     /// head.
@@ -133,6 +132,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         recipe.check().map_err(TrainError::Recipe)?;
         check_candidate(candidate, recipe.batch_size.min(train.rows))?;
+        check_loss(recipe, candidate)?;
         check_samples("train", train, candidate)?;
         check_samples("validation", validation, candidate)?;
         Ok(Self {

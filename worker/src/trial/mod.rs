@@ -274,6 +274,7 @@ fn recipe(training: &Training) -> Recipe {
         clip_norm: training.clip_norm.map(|norm| norm as f32),
         l1: training.l1 as f32,
         l2: training.l2 as f32,
+        loss: None,
         early_stopping: training
             .early_stopping
             .map(|stopping| engine::EarlyStopping {
