@@ -354,7 +354,7 @@ pub enum Order {
     Arrival,
 }
 
-/// Which front members become circuits.
+/// Which trials become circuits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SynthesisPolicy {
@@ -367,6 +367,24 @@ pub enum SynthesisPolicy {
         /// How far below the front's best validation accuracy, in accuracy (0.02 is two points).
         max_accuracy_drop: f64,
         /// Largest `lut_estimate`; `None`: no limit.
+        max_lut_estimate: Option<u64>,
+    },
+    /// The `count` best trials by one metric, among those that meet every constraint.
+    TopK {
+        /// How many at most.
+        count: u32,
+        /// By what; never a measured metric, which no trial has before its circuit is built.
+        metric: Metric,
+        /// Largest `lut_estimate`; `None`: no limit.
+        max_lut_estimate: Option<u64>,
+    },
+    /// Every `every`-th completed trial with costs, in trial order: a sample that no score has chosen,
+    /// against which estimates are judged.
+    EveryNth {
+        /// Distance; 1 is every trial.
+        every: u32,
+        /// Largest `lut_estimate`, whose trials are passed over without one in their place; `None`: no
+        /// limit.
         max_lut_estimate: Option<u64>,
     },
 }

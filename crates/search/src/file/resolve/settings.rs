@@ -372,26 +372,91 @@ fn known_figures(
 }
 
 pub(super) fn synthesis(file: &SearchFile, faults: &mut Vec<Fault>) -> SynthesisPolicy {
+    use SynthesisPolicyName::{EveryNth, Front, TopK};
     let spec = &file.synthesis;
-    match spec.policy {
-        SynthesisPolicyName::None => {
-            let at = Pointer::root().at("synthesis");
-            for (key, given) in [
-                ("count", spec.count.is_some()),
-                ("max_accuracy_drop", spec.max_accuracy_drop.is_some()),
-                ("max_lut_estimate", spec.max_lut_estimate.is_some()),
-            ] {
-                if given {
-                    let detail = format!("policy `none` has no `{key}`; `front` has");
-                    faults.push(Fault::new(at.at(key), detail));
-                }
-            }
-            SynthesisPolicy::None
+    let at = &Pointer::root().at("synthesis");
+    // Each key that only some policies have, whether it is there, and who has it.
+    let keys: [(_, _, &[SynthesisPolicyName]); 5] = [
+        ("count", spec.count.is_some(), &[Front, TopK]),
+        (
+            "max_accuracy_drop",
+            spec.max_accuracy_drop.is_some(),
+            &[Front],
+        ),
+        ("metric", spec.metric.is_some(), &[TopK]),
+        ("every", spec.every.is_some(), &[EveryNth]),
+        (
+            "max_lut_estimate",
+            spec.max_lut_estimate.is_some(),
+            &[Front, TopK, EveryNth],
+        ),
+    ];
+    for (key, given, owners) in keys {
+        if given && !owners.contains(&spec.policy) {
+            let owners: Vec<_> = owners.iter().map(|owner| policy_name(*owner)).collect();
+            let detail = format!(
+                "policy `{}` has no `{key}`; {} has",
+                policy_name(spec.policy),
+                list(owners)
+            );
+            faults.push(Fault::new(at.at(key), detail));
         }
-        SynthesisPolicyName::Front => SynthesisPolicy::Front {
-            count: spec.count.unwrap_or(3),
-            max_accuracy_drop: spec.max_accuracy_drop.unwrap_or(0.02),
-            max_lut_estimate: spec.max_lut_estimate,
-        },
     }
+    let max_lut_estimate = spec.max_lut_estimate;
+    let count = spec.count.unwrap_or(3);
+    match spec.policy {
+        SynthesisPolicyName::None => SynthesisPolicy::None,
+        Front => SynthesisPolicy::Front {
+            count,
+            max_accuracy_drop: spec.max_accuracy_drop.unwrap_or(0.02),
+            max_lut_estimate,
+        },
+        TopK => SynthesisPolicy::TopK {
+            count,
+            metric: ranking_metric(spec.metric, at, faults),
+            max_lut_estimate,
+        },
+        EveryNth => {
+            if spec.every.is_none() {
+                let detail = "policy `every_nth` needs `every`; accepted is 1 to 1000000: 10 is every tenth completed trial";
+                faults.push(Fault::new(at, detail));
+            }
+            SynthesisPolicy::EveryNth {
+                every: spec.every.unwrap_or(1),
+                max_lut_estimate,
+            }
+        }
+    }
+}
+
+fn policy_name(policy: SynthesisPolicyName) -> &'static str {
+    match policy {
+        SynthesisPolicyName::None => "none",
+        SynthesisPolicyName::Front => "front",
+        SynthesisPolicyName::TopK => "top_k",
+        SynthesisPolicyName::EveryNth => "every_nth",
+    }
+}
+
+/// The metric of `top_k`: any that a trial has before its circuit is built.
+fn ranking_metric(given: Option<Metric>, at: &Pointer, faults: &mut Vec<Fault>) -> Metric {
+    let accepted = || {
+        let known = Metric::ALL.iter().filter(|metric| !metric.is_measured());
+        list(known.map(|metric| metric.name()))
+    };
+    match given {
+        Some(metric) if metric.is_measured() => {
+            let detail = format!(
+                "`{metric}` is known only after synthesis, so that it cannot choose what is synthesised; accepted: {}",
+                accepted()
+            );
+            faults.push(Fault::new(at.at("metric"), detail));
+        }
+        Some(metric) => return metric,
+        None => {
+            let detail = format!("policy `top_k` needs `metric`; accepted: {}", accepted());
+            faults.push(Fault::new(at, detail));
+        }
+    }
+    Metric::Accuracy
 }

@@ -1,6 +1,7 @@
 //! Files that are good, files that are bad in one way, and files that are bad in many.
 
 use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
+use crate::Metric;
 use crate::search::{Sampler, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
 use proptest::prelude::*;
@@ -335,4 +336,58 @@ proptest! {
             prop_assert!(super::typed(&document).is_ok());
         }
     }
+}
+
+#[test]
+fn each_synthesis_policy_has_its_keys() {
+    let policy = |synthesis: &Value| {
+        let file = document_with(&json!({ "synthesis": synthesis }));
+        read(&file, Some(&dataset())).map(|search| search.synthesis)
+    };
+    assert_eq!(
+        policy(&json!({"policy": "top_k", "metric": "auc", "max_lut_estimate": 9})).expect("good"),
+        SynthesisPolicy::TopK {
+            count: 3,
+            metric: Metric::Auc,
+            max_lut_estimate: Some(9)
+        }
+    );
+    assert_eq!(
+        policy(&json!({"policy": "every_nth", "every": 10})).expect("good"),
+        SynthesisPolicy::EveryNth {
+            every: 10,
+            max_lut_estimate: None
+        }
+    );
+    let told = |synthesis: Value| -> Vec<String> {
+        let faults = policy(&synthesis).expect_err("faults");
+        faults.iter().map(ToString::to_string).collect()
+    };
+    // All at once.
+    assert_eq!(
+        told(json!({"policy": "every_nth", "count": 2, "metric": "auc"})),
+        [
+            "/synthesis/count: policy `every_nth` has no `count`; `front` or `top_k` has",
+            "/synthesis/metric: policy `every_nth` has no `metric`; `top_k` has",
+            "/synthesis: policy `every_nth` needs `every`; accepted is 1 to 1000000: 10 is every tenth completed trial",
+        ]
+    );
+    let accepted = "accepted: `accuracy`, `auc`, ";
+    let told_of = told(json!({"policy": "top_k", "every": 2}));
+    assert!(
+        told_of[1].starts_with("/synthesis: policy `top_k` needs `metric`; accepted: `accuracy`, ")
+    );
+    assert_eq!(
+        told_of[0],
+        "/synthesis/every: policy `top_k` has no `every`; `every_nth` has"
+    );
+    let measured = told(json!({"policy": "top_k", "metric": "lut_measured"}));
+    assert!(
+        measured[0].starts_with("/synthesis/metric: `lut_measured` is known only after synthesis")
+    );
+    assert!(
+        measured[0].contains(accepted) && !measured[0].contains("`ff_measured`"),
+        "{measured:?}"
+    );
+    assert_eq!(told(json!({"policy": "every_nth", "every": 0})).len(), 1);
 }

@@ -273,21 +273,28 @@ fn default_parallel() -> u32 {
     8
 }
 
-/// Which front members become circuits.
+/// Which trials become circuits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SynthesisSpec {
     /// Which.
     pub policy: SynthesisPolicyName,
-    /// How many at most, smallest first; default 3.
+    /// Of `front` and `top_k`: how many at most; default 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub count: Option<u32>,
-    /// How far below the front's best validation accuracy, in accuracy: 0.02 is two points.
-    /// Default 0.02.
+    /// Of `front`: how far below the front's best validation accuracy, in accuracy: 0.02 is two
+    /// points. Default 0.02.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_accuracy_drop: Option<f64>,
+    /// Of `top_k`, required: by what. No measured metric: it is known only after synthesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// Of `every_nth`, required: 10 is every tenth completed trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub every: Option<u32>,
     /// Largest `lut_estimate`; no limit if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000_000))]
@@ -300,12 +307,14 @@ impl Default for SynthesisSpec {
             policy: SynthesisPolicyName::None,
             count: None,
             max_accuracy_drop: None,
+            metric: None,
+            every: None,
             max_lut_estimate: None,
         }
     }
 }
 
-/// Synthesis policies.
+/// Synthesis policies. All look at the completed trials once the last one has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SynthesisPolicyName {
@@ -313,4 +322,8 @@ pub enum SynthesisPolicyName {
     None,
     /// The smallest members of the final front that are near its best.
     Front,
+    /// The best trials by one metric that meet every constraint.
+    TopK,
+    /// Every n-th completed trial, in trial order.
+    EveryNth,
 }
