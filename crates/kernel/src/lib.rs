@@ -55,6 +55,7 @@ mod level;
 mod map;
 mod math;
 mod matrix;
+mod soft_targets;
 mod softmax;
 
 pub use buffer::{Buffer, LANES, stride};
@@ -66,4 +67,5 @@ pub use level::{Kernels, Level, level};
 pub use map::Map;
 pub use math::{cos_pi, exp, ln};
 pub use matrix::Shape;
+pub use soft_targets::SoftScale;
 pub use softmax::BatchLoss;

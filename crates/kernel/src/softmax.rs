@@ -19,7 +19,7 @@ pub struct BatchLoss {
 
 /// `e^x` for `x <= 0`, each lane within 2 ulp; below -87 it is `e^-87`, above 0 it is 1.
 #[inline(always)]
-unsafe fn exp<V: Lanes>(x: V) -> V {
+pub(crate) unsafe fn exp<V: Lanes>(x: V) -> V {
     let x = x.max(V::splat(-87.0)).min(V::splat(0.0));
     let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
     // ln 2 in two parts: the first has few enough bits that n times it is exact.

@@ -1,6 +1,6 @@
 //! Every level gives the bits of a plain scalar loop, on odd shapes too.
 
-use bitfront_kernel::{AdamStep, Buffer, Kernels, Level, Shape, Uniform, stride};
+use bitfront_kernel::{AdamStep, Buffer, Kernels, Level, Shape, SoftScale, Uniform, stride};
 use proptest::prelude::*;
 
 fn levels() -> impl Iterator<Item = Kernels> {
@@ -166,6 +166,54 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn soft_cross_entropy_is_right_and_the_same_everywhere(
+        rows in 1_usize..20, columns in 1_usize..40, seed: u64, cold in 0_usize..3,
+    ) {
+        let z: Vec<f32> = values(seed, rows * columns).iter().map(|v| v * 5.0).collect();
+        let weights: Vec<f32> = values(seed ^ 1, rows).iter().map(|v| v.abs()).collect();
+        let start = values(seed ^ 2, rows * columns);
+        let shares: Vec<f32> = values(seed ^ 3, rows * columns)
+            .chunks(columns)
+            .flat_map(|row| {
+                let sum: f32 = row.iter().map(|v| v.abs()).sum();
+                row.iter().map(move |v| v.abs() / sum).collect::<Vec<_>>()
+            })
+            .collect();
+        let scale = SoftScale { sharpness: [1.0, 0.25, 2.0][cold], gradient: 0.5 };
+        let (logits, targets) = (Buffer::padded(&z, columns), Buffer::padded(&shares, columns));
+        let mut first: Option<(u64, Vec<u32>)> = None;
+        for kernels in levels() {
+            let mut g = Buffer::padded(&start, columns);
+            let loss = kernels.soft_cross_entropy(columns, &logits, &targets, &weights, scale, &mut g);
+            let (mut expected, mut size) = (0.0, 0.0);
+            for row in 0..rows {
+                let at = row * columns..(row + 1) * columns;
+                let sharp = f64::from(scale.sharpness);
+                let e: Vec<f64> = z[at.clone()].iter().map(|z| (sharp * f64::from(*z)).exp()).collect();
+                let sum: f64 = e.iter().sum();
+                let weight = f64::from(weights[row]);
+                for (j, e) in e.iter().enumerate() {
+                    let target = f64::from(shares[row * columns + j]);
+                    let nats = -target * (e / sum).ln();
+                    expected += weight * nats;
+                    size += weight * nats.abs();
+                    let slope = 0.5 * weight * sharp * (e / sum - target);
+                    let slope = f64::from(start[row * columns + j]) + slope;
+                    let got = f64::from(g[row * stride(columns) + j]);
+                    prop_assert!((got - slope).abs() < 4e-6, "{} {}", got, slope);
+                }
+                let padding = &g[row * stride(columns)..][..stride(columns)][columns..];
+                prop_assert!(padding.iter().all(|v| *v == 0.0));
+            }
+            prop_assert!((loss - expected).abs() < 2e-6 * (1.0 + size), "{} {}", loss, expected);
+            let now = (loss.to_bits(), bits(&g));
+            prop_assert_eq!(first.get_or_insert_with(|| now.clone()), &now);
+        }
+    }
+}
+
 #[test]
 fn a_logit_that_is_not_finite_shows_in_the_loss() {
     for kernels in levels() {
@@ -174,6 +222,13 @@ fn a_logit_that_is_not_finite_shows_in_the_loss() {
             let mut g = Buffer::zeroed(logits.len());
             let out = kernels.softmax_cross_entropy(3, &logits, &[0, 1], 1.0, &mut g);
             assert!(out.loss.is_nan(), "{bad}");
+            let (targets, weights) = (Buffer::padded(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], 3), [1.0; 2]);
+            let scale = SoftScale {
+                sharpness: 1.0,
+                gradient: 1.0,
+            };
+            let loss = kernels.soft_cross_entropy(3, &logits, &targets, &weights, scale, &mut g);
+            assert!(loss.is_nan(), "{bad}");
         }
     }
 }

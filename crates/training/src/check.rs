@@ -2,11 +2,13 @@
 
 use bitfront_network::{Candidate, Head, Operation, Part, Weights};
 
+use crate::class_weights::ClassWeights;
+use crate::distillation::Distillation;
 use crate::engine::buffer_bytes;
 use crate::error::TrainError;
 use crate::loss::LossFunction;
 use crate::recipe::{Recipe, RecipeFault};
-use crate::train::{Samples, Targets};
+use crate::train::{Samples, Targets, classes_of};
 
 /// Most memory that the buffers of one network may take, in bytes.
 const MOST_BUFFER_BYTES: usize = 1 << 33;
@@ -64,7 +66,7 @@ pub(crate) fn check_loss(recipe: &Recipe, candidate: &Candidate) -> Result<(), T
         Some(loss) if !loss.suits(candidate.head) => Err(TrainError::Recipe(vec![RecipeFault {
             pointer: "/loss",
             value: loss.name().to_owned(),
-            accepted: LossFunction::accepted(candidate.head),
+            accepted: LossFunction::accepted(candidate.head).into(),
         }])),
         _ => Ok(()),
     }
@@ -102,6 +104,70 @@ pub(crate) fn check_weights(candidate: &Candidate, weights: &Weights) -> Result<
         }
     }
     Ok(())
+}
+
+/// Checks what a recipe asks of a candidate's head and of its targets.
+pub(crate) fn check_head(
+    recipe: &Recipe,
+    train: &Samples<'_>,
+    candidate: &Candidate,
+) -> Result<(), TrainError> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer, value: String, accepted: String| {
+        faults.push(RecipeFault {
+            pointer,
+            value,
+            accepted: accepted.into(),
+        });
+    };
+    if let Some(weights) = &recipe.class_weights {
+        let classes = classes_of(candidate);
+        match (weights, train.y) {
+            (_, Targets::Values(_)) => {
+                let value = "given for rows without classes".to_owned();
+                let accepted = "none, unless targets are classes".to_owned();
+                fault("/class_weights", value, accepted);
+            }
+            (ClassWeights::Each(weights), Targets::Classes(_)) if weights.len() != classes => {
+                let value = format!("{} numbers", weights.len());
+                fault("/class_weights", value, format!("{classes}, one a class"));
+            }
+            _ => {}
+        }
+    }
+    let softmax = matches!(candidate.head, Head::Softmax { .. });
+    if recipe.distillation.is_some() && !softmax {
+        let value = "given for a head that is no softmax".to_owned();
+        fault("/distillation", value, "none, or a softmax head".to_owned());
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(TrainError::Recipe(faults))
+    }
+}
+
+/// Checks a teacher's logits; how to learn from them.
+pub(crate) fn check_teacher(
+    recipe: &Recipe,
+    logits: &[f32],
+    rows: usize,
+    outputs: usize,
+) -> Result<Distillation, TrainError> {
+    let fault = |problem: String, accepted: String| Err(TrainError::Teacher { problem, accepted });
+    let Some(distillation) = recipe.distillation else {
+        let accepted = "no logits, or a recipe with distillation".to_owned();
+        return fault("the recipe has no distillation".to_owned(), accepted);
+    };
+    if rows.checked_mul(outputs) != Some(logits.len()) {
+        let accepted = format!("{rows} x {outputs}, an output of each train row");
+        return fault(format!("{} logits", logits.len()), accepted);
+    }
+    if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
+        let problem = format!("row {} has the logit {}", at / outputs, logits[at]);
+        return fault(problem, "finite numbers".to_owned());
+    }
+    Ok(distillation)
 }
 
 /// Checks samples against a checked candidate.

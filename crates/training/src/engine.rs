@@ -10,9 +10,12 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bitfront_kernel::{BatchLoss, Buffer, Kernels, stride};
 use bitfront_network::{Candidate, LayerWeights, Weights};
 
+use crate::distillation::SoftTargets;
 use crate::extent::{Extent, Mode, Pass, Target, add, pass_on};
 use crate::loss::Loss;
 use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, nodes};
@@ -148,6 +151,20 @@ impl Engine {
         self
     }
 
+    /// Multiplies the losses of train rows by the weights of their classes.
+    #[must_use]
+    pub(crate) fn weighing(mut self, class_weights: &[f32]) -> Self {
+        self.loss.weigh(class_weights.to_vec());
+        self
+    }
+
+    /// Learns from a teacher beside the labels.
+    #[must_use]
+    pub(crate) fn taught_by(mut self, targets: &Arc<SoftTargets>) -> Self {
+        self.loss.learn_from(Arc::clone(targets));
+        self
+    }
+
     /// The float weights and running statistics.
     pub(crate) fn weights(&self) -> Weights {
         let mut layers = vec![LayerWeights::default(); self.candidate_layers];
@@ -185,6 +202,7 @@ impl Engine {
             let x = &mut self.gathered[..part.len() * stride(width)];
             self.kernels.gather(width, rows.x, part, x);
             self.loss.take(rows.y, part.iter().map(|row| *row as usize));
+            self.loss.take_for_training(part);
             if let Some(next) = parts.peek() {
                 self.kernels.prefetch(width, rows.x, next);
             }
@@ -311,16 +329,13 @@ impl Engine {
         let Some(slot) = output.slot else {
             return BatchLoss::default();
         };
-        let gradient = &mut self.gradients[slot];
-        let mut total = self
-            .loss
-            .of(pass.kernels, pass.samples, &output.values, scale, gradient);
+        let (gradient, loss) = (&mut self.gradients[slot], &self.loss);
+        let (kernels, samples, outputs) = (pass.kernels, pass.samples, &output.values);
         if pass.mode.is_training() {
-            total.loss += self
-                .loss
-                .smooth(pass.samples, &output.values, scale, gradient);
+            loss.of_training(kernels, samples, outputs, scale, gradient)
+        } else {
+            loss.of(kernels, samples, outputs, scale, gradient)
         }
-        total
     }
 
     /// Backward pass from the gradient by the outputs.

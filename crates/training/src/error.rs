@@ -43,6 +43,14 @@ pub enum TrainError {
         /// What would be right.
         accepted: String,
     },
+    /// A teacher that is missing, not asked for, or of other rows.
+    #[error("teacher: {problem}; accepted: {accepted}")]
+    Teacher {
+        /// What is wrong.
+        problem: String,
+        /// What would be right.
+        accepted: String,
+    },
     /// A value that is not finite.
     #[error(
         "training diverged in epoch {epoch}, step {step}: {place} is not finite; a smaller learning_rate may help"

@@ -1,17 +1,20 @@
 //! Gradients of every layer kind against finite differences of the reference.
 
+use std::sync::Arc;
+
 use bitfront_kernel::{Buffer, Kernels};
 use bitfront_network::{
     Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Weights, Window,
 };
 use bitfront_quantizer::Quantizer;
 
+use crate::distillation::{Distillation, SoftTargets};
 use crate::engine::{Engine, Rows};
 use crate::extent::Mode;
 use crate::loss::LossFunction;
 use crate::random::{Purpose, stream, uniform};
 use crate::recipe::Recipe;
-use crate::reference::{Reference, Tensors, Wanted};
+use crate::reference::{Extras, Reference, Tensors, Wanted};
 use crate::train::Targets;
 
 const SEED: u64 = 11;
@@ -133,11 +136,13 @@ fn weights(candidate: &Candidate) -> Weights {
 /// The largest difference between a gradient and a finite difference, over all weights.
 fn largest_error(name: &str, candidate: &Candidate, rows: usize, mode: Mode) -> f64 {
     let loss = LossFunction::of(candidate.head);
-    largest_error_by(loss, name, candidate, rows, mode)
+    largest_error_of(loss, &Extras::default(), name, candidate, rows, mode)
 }
 
-fn largest_error_by(
+/// The same by this loss, with what a recipe adds to it.
+fn largest_error_of(
     function: LossFunction,
+    extras: &Extras,
     name: &str,
     candidate: &Candidate,
     rows: usize,
@@ -163,9 +168,17 @@ fn largest_error_by(
     let kernels = Kernels::detect();
     let recipe = Recipe {
         loss: Some(function),
+        label_smoothing: extras.smoothing,
         ..Recipe::default()
     };
     let mut engine = Engine::new(kernels, candidate, &start, SEED, rows).by(&recipe);
+    if !extras.class_weights.is_empty() {
+        engine = engine.weighing(&extras.class_weights);
+    }
+    if let Some((logits, distillation)) = &extras.teacher {
+        let targets = SoftTargets::new(*distillation, logits, outputs);
+        engine = engine.taught_by(&Arc::new(targets));
+    }
     engine.quantize(mode);
     let order: Vec<u32> = (0..rows as u32).collect();
     let stored = Rows {
@@ -183,6 +196,7 @@ fn largest_error_by(
         loss: function,
         seed: SEED,
         frozen: mode == Mode::TrainFrozen,
+        extras: extras.clone(),
     };
     let specs = candidate.tensors();
     let mut tensors: Tensors = specs
@@ -442,5 +456,55 @@ fn heads() {
     autoencoder.head = Head::Linear;
     check("linear by position", &autoencoder);
     let absolute = LossFunction::MeanAbsoluteError;
-    largest_error_by(absolute, "absolutes", &autoencoder, 20, Mode::Train);
+    largest_error_of(
+        absolute,
+        &Extras::default(),
+        "absolutes",
+        &autoencoder,
+        20,
+        Mode::Train,
+    );
+}
+
+#[test]
+fn what_recipes_add_to_the_loss() {
+    // More rows than a micro-batch has.
+    let rows = 90;
+    let classes = network(&[3], vec![dense(6), relu(), dense(4)]);
+    let teacher = |temperature, weight| {
+        let distillation = Distillation {
+            temperature,
+            weight,
+        };
+        Some((draws(7, rows * 4, 4.0), distillation))
+    };
+    let class_weights = vec![0.25, 3.0, 1.0, 0.5];
+    let all = [
+        ("smoothing", 0.2, vec![], None),
+        ("class weights", 0.0, class_weights.clone(), None),
+        ("smoothing, class weights", 0.3, class_weights.clone(), None),
+        ("teacher", 0.0, vec![], teacher(2.0, 0.75)),
+        ("teacher alone", 0.0, vec![], teacher(1.0, 1.0)),
+        ("all", 0.1, class_weights, teacher(4.0, 0.5)),
+    ];
+    for (name, smoothing, class_weights, teacher) in all {
+        let extras = Extras {
+            smoothing,
+            class_weights,
+            teacher,
+        };
+        let loss = LossFunction::SoftmaxCrossEntropy;
+        largest_error_of(loss, &extras, name, &classes, rows, Mode::Train);
+    }
+    for (outputs, class_weights) in [(1, vec![0.5, 2.0]), (3, vec![0.5, 2.0, 1.5])] {
+        let mut sigmoid = network(&[3], vec![dense(6), relu(), dense(outputs)]);
+        sigmoid.head = Head::Sigmoid;
+        let extras = Extras {
+            class_weights,
+            ..Extras::default()
+        };
+        let name = format!("class weights of {outputs} sigmoids");
+        let loss = LossFunction::BinaryCrossEntropy;
+        largest_error_of(loss, &extras, &name, &sigmoid, rows, Mode::Train);
+    }
 }

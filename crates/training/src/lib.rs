@@ -35,6 +35,8 @@
 mod activation;
 mod channelwise;
 mod check;
+mod class_weights;
+mod distillation;
 mod drawn;
 mod dropout;
 mod engine;
@@ -64,6 +66,8 @@ mod train;
 mod weighted;
 mod window;
 
+pub use class_weights::ClassWeights;
+pub use distillation::{Distillation, SoftTargets};
 pub use error::TrainError;
 pub use loss::LossFunction;
 pub use optimizer::Optimizer;

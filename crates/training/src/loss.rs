@@ -1,9 +1,12 @@
 //! What a head's outputs cost, and the gradient by them.
 
-use bitfront_kernel::{BatchLoss, Buffer, Kernels, exp, ln};
+use std::sync::Arc;
+
+use bitfront_kernel::{BatchLoss, Buffer, Kernels, SoftScale, exp, ln, stride};
 use bitfront_network::Head;
 use serde::{Deserialize, Serialize};
 
+use crate::distillation::{Gathered, SoftTargets};
 use crate::extent::Extent;
 use crate::train::Targets;
 
@@ -69,6 +72,14 @@ pub(crate) struct Loss {
     values: Vec<f32>,
     /// Share of a class target that training spreads evenly over all classes.
     pub(crate) smoothing: f32,
+    /// Weight of each class in training; empty: all rows count alike.
+    class_weights: Vec<f32>,
+    /// Weight of each sample's loss in training.
+    weights: Vec<f32>,
+    /// Targets of a softmax head whose rows are weighted, padded.
+    shares: Buffer,
+    /// What a teacher says, of all train rows and of the samples.
+    taught: Option<(Arc<SoftTargets>, Gathered)>,
 }
 
 impl Loss {
@@ -84,7 +95,85 @@ impl Loss {
             classes: vec![0; capacity],
             values: vec![0.0; wide],
             smoothing: 0.0,
+            class_weights: Vec::new(),
+            weights: vec![1.0; capacity],
+            shares: Buffer::zeroed(0),
+            taught: None,
         }
+    }
+
+    /// Multiplies the loss of each train row by the weight of its class.
+    pub(crate) fn weigh(&mut self, class_weights: Vec<f32>) {
+        if self.function == LossFunction::SoftmaxCrossEntropy {
+            self.shares = Buffer::zeroed(self.weights.len() * stride(self.output.values()));
+        }
+        self.class_weights = class_weights;
+    }
+
+    /// Adds a teacher's part to the loss of train rows.
+    pub(crate) fn learn_from(&mut self, targets: Arc<SoftTargets>) {
+        let gathered = Gathered::new(&targets, self.weights.len());
+        self.taught = Some((targets, gathered));
+    }
+
+    /// Takes what training alone asks of the rows that go forward, after [`Loss::take`].
+    pub(crate) fn take_for_training(&mut self, rows: &[u32]) {
+        if !self.class_weights.is_empty() {
+            for (weight, class) in self.weights.iter_mut().zip(&self.classes).take(rows.len()) {
+                *weight = self.class_weights[usize::from(*class)];
+            }
+            let columns = self.output.values();
+            let evenly = self.smoothing / columns as f32;
+            let shares = self.shares.chunks_exact_mut(stride(columns));
+            for (shares, class) in shares.zip(&self.classes).take(rows.len()) {
+                shares[..columns].fill(evenly);
+                shares[usize::from(*class)] += 1.0 - self.smoothing;
+            }
+        }
+        if let Some((targets, gathered)) = &mut self.taught {
+            let rows = rows.iter().map(|row| *row as usize);
+            gathered.take(targets, rows, &self.weights);
+        }
+    }
+
+    /// Summed training loss of `samples` rows of outputs: smoothed, weighted, with a teacher's part;
+    /// and its gradient times `scale`.
+    pub(crate) fn of_training(
+        &self,
+        kernels: Kernels,
+        samples: usize,
+        outputs: &[f32],
+        scale: f32,
+        gradient: &mut Buffer,
+    ) -> BatchLoss {
+        let taught = self.taught.as_ref().map(|(_, gathered)| gathered);
+        let share = taught.map_or(1.0, Gathered::labels_share);
+        let weights = &self.weights[..samples];
+        let weighted = !self.class_weights.is_empty();
+        let mut total = match self.function {
+            LossFunction::BinaryCrossEntropy if weighted => {
+                self.sigmoid(Some(weights), samples, outputs, scale, gradient)
+            }
+            _ => self.of(kernels, samples, outputs, scale * share, gradient),
+        };
+        match self.function {
+            LossFunction::SoftmaxCrossEntropy if weighted => {
+                gradient[..samples * self.output.padded()].fill(0.0);
+                let scale = SoftScale {
+                    sharpness: 1.0,
+                    gradient: scale * share,
+                };
+                let (columns, shares) = (self.output.values(), &self.shares);
+                total.loss =
+                    kernels.soft_cross_entropy(columns, outputs, shares, weights, scale, gradient);
+            }
+            _ => total.loss += self.smooth(samples, outputs, scale * share, gradient),
+        }
+        total.loss *= f64::from(share);
+        if let Some(taught) = taught {
+            total.loss += taught.lose(kernels, outputs, weights, scale, gradient);
+        }
+        total
     }
 
     /// Takes the targets of the rows that go forward.
@@ -126,13 +215,7 @@ impl Loss {
 
     /// What smoothed targets of a softmax head add to the summed loss and to the gradient:
     /// with `s` the share and `y` the class, `s (z_y - mean z)` and its slope.
-    pub(crate) fn smooth(
-        &self,
-        samples: usize,
-        outputs: &[f32],
-        scale: f32,
-        gradient: &mut Buffer,
-    ) -> f64 {
+    fn smooth(&self, samples: usize, outputs: &[f32], scale: f32, gradient: &mut Buffer) -> f64 {
         if self.smoothing == 0.0 || self.function != LossFunction::SoftmaxCrossEntropy {
             return 0.0;
         }
@@ -155,7 +238,8 @@ impl Loss {
         total
     }
 
-    /// Summed loss of `samples` rows of outputs, and its gradient times `scale`.
+    /// Summed loss of `samples` rows of outputs against their targets alone, and its gradient times
+    /// `scale`.
     pub(crate) fn of(
         &self,
         kernels: Kernels,
@@ -171,22 +255,16 @@ impl Loss {
                 kernels.softmax_cross_entropy(columns, outputs, classes, scale, gradient)
             }
             LossFunction::BinaryCrossEntropy => {
-                self.elementwise(samples, outputs, scale, gradient, |z, t| {
-                    // max(z, 0) - z t + ln(1 + e^-|z|), and sigmoid(z) - t.
-                    let small = exp(-z.abs());
-                    let loss = z.max(0.0) - z * t + ln(1.0 + small);
-                    let sigmoid = if z < 0.0 { small } else { 1.0 } / (1.0 + small);
-                    (loss, sigmoid - t, (z >= 0.0) == (t >= 0.5))
-                })
+                self.sigmoid(None, samples, outputs, scale, gradient)
             }
             LossFunction::MeanSquaredError => {
-                self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                self.elementwise(None, samples, outputs, scale, gradient, |z, t| {
                     let off = z - t;
                     (off * off, 2.0 * off, false)
                 })
             }
             LossFunction::MeanAbsoluteError => {
-                self.elementwise(samples, outputs, scale, gradient, |z, t| {
+                self.elementwise(None, samples, outputs, scale, gradient, |z, t| {
                     let off = z - t;
                     let slope = f64::from(u8::from(off > 0.0)) - f64::from(u8::from(off < 0.0));
                     (off.abs(), slope, false)
@@ -195,9 +273,28 @@ impl Loss {
         }
     }
 
+    /// Binary cross-entropy, where given with a weight a row.
+    fn sigmoid(
+        &self,
+        weights: Option<&[f32]>,
+        samples: usize,
+        outputs: &[f32],
+        scale: f32,
+        gradient: &mut Buffer,
+    ) -> BatchLoss {
+        self.elementwise(weights, samples, outputs, scale, gradient, |z, t| {
+            // max(z, 0) - z t + ln(1 + e^-|z|), and sigmoid(z) - t.
+            let small = exp(-z.abs());
+            let loss = z.max(0.0) - z * t + ln(1.0 + small);
+            let sigmoid = if z < 0.0 { small } else { 1.0 } / (1.0 + small);
+            (loss, sigmoid - t, (z >= 0.0) == (t >= 0.5))
+        })
+    }
+
     /// A loss that is the mean over a row's outputs; a row is right where all its outputs are.
     fn elementwise(
         &self,
+        weights: Option<&[f32]>,
         samples: usize,
         outputs: &[f32],
         scale: f32,
@@ -206,12 +303,15 @@ impl Loss {
     ) -> BatchLoss {
         let (step, size) = (self.output.padded(), self.output.values());
         let share = 1.0 / size as f64;
-        let factor = f64::from(scale) * share;
+        let all = f64::from(scale) * share;
         let mut total = BatchLoss::default();
         let rows = outputs
             .chunks_exact(step)
             .zip(gradient.chunks_exact_mut(step));
-        for ((z, g), targets) in rows.zip(self.values.chunks_exact(size)).take(samples) {
+        let rows = rows.zip(self.values.chunks_exact(size)).take(samples);
+        for (row, ((z, g), targets)) in rows.enumerate() {
+            let weight = weights.map_or(1.0, |weights| f64::from(weights[row]));
+            let factor = all * weight;
             let (mut sum, mut right) = (0.0, true);
             let (stride, channels) = (self.output.stride(), self.output.channels);
             let positions = z.chunks_exact(stride).zip(g.chunks_exact_mut(stride));
@@ -224,7 +324,7 @@ impl Loss {
                     right &= hit;
                 }
             }
-            total.loss += sum * share;
+            total.loss += sum * share * weight;
             total.correct += usize::from(right);
         }
         total
@@ -314,8 +414,8 @@ mod tests {
         let dense = [0.5_f32, -1.0, 2.0];
         let z = Buffer::padded(&dense, 3);
         let mut gradient = Buffer::zeroed(extent.padded());
-        let plain = loss.of(Kernels::detect(), 1, &z, 1.0, &mut gradient).loss;
-        let total = plain + loss.smooth(1, &z, 1.0, &mut gradient);
+        let kernels = Kernels::detect();
+        let total = loss.of_training(kernels, 1, &z, 1.0, &mut gradient).loss;
         let exps = dense.map(|z| f64::from(z).exp());
         let sum: f64 = exps.iter().sum();
         let targets = [0.25 / 3.0, 0.25 / 3.0, 0.75 + 0.25 / 3.0];

@@ -1,7 +1,11 @@
 //! How long and how fast to train.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
+use crate::class_weights::ClassWeights;
+use crate::distillation::Distillation;
 use crate::loss::LossFunction;
 use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
@@ -12,7 +16,8 @@ const FROZEN_PART: u64 = 4;
 /// A training recipe: an optimiser on the head's loss.
 ///
 /// A step takes the mean gradient of its rows, adds what [`Recipe::l1`] and [`Recipe::l2`] give, clips it
-/// ([`Recipe::clip_norm`]) and hands it to the optimiser. Reported losses are the head's alone.
+/// ([`Recipe::clip_norm`]) and hands it to the optimiser. Reported losses are the head's alone; train
+/// losses with class weights and the teacher's part, validation losses without.
 ///
 /// Batch normalisations that are folded into weights take their batch's statistics in the first three
 /// quarters of the steps and their running ones in the last, so that the weights settle for what the
@@ -55,6 +60,13 @@ pub struct Recipe {
     /// below 1; other heads do not smooth. Train losses are the smoothed ones, validation losses not.
     #[serde(skip_serializing_if = "is_default")]
     pub label_smoothing: f32,
+    /// How much the rows of each class count in training; alike if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// How to learn from a teacher, whose logits [`Trainer::taught_by`](crate::Trainer::taught_by)
+    /// takes; of softmax heads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
 }
 
 /// Ends a run whose validation loss no longer falls.
@@ -87,7 +99,7 @@ pub struct RecipeFault {
     /// The value.
     pub value: String,
     /// What would be right.
-    pub accepted: &'static str,
+    pub accepted: Cow<'static, str>,
 }
 
 impl Default for Recipe {
@@ -107,6 +119,8 @@ impl Default for Recipe {
             early_stopping: None,
             best_epoch: false,
             label_smoothing: 0.0,
+            class_weights: None,
+            distillation: None,
         }
     }
 }
@@ -118,13 +132,13 @@ impl Recipe {
     /// Every fault, in field order.
     pub fn check(&self) -> Result<(), Vec<RecipeFault>> {
         let mut faults = Vec::new();
-        let mut expect = |right: bool, pointer, value: &dyn ToString, accepted| {
+        let mut expect = |right: bool, pointer, value: &dyn ToString, accepted: &'static str| {
             if !right {
                 let value = value.to_string();
                 faults.push(RecipeFault {
                     pointer,
                     value,
-                    accepted,
+                    accepted: Cow::Borrowed(accepted),
                 });
             }
         };
@@ -197,6 +211,21 @@ impl Recipe {
         let right = (0.0..1.0).contains(&smoothing);
         let accepted = "at least 0 and below 1";
         expect(right, "/label_smoothing", &smoothing, accepted);
+        if let Some(weights) = &self.class_weights
+            && let Some((class, weight)) = weights.fault()
+        {
+            let value = format!("{weight} for class {class}");
+            let accepted = "above 0 and at most 1000000";
+            expect(false, "/class_weights", &value, accepted);
+        }
+        if let Some(distillation) = self.distillation {
+            let temperature = distillation.temperature;
+            let right = (0.1..=100.0).contains(&temperature);
+            let at = "/distillation/temperature";
+            expect(right, at, &temperature, "0.1 to 100");
+            let weight = distillation.weight;
+            expect(unit(weight), "/distillation/weight", &weight, "0 to 1");
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -264,7 +293,8 @@ mod tests {
         let recipe: Recipe = serde_json::from_str(
             r#"{"optimizer": {"sgd": {"momentum": 1.0}}, "clip_norm": 0, "l1": -1, "l2": 2,
                 "schedule": {"plateau": {"factor": 1, "patience": 0, "min_delta": -1, "min_rate": -1}},
-                "early_stopping": {"patience": 0, "min_delta": -1}, "label_smoothing": 1}"#,
+                "early_stopping": {"patience": 0, "min_delta": -1}, "label_smoothing": 1,
+                "class_weights": [1, 0], "distillation": {"temperature": 0, "weight": 2}}"#,
         )
         .unwrap();
         let faults = recipe.check().unwrap_err();
@@ -281,6 +311,9 @@ mod tests {
             "/early_stopping/patience",
             "/early_stopping/min_delta",
             "/label_smoothing",
+            "/class_weights",
+            "/distillation/temperature",
+            "/distillation/weight",
         ];
         assert_eq!(pointers, expected);
         let step = Schedule::Step {

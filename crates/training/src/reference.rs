@@ -5,6 +5,7 @@ use bitfront_network::{Candidate, Operation, Part, Source};
 use bitfront_quantizer::Quantizer;
 use rand_chacha::rand_core::Rng;
 
+use crate::distillation::Distillation;
 use crate::extent::Extent;
 use crate::loss::LossFunction;
 use crate::random::{Purpose, stream_of};
@@ -18,6 +19,16 @@ pub(crate) enum Wanted<'a> {
     Values(&'a [f32]),
 }
 
+/// What a recipe adds to the loss of a head.
+#[derive(Clone, Default)]
+pub(crate) struct Extras {
+    pub(crate) smoothing: f32,
+    /// One a class; empty: all count alike.
+    pub(crate) class_weights: Vec<f32>,
+    /// A teacher's logits.
+    pub(crate) teacher: Option<(Vec<f32>, Distillation)>,
+}
+
 /// A float graph with its data.
 pub(crate) struct Reference<'a> {
     pub(crate) candidate: &'a Candidate,
@@ -28,6 +39,7 @@ pub(crate) struct Reference<'a> {
     pub(crate) seed: u64,
     /// Whether folded layers use running statistics.
     pub(crate) frozen: bool,
+    pub(crate) extras: Extras,
 }
 
 /// Weights by tensor, in the candidate's order.
@@ -181,10 +193,40 @@ impl Reference<'_> {
                 Wanted::Classes(y) => f64::from(u8::from(usize::from(y[row]) == i)),
                 Wanted::Values(y) => f64::from(y[row * z.len() + i]),
             };
-            match self.loss {
+            let Extras {
+                smoothing,
+                class_weights,
+                teacher,
+            } = &self.extras;
+            let weight = match self.y {
+                Wanted::Classes(y) if !class_weights.is_empty() => {
+                    f64::from(class_weights[usize::from(y[row])])
+                }
+                _ => 1.0,
+            };
+            let loss: f64 = match self.loss {
                 LossFunction::SoftmaxCrossEntropy => {
+                    let smoothing = f64::from(*smoothing);
+                    let smooth = |i| (1.0 - smoothing) * target(i) + smoothing / size;
                     let norm: f64 = z.iter().map(|z| z.exp()).sum();
-                    (0..z.len()).map(|i| target(i) * (norm.ln() - z[i])).sum()
+                    let labels: f64 = (0..z.len()).map(|i| smooth(i) * (norm.ln() - z[i])).sum();
+                    match teacher {
+                        Some((logits, distillation)) => {
+                            let logits = &logits[row * z.len()..][..z.len()];
+                            let logits: Vec<f64> = logits.iter().map(|v| f64::from(*v)).collect();
+                            let (t, a) = (distillation.temperature, distillation.weight);
+                            let (t, a) = (f64::from(t), f64::from(a));
+                            let shares = |z: &[f64]| -> Vec<f64> {
+                                let exps: Vec<f64> = z.iter().map(|z| (z / t).exp()).collect();
+                                let sum: f64 = exps.iter().sum();
+                                exps.into_iter().map(|e| e / sum).collect()
+                            };
+                            let pairs = shares(&logits).into_iter().zip(shares(z));
+                            let divergence: f64 = pairs.map(|(p, q)| p * (p / q).ln()).sum();
+                            (1.0 - a) * labels + a * t * t * divergence
+                        }
+                        None => labels,
+                    }
                 }
                 LossFunction::BinaryCrossEntropy => {
                     let one = |i: usize| {
@@ -201,7 +243,8 @@ impl Reference<'_> {
                     let one = |i: usize| (z[i] - target(i)).abs();
                     (0..z.len()).map(one).sum::<f64>() / size
                 }
-            }
+            };
+            weight * loss
         };
         outputs.iter().enumerate().map(of).sum::<f64>() / count
     }

@@ -1,10 +1,15 @@
 //! The training run: checks, epochs, reports, cancellation.
 
+use std::sync::Arc;
+
 use bitfront_kernel::{BatchLoss, Buffer, Kernels};
 use bitfront_network::{Candidate, Weights};
 use serde::{Deserialize, Serialize};
 
-use crate::check::{check_candidate, check_loss, check_samples, check_weights};
+use crate::check::{
+    check_candidate, check_head, check_loss, check_samples, check_teacher, check_weights,
+};
+use crate::distillation::SoftTargets;
 use crate::engine::{Engine, Rows};
 use crate::error::TrainError;
 use crate::extent::Mode;
@@ -53,7 +58,8 @@ impl<'a> From<&'a Vec<u8>> for Targets<'a> {
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u32,
-    /// Mean loss over the train rows, each before the step it belongs to: that of [`Recipe::loss`].
+    /// Mean loss over the train rows, each before the step it belongs to: that of [`Recipe::loss`],
+    /// smoothed, weighted by class and with a teacher's part as the recipe says.
     pub train_loss: f32,
     /// Share of the train rows classified rightly, each before the step it belongs to; 0 for a linear
     /// head.
@@ -97,6 +103,9 @@ pub struct Trainer<'a> {
     seed: u64,
     kernels: Kernels,
     start: Option<Weights>,
+    /// A weight a class, where they differ.
+    class_weights: Option<Vec<f32>>,
+    teacher: Option<Arc<SoftTargets>>,
 }
 
 /// Trains a candidate: [`Trainer::new`] and [`Trainer::run`] at the CPU's best level.
@@ -135,6 +144,13 @@ impl<'a> Trainer<'a> {
         check_loss(recipe, candidate)?;
         check_samples("train", train, candidate)?;
         check_samples("validation", validation, candidate)?;
+        check_head(recipe, train, candidate)?;
+        let class_weights = match (&recipe.class_weights, train.y) {
+            (Some(weights), Targets::Classes(classes)) => {
+                Some(weights.resolve(classes, classes_of(candidate)))
+            }
+            _ => None,
+        };
         Ok(Self {
             candidate,
             train: (quantized_inputs(candidate, train), *train),
@@ -143,6 +159,8 @@ impl<'a> Trainer<'a> {
             seed,
             kernels: Kernels::detect(),
             start: None,
+            class_weights,
+            teacher: None,
         })
     }
 
@@ -164,10 +182,24 @@ impl<'a> Trainer<'a> {
         Ok(self)
     }
 
+    /// Learns beside the labels from a teacher's logits, `train rows x outputs`, row-major, as
+    /// [`Recipe::distillation`] says.
+    ///
+    /// # Errors
+    /// [`TrainError::Teacher`] for a recipe without distillation, and for logits of another number or
+    /// that are not finite.
+    pub fn taught_by(mut self, logits: &[f32]) -> Result<Self, TrainError> {
+        let outputs = self.candidate.outputs();
+        let distillation = check_teacher(self.recipe, logits, self.train.1.rows, outputs)?;
+        self.teacher = Some(Arc::new(SoftTargets::new(distillation, logits, outputs)));
+        Ok(self)
+    }
+
     /// Trains to the recipe's end, or until `on_epoch` stops it.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] and [`TrainError::Cancelled`].
+    /// [`TrainError::Diverged`] and [`TrainError::Cancelled`]; [`TrainError::Teacher`] where the recipe
+    /// has distillation and nobody teaches.
     pub fn run(
         &self,
         on_epoch: &mut dyn FnMut(&EpochReport) -> Control,
@@ -186,6 +218,19 @@ impl<'a> Trainer<'a> {
         };
         let mut engine =
             Engine::new(self.kernels, self.candidate, start, self.seed, batch).by(self.recipe);
+        if let Some(weights) = &self.class_weights {
+            engine = engine.weighing(weights);
+        }
+        match &self.teacher {
+            Some(teacher) => engine = engine.taught_by(teacher),
+            None if self.recipe.distillation.is_some() => {
+                return Err(TrainError::Teacher {
+                    problem: "the recipe has distillation and there are no logits".to_owned(),
+                    accepted: "a teacher's logits of all train rows".to_owned(),
+                });
+            }
+            None => {}
+        }
         let mut order = vec![0_u32; train_rows];
         let epoch_steps = train_rows.div_ceil(self.recipe.batch_size) as u64;
         let steps = epoch_steps * u64::from(self.recipe.epochs);
@@ -263,6 +308,11 @@ impl<'a> Trainer<'a> {
             stopped,
         })
     }
+}
+
+/// Classes that labels tell apart: one an output, or two of a single one.
+pub(crate) fn classes_of(candidate: &Candidate) -> usize {
+    candidate.outputs().max(2)
 }
 
 /// Quantized rows with their targets.

@@ -8,7 +8,8 @@ use std::thread;
 use allocation_counter::{AllocationInfo, measure};
 use bitfront_network::{Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Window};
 use bitfront_training::{
-    Control, EarlyStopping, Optimizer, Plateau, Recipe, Samples, Schedule, Targets, Trainer,
+    ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, Recipe, Samples,
+    Schedule, Targets, Trainer,
 };
 
 const BATCH: usize = 32;
@@ -159,7 +160,10 @@ fn allocated(candidate: &Candidate, recipe: &Recipe, rows: usize) -> AllocationI
         rows: BATCH,
         columns,
     };
-    let trainer = Trainer::new(candidate, &samples, &validation, recipe, 1).unwrap();
+    let mut trainer = Trainer::new(candidate, &samples, &validation, recipe, 1).unwrap();
+    if recipe.distillation.is_some() {
+        trainer = trainer.taught_by(&vec![0.5; rows * 3]).unwrap();
+    }
     measure(|| {
         trainer.run(&mut |_| Control::Continue, &|| false).unwrap();
     })
@@ -304,6 +308,15 @@ fn by_every_optimiser_schedule_and_head() {
         };
         check("optimiser", &candidate, &recipe);
     }
+    let taught = Recipe {
+        class_weights: Some(ClassWeights::Balanced),
+        distillation: Some(Distillation {
+            temperature: 2.0,
+            weight: 0.5,
+        }),
+        ..all
+    };
+    check("class weights, teacher", &candidate, &taught);
     for head in [Head::Sigmoid, Head::Linear] {
         let candidate = Candidate {
             head,

@@ -3,8 +3,8 @@
 use bitfront_kernel::{Kernels, Level};
 use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
 use bitfront_training::{
-    Control, EarlyStopping, EpochReport, Optimizer, Plateau, Recipe, Samples, Schedule, Targets,
-    Trained, Trainer,
+    ClassWeights, Control, Distillation, EarlyStopping, EpochReport, Optimizer, Plateau, Recipe,
+    RecipeFault, Samples, Schedule, Targets, TrainError, Trained, Trainer,
 };
 
 /// Three noisy blobs in five features.
@@ -68,8 +68,21 @@ fn run_on(kernels: Kernels, recipe: &Recipe) -> Trained {
     };
     let candidate = candidate(SIX);
     let trainer = Trainer::new(&candidate, &samples(0..450), &samples(450..600), recipe, 5);
-    let trainer = trainer.unwrap().on(kernels);
+    let mut trainer = trainer.unwrap().on(kernels);
+    if recipe.distillation.is_some() {
+        trainer = trainer.taught_by(&opinions(&y[..450])).unwrap();
+    }
     trainer.run(&mut |_| Control::Continue, &|| false).unwrap()
+}
+
+/// Logits of a teacher that knows the labels and mixes up the first class with the second.
+fn opinions(labels: &[u8]) -> Vec<f32> {
+    let logits = labels.iter().flat_map(|class| match class {
+        0 => [3.0, 2.0, -1.0],
+        1 => [2.0, 3.0, -1.0],
+        _ => [0.0, 0.0, 4.0],
+    });
+    logits.collect()
 }
 
 fn run(recipe: &Recipe) -> Trained {
@@ -131,6 +144,17 @@ fn all() -> Vec<Recipe> {
             early_stopping: Some(EarlyStopping {
                 patience: 3,
                 min_delta: 0.0,
+            }),
+            ..base()
+        },
+        Recipe {
+            class_weights: Some(ClassWeights::Each(vec![1.0, 2.0, 0.5])),
+            ..base()
+        },
+        Recipe {
+            distillation: Some(Distillation {
+                temperature: 3.0,
+                weight: 0.7,
             }),
             ..base()
         },
@@ -281,4 +305,166 @@ fn a_plateau_reduces_the_rate_between_epochs() {
     });
     let rates: Vec<f32> = trained.curve.iter().map(|r| r.learning_rate).collect();
     assert_eq!(rates, [0.02, 0.02, 0.02, 0.01, 0.01, 0.006, 0.006, 0.006]);
+}
+
+/// How many of the validation rows each class has rightly, by a network that was trained on few rows of
+/// the last class.
+fn recalls(class_weights: Option<ClassWeights>) -> [f64; 3] {
+    let (x, y) = blobs(3000);
+    let rare = |row: &usize| y[*row] != 2 || row % 90 == 2;
+    let rows: Vec<usize> = (0..1500).filter(rare).collect();
+    let few_x: Vec<f32> = rows
+        .iter()
+        .flat_map(|row| &x[row * 5..][..5])
+        .copied()
+        .collect();
+    let few_y: Vec<u8> = rows.iter().map(|row| y[*row]).collect();
+    let samples = |x, y, rows| Samples {
+        x,
+        y: Targets::Classes(y),
+        rows,
+        columns: 5,
+    };
+    let train = samples(&few_x, &few_y, few_y.len());
+    let rest = samples(&x[7500..], &y[1500..], 1500);
+    let recipe = Recipe {
+        class_weights,
+        ..base()
+    };
+    let candidate = candidate(SIX);
+    let trainer = Trainer::new(&candidate, &train, &rest, &recipe, 5).unwrap();
+    let trained = trainer.run(&mut |_| Control::Continue, &|| false).unwrap();
+    let precision = bitfront_network::ForwardPrecision::F32;
+    let logits = bitfront_network::forward(&candidate, &trained.weights, rest.x, precision);
+    let mut right = [0.0; 3];
+    for (logits, class) in logits.chunks(3).zip(&y[1500..]) {
+        let class = usize::from(*class);
+        if (0..3).all(|other| other == class || logits[class] > logits[other]) {
+            right[class] += 1.0 / 500.0;
+        }
+    }
+    right
+}
+
+#[test]
+fn a_rare_class_is_found_more_often_where_classes_are_balanced() {
+    let (plain, balanced) = (recalls(None), recalls(Some(ClassWeights::Balanced)));
+    assert!(balanced[2] > plain[2] + 0.02, "{plain:?} {balanced:?}");
+}
+
+#[test]
+fn balanced_classes_of_equal_size_change_next_to_nothing() {
+    let balanced = run(&Recipe {
+        class_weights: Some(ClassWeights::Balanced),
+        epochs: 2,
+        ..base()
+    });
+    let plain = run(&Recipe {
+        epochs: 2,
+        ..base()
+    });
+    for (a, b) in balanced.curve.iter().zip(&plain.curve) {
+        assert!((a.train_loss - b.train_loss).abs() < 1e-5, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn a_teacher_alone_teaches_what_it_mixes_up() {
+    let taught = run(&Recipe {
+        distillation: Some(Distillation {
+            temperature: 1.0,
+            weight: 1.0,
+        }),
+        ..base()
+    });
+    let plain = run(&base());
+    // The teacher is never surer of the first two classes than e : 1, so labels cost more.
+    let last = |trained: &Trained| trained.curve.last().unwrap().clone();
+    let (taught, plain) = (last(&taught), last(&plain));
+    assert!(taught.validation_accuracy > 0.85, "{taught:?}");
+    let (taught, plain) = (taught.validation_loss, plain.validation_loss);
+    assert!(taught > plain + 0.1, "{taught} {plain}");
+}
+
+#[test]
+fn what_does_not_fit_the_head_is_refused() {
+    let (x, y) = blobs(30);
+    let samples = Samples {
+        x: &x,
+        y: Targets::Classes(&y),
+        rows: 30,
+        columns: 5,
+    };
+    let recipe = Recipe {
+        class_weights: Some(ClassWeights::Each(vec![1.0, 2.0])),
+        ..base()
+    };
+    let candidate = candidate(SIX);
+    let faults = |candidate: &Candidate, samples: &Samples<'_>, recipe: &Recipe| match Trainer::new(
+        candidate, samples, samples, recipe, 5,
+    )
+    .err()
+    {
+        Some(TrainError::Recipe(faults)) => faults,
+        other => panic!("{other:?}"),
+    };
+    let found = faults(&candidate, &samples, &recipe);
+    let expected = RecipeFault {
+        pointer: "/class_weights",
+        value: "2 numbers".to_owned(),
+        accepted: "3, one a class".into(),
+    };
+    assert_eq!(found, [expected]);
+    let mut linear = candidate.clone();
+    linear.head = Head::Linear;
+    let values = vec![0.0; 90];
+    let regression = Samples {
+        y: Targets::Values(&values),
+        ..samples
+    };
+    let recipe = Recipe {
+        distillation: Some(Distillation {
+            temperature: 2.0,
+            weight: 0.5,
+        }),
+        ..recipe
+    };
+    let found = faults(&linear, &regression, &recipe);
+    let pointers: Vec<_> = found.iter().map(|fault| fault.pointer).collect();
+    assert_eq!(pointers, ["/class_weights", "/distillation"]);
+}
+
+#[test]
+fn a_teacher_fits_the_rows_and_the_recipe() {
+    let (x, y) = blobs(30);
+    let samples = Samples {
+        x: &x,
+        y: Targets::Classes(&y),
+        rows: 30,
+        columns: 5,
+    };
+    let candidate = candidate(SIX);
+    let (plain, recipe) = (
+        base(),
+        Recipe {
+            distillation: Some(Distillation {
+                temperature: 2.0,
+                weight: 0.5,
+            }),
+            ..base()
+        },
+    );
+    let trainer = |recipe| Trainer::new(&candidate, &samples, &samples, recipe, 5).unwrap();
+    let error = |result: Result<Trainer<'_>, TrainError>| result.err().unwrap().to_string();
+    let text = error(trainer(&plain).taught_by(&[0.0; 90]));
+    assert!(text.contains("the recipe has no distillation"), "{text}");
+    let text = error(trainer(&recipe).taught_by(&[0.0; 89]));
+    assert!(text.contains("89 logits; accepted: 30 x 3"), "{text}");
+    let mut bad = [0.0; 90];
+    bad[4] = f32::NAN;
+    let text = error(trainer(&recipe).taught_by(&bad));
+    assert!(text.contains("row 1 has the logit NaN"), "{text}");
+    let alone = trainer(&recipe).run(&mut |_| Control::Continue, &|| false);
+    let text = alone.unwrap_err().to_string();
+    assert!(text.contains("there are no logits"), "{text}");
 }

@@ -283,6 +283,8 @@ fn recipe(training: &Training) -> Recipe {
             }),
         best_epoch: training.best_epoch,
         label_smoothing: training.label_smoothing as f32,
+        class_weights: None,
+        distillation: None,
     }
 }
 
@@ -294,7 +296,7 @@ fn training_failure(error: &TrainError) -> Ended {
         TrainError::Samples { .. } => Failure::lasting("dataset-invalid", message).into(),
         TrainError::Candidate { .. } => Failure::lasting("not-exact", message).into(),
         TrainError::Weights { .. } => Failure::lasting("model-invalid", message).into(),
-        TrainError::Graph(_) | TrainError::Recipe(_) => {
+        TrainError::Graph(_) | TrainError::Recipe(_) | TrainError::Teacher { .. } => {
             Failure::lasting("internal", message).into()
         }
     }
