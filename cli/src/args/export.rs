@@ -10,7 +10,7 @@ pub(crate) struct Export {
     /// Trial: its id, or search and number: `jets#17`.
     #[arg(required_unless_present = "weights")]
     pub(crate) trial: Option<String>,
-    /// Form: verilog, qonnx, hls4ml, onnx, json, cpp, rust.
+    /// Form: verilog, qonnx, hls4ml, qkeras, onnx, json, cpp, rust.
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub(crate) to: Format,
     /// Folder that the files are written to, made if it is not there; `export-FORMAT` by default.

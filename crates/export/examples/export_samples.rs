@@ -103,11 +103,43 @@ fn by_hand() -> Result<Vec<(&'static str, Candidate)>, Box<dyn Error>> {
             relu("relu2", "quantized_relu(4,1)"),
             {"name": "flat", "operation": {"kind": "flatten"}},
             dense("output", 4, six, six)], "head": head});
+    let layer = |name: &str, operation: Value| json!({"name": name, "operation": operation});
+    let bn = json!({"kind": "batch_norm", "epsilon": 0.001, "momentum": 0.99, "scale_bits": 3, "offset_bits": 5});
+    let four = "quantized_bits(4,0,alpha=1.0)";
+    // What Keras can do to images: every kind of layer that the exports know.
+    let layers = json!({"input_shape": [8, 8, 2], "input_quantizer": "quantized_bits(4,1,alpha=1.0)",
+        "layers": [
+            layer("conv", json!({"kind": "conv", "filters": 4, "window": window(3, 1, "same"),
+                "kernel": "quantized_bits(4,0,symmetric=1,alpha='auto_po2')", "bias": null, "fold": null})),
+            layer("bn", bn),
+            relu("relu1", "quantized_relu(4,1)"),
+            layer("depthwise", json!({"kind": "depthwise_conv", "multiplier": 1, "window": window(3, 1, "same"),
+                "kernel": "ternary(alpha=1.0)", "bias": four, "fold": null})),
+            relu("relu2", "quantized_relu(4,1)"),
+            {"name": "sum", "inputs": ["relu1", "relu2"], "operation": {"kind": "add"}},
+            layer("separable", json!({"kind": "separable_conv", "filters": 3, "multiplier": 2,
+                "window": window(2, 2, "valid"), "depthwise_kernel": four, "pointwise_kernel": "binary(alpha=0.5)",
+                "bias": four})),
+            relu("act", "ap_fixed<6,3,AP_RND_CONV,AP_SAT_SYM>"),
+            layer("mean", json!({"kind": "average_pool", "window": window(2, 2, "valid"), "reciprocal_bits": 8})),
+            {"name": "side", "inputs": ["act"], "operation": {"kind": "max_pool", "window": window(2, 2, "valid")}},
+            {"name": "both", "inputs": ["mean", "side"], "operation": {"kind": "concatenate"}},
+            layer("padded", json!({"kind": "zero_padding", "border": [[1, 0], [0, 1]]})),
+            layer("flat", json!({"kind": "flatten"})),
+            layer("folded", json!({"kind": "dense", "units": 6, "kernel": four, "bias": six,
+                "fold": {"epsilon": 0.001, "momentum": 0.99}})),
+            relu("signs", "ternary(alpha=2.0)"),
+            layer("inner", json!({"kind": "dense", "units": 5, "kernel": "quantized_bits(3,0,alpha=0.5)",
+                "bias": four, "fold": null})),
+            relu("scaled", "quantized_bits(4,1,alpha=0.5)"),
+            layer("output", json!({"kind": "dense", "units": 3, "kernel": "quantized_po2(3,max_value=1)",
+                "bias": six, "fold": null}))], "head": head});
     let read = |value: Value| serde_json::from_value::<Candidate>(value);
     Ok(vec![
         ("jets", read(jets)?),
         ("mixed", read(mixed)?),
         ("image", read(image)?),
+        ("layers", read(layers)?),
     ])
 }
 

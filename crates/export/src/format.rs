@@ -18,16 +18,19 @@ pub enum Format {
     Qonnx,
     /// A QONNX graph with what converts it by hls4ml.
     Hls4ml,
+    /// A QKeras model: Keras' JSON and its weights.
+    Qkeras,
     /// A plain ONNX graph.
     Onnx,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Verilog,
         Self::Qonnx,
         Self::Hls4ml,
+        Self::Qkeras,
         Self::Onnx,
         Self::Json,
         Self::Cpp,
@@ -43,6 +46,7 @@ impl Format {
             Self::Verilog => "verilog",
             Self::Qonnx => "qonnx",
             Self::Hls4ml => "hls4ml",
+            Self::Qkeras => "qkeras",
             Self::Onnx => "onnx",
         }
     }

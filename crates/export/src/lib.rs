@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod constants;
 mod cpp;
 mod error;
 mod format;
@@ -28,7 +29,9 @@ mod json;
 mod onnx;
 mod plan;
 mod plan_activation;
+mod qkeras;
 mod rust;
+mod scaled;
 mod source;
 mod verilog;
 
@@ -87,6 +90,7 @@ pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, Export
             Ok(vec![File { name, bytes }])
         }
         Format::Hls4ml => hls4ml::files(&program),
+        Format::Qkeras => qkeras::files(trained, &program),
         Format::Verilog => verilog::files(&program),
     }
 }

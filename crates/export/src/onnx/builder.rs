@@ -3,13 +3,11 @@
 use prost::Message;
 
 use crate::error::Refusals;
+use crate::scaled::Scaled;
 use bitfront_onnx::{
     Attribute, Dimension, Graph, Model, Node, OperatorSet, Shape, Tensor, TensorType, Type,
     ValueInfo,
 };
-
-/// Bits of an integer that f32 holds, with every smaller one.
-pub(super) const F32_BITS: u32 = 24;
 
 /// Where the operators of quantized graphs are defined.
 const QONNX_DOMAIN: &str = "qonnx.custom_op.general";
@@ -24,13 +22,6 @@ pub(crate) enum Dialect {
     Qonnx,
     /// By `Round` and `Clip`; constants lie on their grid already.
     Plain,
-}
-
-/// Codes times a power of two.
-#[derive(Clone, Debug)]
-pub(super) struct Scaled {
-    pub(super) codes: Vec<i64>,
-    pub(super) exponent: i32,
 }
 
 /// A graph on its way.
@@ -102,19 +93,11 @@ impl Builder {
         shape: &[usize],
         scaled: &Scaled,
     ) -> String {
-        let width = width_of(&scaled.codes);
-        if width > F32_BITS + 1 || scaled.exponent.abs() > 100 {
-            let reason = format!(
-                "has constants of {width} bits in steps of 2^{} on a common grid; accepted are \
-                 {} bits, which f32 holds",
-                scaled.exponent,
-                F32_BITS + 1
-            );
+        let width = scaled.width();
+        if let Some(reason) = scaled.refusal() {
             self.refusals.add(place, reason);
         }
-        let step = 2f64.powi(scaled.exponent);
-        let values = scaled.codes.iter().map(|code| (*code as f64 * step) as f32);
-        let raw = self.floats(&format!("{name}_value"), shape, &values.collect::<Vec<_>>());
+        let raw = self.floats(&format!("{name}_value"), shape, &scaled.values());
         match self.dialect {
             Dialect::Plain => raw,
             // A signed grid of one bit has the levels -1 and 1 in that format, and no zero.
@@ -217,42 +200,5 @@ fn value(dialect: Dialect, name: &str, shape: &[usize]) -> ValueInfo {
                 shape: Some(shape),
             }),
         }),
-    }
-}
-
-/// Bits of the narrowest two's complement that holds all codes.
-fn width_of(codes: &[i64]) -> u32 {
-    let bits = codes.iter().map(|code| {
-        let magnitude = if *code < 0 { !code } else { *code };
-        65 - magnitude.leading_zeros()
-    });
-    bits.max().unwrap_or(1)
-}
-
-impl Scaled {
-    /// Numbers `codes[k] * 2^exponents[k]` on their coarsest common grid.
-    ///
-    /// # Errors
-    /// Bits that are needed, where they are more than 62.
-    pub(super) fn of(codes: &[i64], exponents: impl Fn(usize) -> i32) -> Result<Self, u32> {
-        let parts = codes.iter().enumerate().filter(|(_, code)| **code != 0);
-        let finest = parts.map(|(k, code)| exponents(k) + code.trailing_zeros() as i32);
-        let exponent = finest.min().unwrap_or(0);
-        let mut common = Vec::with_capacity(codes.len());
-        for (k, code) in codes.iter().enumerate() {
-            let shift = exponents(k) - exponent;
-            let wide = i128::from(*code);
-            let value = match shift {
-                _ if wide == 0 => 0,
-                0..=62 => wide << shift,
-                -62..0 => wide >> -shift,
-                _ => return Err(shift.unsigned_abs()),
-            };
-            common.push(i64::try_from(value).map_err(|_| 128 - value.abs().leading_zeros())?);
-        }
-        Ok(Self {
-            codes: common,
-            exponent,
-        })
     }
 }

@@ -5,8 +5,10 @@ use bitfront_network::{
 };
 use bitfront_quantizer::{FixedRounding, Overflow, Quantizer};
 
-use super::builder::{Dialect, Scaled};
+use super::builder::Dialect;
 use super::{Writer, channels_first, plain};
+use crate::constants::constants;
+use crate::scaled::{Scaled, too_wide};
 use bitfront_onnx::Attribute;
 
 impl Writer<'_> {
@@ -147,9 +149,7 @@ impl Writer<'_> {
     /// Codes with their exponents on a common grid.
     fn scaled(&mut self, place: &str, codes: &[i64], exponents: impl Fn(usize) -> i32) -> Scaled {
         Scaled::of(codes, exponents).unwrap_or_else(|bits| {
-            let reason =
-                format!("has constants {bits} bits apart; accepted are 24, which f32 holds");
-            self.builder.refusals.add(place, reason);
+            self.builder.refusals.add(place, too_wide(bits));
             Scaled {
                 codes: vec![0; codes.len()],
                 exponent: 0,
@@ -245,27 +245,14 @@ impl Writer<'_> {
         self.check(place, "sums", &linear.accumulator_range);
         self.check(place, "sums", &output.range);
         let (inputs, outputs) = (linear.inputs, linear.outputs);
-        let channel = |at: usize| match linear.taps {
-            Taps::Depthwise(_) => (at % outputs) / (outputs / inputs),
-            _ => at / outputs % inputs,
-        };
-        // A channel that is always zero has any fraction, and no say.
-        let code = |(at, code): (usize, &i64)| {
-            let silent = input.range[channel(at)] == Interval::point(0);
-            if silent {
-                0
-            } else {
-                code * linear.multiplier[at % outputs]
-            }
-        };
-        let codes: Vec<i64> = linear.kernel.iter().enumerate().map(code).collect();
-        let exponent = |at: usize| {
-            let (i, j) = (channel(at), at % outputs);
-            linear.input_shift[i] as i32 + linear.product_shift[j] as i32 + input.fraction[i]
-                - output.fraction[j]
-        };
-        let kernel = self.scaled(place, &codes, exponent);
-        let bias = self.scaled(place, &linear.bias, |j| -output.fraction[j]);
+        let (kernel, bias) = constants(linear, input, output, None).unwrap_or_else(|bits| {
+            self.builder.refusals.add(place, too_wide(bits));
+            let zero = |count: usize| Scaled {
+                codes: vec![0; count],
+                exponent: 0,
+            };
+            (zero(linear.kernel.len()), zero(outputs))
+        });
         let (kernel_name, bias_name) = (format!("{name}_kernel"), format!("{name}_bias"));
         let sums = match linear.taps {
             Taps::Dense => {

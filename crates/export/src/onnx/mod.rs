@@ -11,8 +11,9 @@ mod layers;
 use bitfront_network::{IntegerProgram, Interval, Source, TensorFormat};
 
 use crate::ExportError;
+use crate::scaled::F32_BITS;
+use builder::Builder;
 pub(crate) use builder::Dialect;
-use builder::{Builder, F32_BITS};
 
 /// The file of a program.
 ///
