@@ -17,6 +17,15 @@ pub struct Uniform {
     pub step: f32,
 }
 
+impl Uniform {
+    /// Where the step is `2^-fraction`: the fraction.
+    pub(crate) fn fraction(self) -> Option<i32> {
+        let bits = self.inverse_step.to_bits();
+        let exact = bits & 0x807f_ffff == 0 && self.step * self.inverse_step == 1.0;
+        exact.then(|| (bits >> 23) as i32 - 127)
+    }
+}
+
 /// Constants of one Adam step in Keras' form: `w -= rate * m / (sqrt(v) + epsilon)` with the bias
 /// corrections of both moments folded into `rate`.
 #[derive(Clone, Copy, Debug, PartialEq)]

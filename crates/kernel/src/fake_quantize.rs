@@ -22,6 +22,7 @@ pub struct Steps {
     high: f32,
     step: f32,
     back: f32,
+    rounder: f32,
 }
 
 impl Steps {
@@ -41,19 +42,38 @@ impl Steps {
             high: ROUNDER + high,
             step: power(-fraction),
             back: -ROUNDER * power(-fraction),
+            rounder: ROUNDER,
         })
+    }
+
+    /// The same grid, whose codes in between are smaller by `offset`: even, and small beside the rounder.
+    pub(crate) fn less(self, offset: f32) -> Self {
+        Self {
+            low: self.low - offset,
+            high: self.high - offset,
+            back: self.back + offset * self.step,
+            rounder: ROUNDER - offset,
+            ..self
+        }
+    }
+
+    /// The code of a value, plus the rounder: the lowest bits of the sum are the code's.
+    #[inline(always)]
+    pub(crate) unsafe fn code<V: Lanes>(self, value: V) -> V {
+        let code = value.mul_add(V::splat(self.inverse_step), V::splat(self.rounder));
+        code.max(V::splat(self.low)).min(V::splat(self.high))
+    }
+
+    /// The value of such a code.
+    #[inline(always)]
+    pub(crate) unsafe fn value<V: Lanes>(self, code: V) -> V {
+        code.mul_add(V::splat(self.step), V::splat(self.back))
     }
 }
 
 #[inline(always)]
 unsafe fn quantize<V: Lanes>(s: Steps, x: &[f32], y: &mut [f32]) {
-    let (inverse, rounder) = (V::splat(s.inverse_step), V::splat(ROUNDER));
-    let (low, high) = (V::splat(s.low), V::splat(s.high));
-    let (step, back) = (V::splat(s.step), V::splat(s.back));
-    let one = |from: *const f32, to: *mut f32| {
-        let code = V::load(from).mul_add(inverse, rounder);
-        code.max(low).min(high).mul_add(step, back).store(to);
-    };
+    let one = |from: *const f32, to: *mut f32| s.value(s.code(V::load(from))).store(to);
     lanes::<V>(x, y, one);
 }
 

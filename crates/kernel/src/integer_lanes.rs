@@ -1,6 +1,7 @@
 //! Sixteen i32 lanes as AVX-512 with VNNI, as two AVX2 registers and as an array: the same integers.
 
 use crate::buffer::LANES;
+use crate::lanes::Lanes;
 use crate::{Kernels, Level};
 
 /// Sixteen i32 lanes; sums wrap modulo 2^32.
@@ -11,6 +12,15 @@ use crate::{Kernels, Level};
 pub(crate) trait IntegerLanes: Copy {
     /// Whether there are registers enough for tiles of 8 x 2 or 6 x 4 blocks.
     const WIDE: bool;
+    /// The f32 lanes of the same path.
+    type Floats: Lanes;
+    /// Integers within 2^24 as f32.
+    unsafe fn floats(self) -> Self::Floats;
+    /// Whole numbers within i32 as such.
+    unsafe fn of_floats(floats: Self::Floats) -> Self;
+    /// The lowest bytes of four vectors: in each lane, the first lowest.
+    unsafe fn bytes_of(four: [Self; 4]) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
     unsafe fn splat(value: i32) -> Self;
     unsafe fn load(from: *const i32) -> Self;
     unsafe fn store(self, to: *mut i32);
@@ -73,12 +83,12 @@ impl Path {
 macro_rules! integer_dispatch {
     ($path:expr, $body:ident ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
         unsafe fn vnni($($arg: $ty),*) $(-> $ret)? {
             $body::<$crate::integer_lanes::Vnni>($($arg),*)
         }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
             $body::<$crate::integer_lanes::Avx2Integers>($($arg),*)
         }
@@ -112,6 +122,26 @@ impl ScalarIntegers {
 
 impl IntegerLanes for ScalarIntegers {
     const WIDE: bool = false;
+    type Floats = crate::lanes::Scalar;
+    #[inline(always)]
+    unsafe fn floats(self) -> Self::Floats {
+        Lanes::load(self.0.map(|v| v as f32).as_ptr())
+    }
+    #[inline(always)]
+    unsafe fn of_floats(floats: Self::Floats) -> Self {
+        let mut values = [0.0_f32; LANES];
+        floats.store(values.as_mut_ptr());
+        Self(values.map(|v| v as i32))
+    }
+    #[inline(always)]
+    unsafe fn bytes_of(four: [Self; 4]) -> Self {
+        let lane = |i: usize| i32::from_le_bytes(four.map(|part| part.0[i] as u8));
+        Self(std::array::from_fn(lane))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, i32::wrapping_mul)
+    }
     #[inline(always)]
     unsafe fn splat(value: i32) -> Self {
         Self([value; LANES])
@@ -208,6 +238,7 @@ pub(crate) use x86::{Avx2Integers, Vnni};
 )]
 mod x86 {
     use super::IntegerLanes;
+    use crate::lanes::{Avx2, Avx512};
     use std::arch::x86_64::*;
 
     /// `vpdpwssd`, written out: the compiler splits the intrinsic into a product and a sum.
@@ -230,6 +261,29 @@ mod x86 {
 
     impl IntegerLanes for Vnni {
         const WIDE: bool = true;
+        type Floats = Avx512;
+        #[inline(always)]
+        unsafe fn floats(self) -> Avx512 {
+            Avx512(_mm512_cvtepi32_ps(self.0))
+        }
+        #[inline(always)]
+        unsafe fn of_floats(floats: Avx512) -> Self {
+            Self(_mm512_cvtps_epi32(floats.0))
+        }
+        #[inline(always)]
+        unsafe fn bytes_of(four: [Self; 4]) -> Self {
+            let low = _mm512_set1_epi32(0xff);
+            let [a, b, c, d] = four.map(|part| part.0);
+            let (a, b) = (_mm512_and_si512(a, low), _mm512_and_si512(b, low));
+            let c = _mm512_slli_epi32::<16>(_mm512_and_si512(c, low));
+            let ab = _mm512_or_si512(a, _mm512_slli_epi32::<8>(b));
+            let cd = _mm512_or_si512(c, _mm512_slli_epi32::<24>(d));
+            Self(_mm512_or_si512(ab, cd))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            Self(_mm512_mullo_epi32(self.0, other.0))
+        }
         #[inline(always)]
         unsafe fn splat(value: i32) -> Self {
             Self(_mm512_set1_epi32(value))
@@ -326,6 +380,31 @@ mod x86 {
 
     impl IntegerLanes for Avx2Integers {
         const WIDE: bool = false;
+        type Floats = Avx2;
+        #[inline(always)]
+        unsafe fn floats(self) -> Avx2 {
+            Avx2(_mm256_cvtepi32_ps(self.0), _mm256_cvtepi32_ps(self.1))
+        }
+        #[inline(always)]
+        unsafe fn of_floats(floats: Avx2) -> Self {
+            Self(_mm256_cvtps_epi32(floats.0), _mm256_cvtps_epi32(floats.1))
+        }
+        #[inline(always)]
+        unsafe fn bytes_of(four: [Self; 4]) -> Self {
+            let low = _mm256_set1_epi32(0xff);
+            let half = |[a, b, c, d]: [__m256i; 4]| {
+                let (a, b) = (_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+                let c = _mm256_slli_epi32::<16>(_mm256_and_si256(c, low));
+                let ab = _mm256_or_si256(a, _mm256_slli_epi32::<8>(b));
+                let cd = _mm256_or_si256(c, _mm256_slli_epi32::<24>(d));
+                _mm256_or_si256(ab, cd)
+            };
+            Self(half(four.map(|part| part.0)), half(four.map(|part| part.1)))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            halves!(_mm256_mullo_epi32(self, other))
+        }
         #[inline(always)]
         unsafe fn splat(value: i32) -> Self {
             let v = _mm256_set1_epi32(value);

@@ -30,6 +30,12 @@ pub(crate) trait Lanes: Copy {
     unsafe fn where_above(self, x: Self, bound: Self, other: Self) -> Self;
     /// `self` where `low < x <= high`, else +0.
     unsafe fn keep_where(self, x: Self, low: Self, high: Self) -> Self;
+    /// A bit a lane: whether `low < self <= high`.
+    unsafe fn bits_within(self, low: Self, high: Self) -> u16;
+    /// `self` where the lane's bit is set, else +0.
+    unsafe fn keep_bits(self, bits: u16) -> Self;
+    /// The lowest byte of each lane.
+    unsafe fn store_low_bytes(self, to: *mut u8);
     /// `2^self` for integers in -126..=127.
     unsafe fn exp2_integer(self) -> Self;
 }
@@ -118,6 +124,23 @@ impl Lanes for Scalar {
         }))
     }
     #[inline(always)]
+    unsafe fn bits_within(self, low: Self, high: Self) -> u16 {
+        let within = |i: usize| self.0[i] > low.0[i] && self.0[i] <= high.0[i];
+        (0..LANES).fold(0, |bits, i| bits | u16::from(within(i)) << i)
+    }
+    #[inline(always)]
+    unsafe fn keep_bits(self, bits: u16) -> Self {
+        let kept = |i: usize| bits >> i & 1 == 1;
+        Self(std::array::from_fn(
+            |i| if kept(i) { self.0[i] } else { 0.0 },
+        ))
+    }
+    #[inline(always)]
+    unsafe fn store_low_bytes(self, to: *mut u8) {
+        to.cast::<[u8; LANES]>()
+            .write_unaligned(self.0.map(|v| v.to_bits() as u8));
+    }
+    #[inline(always)]
     unsafe fn exp2_integer(self) -> Self {
         Self(
             self.0
@@ -142,7 +165,7 @@ mod x86 {
 
     /// One 512-bit register.
     #[derive(Clone, Copy)]
-    pub(crate) struct Avx512(__m512);
+    pub(crate) struct Avx512(pub(crate) __m512);
 
     impl Lanes for Avx512 {
         const WIDE: bool = true;
@@ -206,6 +229,20 @@ mod x86 {
             Self(_mm512_maskz_mov_ps(inside, self.0))
         }
         #[inline(always)]
+        unsafe fn bits_within(self, low: Self, high: Self) -> u16 {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, low.0);
+            _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(above, self.0, high.0)
+        }
+        #[inline(always)]
+        unsafe fn keep_bits(self, bits: u16) -> Self {
+            Self(_mm512_maskz_mov_ps(bits, self.0))
+        }
+        #[inline(always)]
+        unsafe fn store_low_bytes(self, to: *mut u8) {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_castps_si512(self.0));
+            _mm_storeu_si128(to.cast(), bytes);
+        }
+        #[inline(always)]
         unsafe fn exp2_integer(self) -> Self {
             let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
             Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
@@ -214,7 +251,7 @@ mod x86 {
 
     /// Two 256-bit registers.
     #[derive(Clone, Copy)]
-    pub(crate) struct Avx2(__m256, __m256);
+    pub(crate) struct Avx2(pub(crate) __m256, pub(crate) __m256);
 
     impl Lanes for Avx2 {
         const WIDE: bool = false;
@@ -314,6 +351,35 @@ mod x86 {
                 _mm256_and_ps(inside(x.0, low.0, high.0), self.0),
                 _mm256_and_ps(inside(x.1, low.1, high.1), self.1),
             )
+        }
+        #[inline(always)]
+        unsafe fn bits_within(self, low: Self, high: Self) -> u16 {
+            let half = |x, low, high| {
+                let above = _mm256_cmp_ps::<_CMP_GT_OQ>(x, low);
+                _mm256_movemask_ps(_mm256_and_ps(above, _mm256_cmp_ps::<_CMP_LE_OQ>(x, high)))
+            };
+            (half(self.0, low.0, high.0) | half(self.1, low.1, high.1) << 8) as u16
+        }
+        #[inline(always)]
+        unsafe fn keep_bits(self, bits: u16) -> Self {
+            let each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let half = |x, bits: u16| {
+                let own = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), each);
+                _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(own, each)))
+            };
+            Self(half(self.0, bits), half(self.1, bits >> 8))
+        }
+        #[inline(always)]
+        unsafe fn store_low_bytes(self, to: *mut u8) {
+            let low = _mm256_set1_epi32(0xff);
+            let half = |x| _mm256_and_si256(_mm256_castps_si256(x), low);
+            let mixed = _mm256_packs_epi32(half(self.0), half(self.1));
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
+            let (first, second) = (
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            _mm_storeu_si128(to.cast(), _mm_packus_epi16(first, second));
         }
         #[inline(always)]
         unsafe fn exp2_integer(self) -> Self {

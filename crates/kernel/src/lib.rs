@@ -41,9 +41,11 @@
 )]
 
 mod buffer;
+mod code_affine;
 mod depthwise;
 mod elementwise;
 mod fake_quantize;
+mod finish;
 mod float_peak;
 mod integer;
 mod integer_lanes;
@@ -59,9 +61,11 @@ mod soft_targets;
 mod softmax;
 
 pub use buffer::{Buffer, LANES, stride};
+pub use code_affine::CodeAffine;
 pub use depthwise::TapTable;
 pub use elementwise::{AdamStep, Uniform};
 pub use fake_quantize::Steps;
+pub use finish::{Activate, Activated};
 pub use integer::{DenseCodes, IntegerChain, IntegerFault, Overflow, Requantize, Rounding};
 pub use level::{Kernels, Level, level};
 pub use map::Map;

@@ -4,6 +4,7 @@
 //! strides of `a` exchanged between `x * w` and `x^T * dy`.
 
 use crate::buffer::{LANES, stride};
+use crate::finish::{Activate, Activated, Finish, Keep, Quantize, Store};
 use crate::lanes::Lanes;
 use crate::level::{Kernels, dispatch};
 
@@ -24,11 +25,12 @@ pub struct Shape {
 enum Start {
     Zero,
     Row(*const f32),
-    Output,
+    /// Each element's own value.
+    Matrix(*const f32),
 }
 
 /// `out[i, j] = start + sum_k a[i, k] * b[k, j]`, `i < m`, `k < depth`, `j < n` (a multiple of
-/// [`LANES`], also the stride of `b` and `out`).
+/// [`LANES`], also the stride of `b` and `out`); what becomes of `out` is the [`Finish`].
 #[derive(Clone, Copy)]
 struct Product {
     m: usize,
@@ -39,11 +41,15 @@ struct Product {
     a_depth: usize,
     b: *const f32,
     start: Start,
-    out: *mut f32,
 }
 
 #[inline(always)]
-unsafe fn tile<V: Lanes, const R: usize, const C: usize>(p: Product, i: usize, j: usize) {
+unsafe fn tile<V: Lanes, F: Finish, const R: usize, const C: usize>(
+    p: Product,
+    end: F,
+    i: usize,
+    j: usize,
+) {
     let mut acc = [[V::splat(0.0); C]; R];
     match p.start {
         Start::Zero => {}
@@ -55,10 +61,10 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize>(p: Product, i: usize, j
                 }
             }
         }
-        Start::Output => {
+        Start::Matrix(start) => {
             for (r, line) in acc.iter_mut().enumerate() {
                 for (c, value) in line.iter_mut().enumerate() {
-                    *value = V::load(p.out.add((i + r) * p.n + j + c * LANES));
+                    *value = V::load(start.add((i + r) * p.n + j + c * LANES));
                 }
             }
         }
@@ -81,41 +87,41 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize>(p: Product, i: usize, j
     }
     for (r, line) in acc.iter().enumerate() {
         for (c, value) in line.iter().enumerate() {
-            value.store(p.out.add((i + r) * p.n + j + c * LANES));
+            end.take(*value, (i + r) * p.n + j + c * LANES);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn column_of_tiles<V: Lanes, const C: usize>(p: Product, j: usize) {
+unsafe fn column_of_tiles<V: Lanes, F: Finish, const C: usize>(p: Product, end: F, j: usize) {
     let mut i = 0;
     if V::WIDE {
         while i + 8 <= p.m {
-            tile::<V, 8, C>(p, i, j);
+            tile::<V, F, 8, C>(p, end, i, j);
             i += 8;
         }
     }
     while i + 4 <= p.m {
-        tile::<V, 4, C>(p, i, j);
+        tile::<V, F, 4, C>(p, end, i, j);
         i += 4;
     }
     while i < p.m {
-        tile::<V, 1, C>(p, i, j);
+        tile::<V, F, 1, C>(p, end, i, j);
         i += 1;
     }
 }
 
 #[inline(always)]
-unsafe fn product<V: Lanes>(p: Product) {
+unsafe fn product<V: Lanes>(p: Product, end: impl Finish) {
     let mut j = 0;
     if V::WIDE {
         while j + 2 * LANES <= p.n {
-            column_of_tiles::<V, 2>(p, j);
+            column_of_tiles::<V, _, 2>(p, end, j);
             j += 2 * LANES;
         }
     }
     while j < p.n {
-        column_of_tiles::<V, 1>(p, j);
+        column_of_tiles::<V, _, 1>(p, end, j);
         j += LANES;
     }
 }
@@ -250,6 +256,25 @@ fn check(name: &str, len: usize, rows: usize, columns: usize) {
     );
 }
 
+/// `x * w + bias`, with checked lengths.
+fn affine_of(shape: Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Product {
+    check("x", x.len(), shape.rows, shape.inner);
+    check("w", w.len(), shape.inner, shape.columns);
+    if let Some(bias) = bias {
+        check("bias", bias.len(), 1, shape.columns);
+    }
+    Product {
+        m: shape.rows,
+        depth: shape.inner,
+        n: stride(shape.columns),
+        a: x.as_ptr(),
+        a_row: stride(shape.inner),
+        a_depth: 1,
+        b: w.as_ptr(),
+        start: bias.map_or(Start::Zero, |bias| Start::Row(bias.as_ptr())),
+    }
+}
+
 impl Kernels {
     /// `y = x * w + bias` (`bias` absent: zero); the chain of each output starts at the bias and
     /// runs over the inputs.
@@ -259,24 +284,29 @@ impl Kernels {
     /// # Panics
     /// When a slice is shorter than its padded shape.
     pub fn affine(self, shape: Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
-        check("x", x.len(), shape.rows, shape.inner);
-        check("w", w.len(), shape.inner, shape.columns);
         check("y", y.len(), shape.rows, shape.columns);
-        if let Some(bias) = bias {
-            check("bias", bias.len(), 1, shape.columns);
-        }
-        let p = Product {
-            m: shape.rows,
-            depth: shape.inner,
-            n: stride(shape.columns),
-            a: x.as_ptr(),
-            a_row: stride(shape.inner),
-            a_depth: 1,
-            b: w.as_ptr(),
-            start: bias.map_or(Start::Zero, |bias| Start::Row(bias.as_ptr())),
-            out: y.as_mut_ptr(),
-        };
-        dispatch!(self.level(), product(p: Product));
+        let p = affine_of(shape, x, w, bias);
+        let end = Store(y.as_mut_ptr());
+        dispatch!(self.level(), product(p: Product, end: Store));
+    }
+
+    /// As [`Kernels::affine`], quantized at once.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn affine_activated(
+        self,
+        shape: Shape,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        activate: Activate,
+        mut out: Activated<'_>,
+    ) {
+        out.check(shape.rows * stride(shape.columns));
+        let p = affine_of(shape, x, w, bias);
+        let end = Quantize::new(activate, &mut out);
+        dispatch!(self.level(), product(p: Product, end: Quantize));
     }
 
     /// `dw += x^T * dy`; the chain of each element goes on over the samples, so that micro-batches
@@ -305,10 +335,10 @@ impl Kernels {
             a_row: 1,
             a_depth: stride(shape.inner),
             b: dy.as_ptr(),
-            start: Start::Output,
-            out: dw.as_mut_ptr(),
+            start: Start::Matrix(dw.as_ptr()),
         };
-        dispatch!(self.level(), product(p: Product));
+        let end = Store(dw.as_mut_ptr());
+        dispatch!(self.level(), product(p: Product, end: Store));
     }
 
     /// `dx = dy * w^T`, given `transposed = w^T` (`columns x inner`, see [`Kernels::transpose`]);
@@ -323,6 +353,33 @@ impl Kernels {
             columns: shape.inner,
         };
         self.affine(swapped, dy, transposed, None, dx);
+    }
+
+    /// As [`Kernels::input_gradient`], zero where `inside` (a bit for each value of `dx`) has no bit.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn input_gradient_inside(
+        self,
+        shape: Shape,
+        dy: &[f32],
+        transposed: &[f32],
+        inside: &[u16],
+        dx: &mut [f32],
+    ) {
+        check("dx", dx.len(), shape.rows, shape.inner);
+        check("inside", inside.len() * LANES, shape.rows, shape.inner);
+        let swapped = Shape {
+            rows: shape.rows,
+            inner: shape.columns,
+            columns: shape.inner,
+        };
+        let p = affine_of(swapped, dy, transposed, None);
+        let end = Keep {
+            out: dx.as_mut_ptr(),
+            inside: inside.as_ptr(),
+        };
+        dispatch!(self.level(), product(p: Product, end: Keep));
     }
 
     /// `out[j] += sum_i dy[i, j]`, samples ascending.

@@ -1,9 +1,11 @@
-//! Activation layers in the training loop.
+//! Activation layers in the training loop: quantizers of values, by themselves or at the end of the product
+//! before them.
 
+use bitfront_kernel::{Activate, Activated, Kernels, LANES, Uniform};
 use bitfront_quantizer::Quantizer;
 
 use crate::drawn::Drawn;
-use crate::extent::{Extent, Pass};
+use crate::extent::{Extent, Out, Pass};
 use crate::plan::Plan;
 
 /// A quantizer of values.
@@ -12,6 +14,19 @@ pub(crate) struct Activation {
     extent: Extent,
     plan: Plan,
     drawn: Option<Box<Drawn>>,
+    fused: Option<Fused>,
+}
+
+/// What an activation keeps whose values the layer before it quantizes at once.
+#[derive(Debug)]
+struct Fused {
+    activate: Activate,
+    /// Codes less the lowest one; empty where nobody reads them.
+    codes: Vec<u8>,
+    /// A bit a value: whether its gradient passes a rectified grid.
+    inside: Vec<u16>,
+    /// Whether the one reader gives a gradient that is zero without a bit.
+    kept: bool,
 }
 
 impl Activation {
@@ -20,7 +35,63 @@ impl Activation {
             extent,
             plan: Plan::of(quantizer),
             drawn: Drawn::of(quantizer),
+            fused: None,
         }
+    }
+
+    /// Lets the layer before it do its work, for `capacity` samples; whether it can.
+    pub(crate) fn fuse(&mut self, capacity: usize) -> bool {
+        let grid = self.plan.uniform().filter(|_| self.drawn.is_none());
+        self.fused = grid.and_then(Activate::new).map(|activate| Fused {
+            activate,
+            codes: Vec::new(),
+            inside: vec![0; capacity * self.extent.padded() / LANES],
+            kept: false,
+        });
+        self.fused.is_some()
+    }
+
+    /// The grid of its codes, where it gives any.
+    pub(crate) fn code_grid(&self) -> Option<Uniform> {
+        self.plan.uniform().filter(|_| self.fused.is_some())
+    }
+
+    /// Makes room for codes of `capacity` samples.
+    pub(crate) fn give_codes(&mut self, capacity: usize) {
+        if let Some(fused) = &mut self.fused {
+            fused.codes = vec![0; capacity * self.extent.padded()];
+        }
+    }
+
+    /// Leaves it to the one reader to pass only what [`Activation::inside`] lets through.
+    pub(crate) fn leave_to_reader(&mut self) {
+        if let Some(fused) = &mut self.fused {
+            fused.kept = matches!(self.plan, Plan::RectifiedGrid(..));
+        }
+    }
+
+    /// Codes of the samples that went forward, where a reader asked for them.
+    pub(crate) fn codes(&self) -> Option<&[u8]> {
+        let codes = &self.fused.as_ref()?.codes;
+        (!codes.is_empty()).then_some(codes)
+    }
+
+    /// What the one reader's gradient is to be kept by.
+    pub(crate) fn inside(&self) -> Option<&[u16]> {
+        let fused = self.fused.as_ref().filter(|fused| fused.kept)?;
+        Some(&fused.inside)
+    }
+
+    /// Where the layer before is to put what it quantizes at once, `values` among it.
+    pub(crate) fn at_once<'a>(&'a mut self, values: &'a mut [f32]) -> Option<Out<'a>> {
+        let fused = self.fused.as_mut()?;
+        let codes = (!fused.codes.is_empty()).then_some(&mut fused.codes[..]);
+        let to = Activated {
+            values,
+            codes,
+            inside: &mut fused.inside,
+        };
+        Some(Out::Activated(fused.activate, to))
     }
 
     /// Starts the draws of a step.
@@ -37,9 +108,23 @@ impl Activation {
         }
     }
 
-    /// Turns the gradient by the outputs into the one by the inputs `x`.
-    pub(crate) fn backward(&self, pass: Pass, x: &[f32], gradient: &mut [f32]) {
-        self.plan
-            .backward(pass.kernels, self.extent.stride(), x, gradient);
+    /// Whether the layer before it does its work.
+    pub(crate) fn is_fused(&self) -> bool {
+        self.fused.is_some()
+    }
+
+    /// Turns the gradient by the outputs into the one by the inputs `x`, which a fused one does not read.
+    pub(crate) fn backward(&mut self, kernels: Kernels, x: &[f32], gradient: &mut [f32]) {
+        match &self.fused {
+            Some(fused) if fused.kept => {}
+            Some(fused) => {
+                if matches!(self.plan, Plan::RectifiedGrid(..)) {
+                    kernels.keep_inside(&fused.inside, gradient);
+                }
+            }
+            None => self
+                .plan
+                .backward(kernels, self.extent.stride(), x, gradient),
+        }
     }
 }

@@ -16,9 +16,9 @@ use bitfront_kernel::{BatchLoss, Buffer, Kernels, stride};
 use bitfront_network::{Candidate, LayerWeights, Weights};
 
 use crate::distillation::SoftTargets;
-use crate::extent::{Extent, Mode, Pass, Target, add, pass_on};
+use crate::extent::{Extent, Mode, Out, Pass, Read, Target, add, pass_on};
 use crate::loss::Loss;
-use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, nodes};
+use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes};
 use crate::pooling::{flatten, join, part, unflatten};
 use crate::recipe::Recipe;
 use crate::train::Targets;
@@ -68,6 +68,19 @@ pub(crate) struct Rows<'a> {
 impl Engine {
     /// A network with these weights, for batches of at most `batch` rows.
     pub(crate) fn new(
+        kernels: Kernels,
+        candidate: &Candidate,
+        weights: &Weights,
+        seed: u64,
+        batch: usize,
+    ) -> Self {
+        let mut engine = Self::one_by_one(kernels, candidate, weights, seed, batch);
+        fuse(&mut engine.nodes, sizes(candidate, batch).0);
+        engine
+    }
+
+    /// The same, in which every layer does its own work alone.
+    fn one_by_one(
         kernels: Kernels,
         candidate: &Candidate,
         weights: &Weights,
@@ -280,13 +293,16 @@ impl Engine {
         };
         for index in 0..self.nodes.len() {
             let (before, rest) = self.nodes.split_at_mut(index);
+            let Some((node, after)) = rest.split_first_mut() else {
+                break;
+            };
             let Node {
                 feeds,
                 extent,
                 work,
                 values,
                 ..
-            } = &mut rest[0];
+            } = node;
             let read = |feed: Feed| {
                 let (x, extent) = match feed.origin {
                     Origin::Input => (input, self.input),
@@ -294,10 +310,26 @@ impl Engine {
                 };
                 (&x[..pass.samples * extent.padded()], extent)
             };
-            let y = &mut values[..pass.samples * extent.padded()];
+            // The layer before it has done its work.
+            if matches!(work, Work::Activation(activation) if activation.is_fused()) {
+                continue;
+            }
             let (x, from) = read(feeds[0]);
+            let size = pass.samples * extent.padded();
+            if let Work::Weighted(weighted) = work {
+                let codes = match feeds[0].origin {
+                    Origin::Node(at) => before[at].codes(),
+                    Origin::Input => None,
+                };
+                let x = Read { values: x, codes };
+                let at_once = after.first_mut().and_then(Node::at_once);
+                let y = at_once.unwrap_or_else(|| Out::Values(&mut values[..size]));
+                weighted.forward(pass, x, y);
+                continue;
+            }
+            let y = &mut values[..size];
             match work {
-                Work::Weighted(weighted) => weighted.forward(pass, x, y),
+                Work::Weighted(_) => {}
                 Work::Normalise(normalise) => normalise.forward(pass, x, y),
                 Work::Activation(activation) => activation.forward(pass, x, y),
                 Work::Dropout(dropout) => dropout.forward(pass, x, y),
@@ -361,11 +393,15 @@ impl Engine {
             let dy = &mut own[..pass.samples * extent.padded()];
             let x = match feeds[0].origin {
                 Origin::Input => &input[..pass.samples * self.input.padded()],
-                Origin::Node(at) => &before[at].values[..pass.samples * before[at].extent.padded()],
+                // Empty behind a fused activation, which reads none.
+                Origin::Node(at) => {
+                    let size = pass.samples * before[at].extent.padded();
+                    before[at].values.get(..size).unwrap_or_default()
+                }
             };
             // What changes the gradient in place comes first; the others read it.
             match work {
-                Work::Activation(activation) => activation.backward(pass, x, dy),
+                Work::Activation(activation) => activation.backward(pass.kernels, x, dy),
                 Work::Dropout(dropout) => dropout.backward(dy),
                 Work::Normalise(normalise) => normalise.backward(x, dy),
                 Work::Weighted(weighted) if !weighted.feeds_back => {
@@ -389,6 +425,7 @@ impl Engine {
                     let mut target = Target {
                         gradient: &mut self.gradients[to][..pass.samples * from.padded()],
                         add: feed.flow == Flow::Add,
+                        inside: source.inside(),
                         scratch: &mut self.scratch,
                     };
                     match work {

@@ -1,6 +1,6 @@
 //! How a tensor lies in a buffer, and what a pass over it is for.
 
-use bitfront_kernel::{Buffer, Kernels, stride};
+use bitfront_kernel::{Activate, Activated, Buffer, Kernels, LANES, stride};
 
 /// Shape of a tensor for one sample: rows of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,47 @@ pub(crate) struct Pass {
     pub(crate) mode: Mode,
 }
 
+/// Where a layer's values go.
+pub(crate) enum Out<'a> {
+    /// Stored.
+    Values(&'a mut [f32]),
+    /// Quantized at once.
+    Activated(Activate, Activated<'a>),
+}
+
+impl Out<'_> {
+    /// The same from a value on, a multiple of [`LANES`].
+    pub(crate) fn from(&mut self, at: usize) -> Out<'_> {
+        match self {
+            Self::Values(values) => Out::Values(&mut values[at..]),
+            Self::Activated(activate, to) => {
+                let to = Activated {
+                    values: &mut to.values[at..],
+                    codes: to.codes.as_deref_mut().map(|codes| &mut codes[at..]),
+                    inside: &mut to.inside[at / LANES..],
+                };
+                Out::Activated(*activate, to)
+            }
+        }
+    }
+}
+
+/// What a layer reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Read<'a> {
+    pub(crate) values: &'a [f32],
+    /// The same as codes, less the lowest one, where the layer asked for them.
+    pub(crate) codes: Option<&'a [u8]>,
+}
+
 /// Where a layer's gradient by its input goes.
 pub(crate) struct Target<'a> {
     /// Gradient by the values that were read.
     pub(crate) gradient: &'a mut [f32],
     /// Whether another reader has written before: then it is added to.
     pub(crate) add: bool,
+    /// Bits of the values whose gradient is wanted; the others' is zero. Absent: all.
+    pub(crate) inside: Option<&'a [u16]>,
     /// Room for one gradient of this size.
     pub(crate) scratch: &'a mut Buffer,
 }

@@ -10,7 +10,7 @@ use bitfront_quantizer::Quantizer;
 use crate::activation::Activation;
 use crate::channelwise::Channelwise;
 use crate::dropout::Dropout;
-use crate::extent::Extent;
+use crate::extent::{Extent, Out};
 use crate::fold::Folded;
 use crate::normalise::Normalise;
 use crate::parameter::Parameter;
@@ -70,6 +70,7 @@ pub(crate) struct Node {
     pub(crate) feeds: Vec<Feed>,
     pub(crate) extent: Extent,
     pub(crate) work: Work,
+    /// Empty where the activation behind it is fused.
     pub(crate) values: Buffer,
     /// Which gradient buffer is its own; `None` where nothing before it is trained.
     pub(crate) slot: Option<usize>,
@@ -94,6 +95,30 @@ impl Node {
                 f(Part::Beta, &mut n.beta);
             }
             _ => {}
+        }
+    }
+
+    /// The activation's codes, where it gives some.
+    pub(crate) fn codes(&self) -> Option<&[u8]> {
+        match &self.work {
+            Work::Activation(activation) => activation.codes(),
+            _ => None,
+        }
+    }
+
+    /// Which of the gradients by its values its one reader is to give; absent where all.
+    pub(crate) fn inside(&self) -> Option<&[u16]> {
+        match &self.work {
+            Work::Activation(activation) => activation.inside(),
+            _ => None,
+        }
+    }
+
+    /// Where the layer before it puts its values, where that quantizes them at once.
+    pub(crate) fn at_once(&mut self) -> Option<Out<'_>> {
+        match &mut self.work {
+            Work::Activation(activation) => activation.at_once(&mut self.values),
+            _ => None,
         }
     }
 
@@ -405,20 +430,66 @@ impl Builder {
             folded,
             prepared: Buffer::zeroed(prepared),
             feeds_back: false,
+            codes: None,
         }))
     }
 }
 
+/// Lets layers quantize their values at once where only the activation behind them reads these, and multiply
+/// codes where the activation before them gives some.
+pub(crate) fn fuse(nodes: &mut [Node], capacity: usize) {
+    let readers = readers(nodes);
+    for index in 1..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(index);
+        let (layer, node) = (&mut before[index - 1], &mut rest[0]);
+        if let (Work::Weighted(weighted), Work::Activation(activation)) =
+            (&layer.work, &mut node.work)
+            && readers[index - 1] == 1
+            && node.feeds[0].origin == Origin::Node(index - 1)
+            && weighted.can_activate()
+            && activation.fuse(capacity)
+        {
+            layer.values = Buffer::zeroed(0);
+        }
+    }
+    for index in 1..nodes.len() {
+        let (before, rest) = nodes.split_at_mut(index);
+        let node = &mut rest[0];
+        if let (Work::Weighted(weighted), Origin::Node(at)) = (&mut node.work, node.feeds[0].origin)
+            && let Work::Activation(activation) = &mut before[at].work
+        {
+            if let Some(grid) = activation.code_grid()
+                && weighted.read_codes(grid)
+            {
+                activation.give_codes(capacity);
+            }
+            if readers[at] == 1 && weighted.can_keep_inside() {
+                activation.leave_to_reader();
+            }
+        }
+    }
+}
+
+/// How many nodes read each node.
+fn readers(nodes: &[Node]) -> Vec<usize> {
+    let mut readers = vec![0; nodes.len()];
+    for feed in nodes.iter().flat_map(|node| &node.feeds) {
+        if let Origin::Node(at) = feed.origin {
+            readers[at] += 1;
+        }
+    }
+    readers
+}
+
 /// Finds who needs which gradient and where it is kept; sizes of the buffers for one sample.
 fn connect(nodes: &mut [Node]) -> Vec<usize> {
-    let mut readers = vec![0_usize; nodes.len()];
+    let readers = readers(nodes);
     let mut needed = vec![false; nodes.len()];
     for (index, node) in nodes.iter_mut().enumerate() {
         let mut trained = false;
         node.each_parameter(|_, _| trained = true);
         for feed in &node.feeds {
             if let Origin::Node(at) = feed.origin {
-                readers[at] += 1;
                 trained |= needed[at];
             }
         }

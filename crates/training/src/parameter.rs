@@ -1,6 +1,6 @@
 //! A trained tensor: its float values, their quantized copy, its gradient and Adam's moments.
 
-use bitfront_kernel::{AdamStep, Buffer, Kernels, stride};
+use bitfront_kernel::{AdamStep, Buffer, Kernels, Uniform, stride};
 use bitfront_quantizer::Quantizer;
 
 use crate::drawn::Drawn;
@@ -67,6 +67,11 @@ impl Parameter {
     /// Columns of the tensor.
     pub(crate) fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// The grid of its quantized values, in every mode.
+    pub(crate) fn grid(&self) -> Option<Uniform> {
+        self.plan.uniform().filter(|_| self.drawn.is_none())
     }
 
     /// Fake-quantizes the values.

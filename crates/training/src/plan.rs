@@ -62,6 +62,14 @@ impl Plan {
         }
     }
 
+    /// Its grid, where values and codes are all there is to it.
+    pub(crate) fn uniform(&self) -> Option<Uniform> {
+        match self {
+            Self::Grid(grid) | Self::RectifiedGrid(grid, _) => Some(*grid),
+            _ => None,
+        }
+    }
+
     /// Whether padding that is zero stays zero.
     pub(crate) fn keeps_zero(&self) -> bool {
         !matches!(self, Self::Other(..))

@@ -1,11 +1,11 @@
 //! Layers with a kernel in the training loop: dense, convolution, depthwise; a bias and a folded batch
 //! normalisation where the layer has them.
 
-use bitfront_kernel::{Buffer, Kernels, Shape, stride};
+use bitfront_kernel::{Buffer, CodeAffine, Kernels, Shape, Uniform, stride};
 use bitfront_network::Part;
 
 use crate::channelwise::Channelwise;
-use crate::extent::{Extent, Mode, Pass, Target};
+use crate::extent::{Extent, Mode, Out, Pass, Read, Target};
 use crate::fold::Folded;
 use crate::parameter::Parameter;
 use crate::window::Patches;
@@ -41,6 +41,25 @@ pub(crate) struct Weighted {
     pub(crate) prepared: Buffer,
     /// Whether the gradient by the inputs is wanted.
     pub(crate) feeds_back: bool,
+    /// The product on codes, where its input has them and the product of values is exact.
+    pub(crate) codes: Option<CodeAffine>,
+}
+
+/// A product's values, stored or quantized at once.
+pub(crate) fn affine(
+    kernels: Kernels,
+    shape: Shape,
+    x: &[f32],
+    kernel: &[f32],
+    bias: Option<&[f32]>,
+    y: Out<'_>,
+) {
+    match y {
+        Out::Values(y) => kernels.affine(shape, x, kernel, bias, y),
+        Out::Activated(activate, to) => {
+            kernels.affine_activated(shape, x, kernel, bias, activate, to);
+        }
+    }
 }
 
 impl Map {
@@ -85,18 +104,19 @@ impl Map {
         kernel: &[f32],
         prepared: &[f32],
         bias: Option<&[f32]>,
-        y: &mut [f32],
+        y: Out<'_>,
     ) {
-        match self {
-            Self::Pointwise { inner, columns } => {
+        match (self, y) {
+            (Self::Pointwise { inner, columns }, y) => {
                 let shape = Self::shape(*inner, *columns, pass.samples * positions);
-                pass.kernels.affine(shape, x, kernel, bias, y);
+                affine(pass.kernels, shape, x, kernel, bias, y);
             }
-            Self::Window(patches) => {
-                patches.forward(pass, x, kernel, bias, y);
-            }
-            Self::Depthwise(channelwise) => {
+            (Self::Window(patches), y) => patches.forward(pass, x, kernel, bias, y),
+            (Self::Depthwise(channelwise), Out::Values(y)) => {
                 channelwise.forward(pass, x, prepared, bias, y);
+            }
+            (Self::Depthwise(_), Out::Activated(..)) => {
+                unreachable!("a depthwise layer quantizes nothing at once")
             }
         }
     }
@@ -123,6 +143,9 @@ impl Map {
                     let used = ..shape.rows * stride(*inner);
                     kernels.input_gradient(shape, dy, prepared, target.scratch);
                     crate::extent::add(&target.scratch[used], &mut target.gradient[used]);
+                } else if let Some(inside) = target.inside {
+                    let dx = &mut *target.gradient;
+                    kernels.input_gradient_inside(shape, dy, prepared, inside, dx);
                 } else {
                     kernels.input_gradient(shape, dy, prepared, target.gradient);
                 }
@@ -138,6 +161,33 @@ impl Map {
 }
 
 impl Weighted {
+    /// Whether it can quantize its values at once.
+    pub(crate) fn can_activate(&self) -> bool {
+        !matches!(self.map, Map::Depthwise(_))
+    }
+
+    /// Whether it can leave out gradients that a quantizer before it would cut.
+    pub(crate) fn can_keep_inside(&self) -> bool {
+        matches!(self.map, Map::Pointwise { .. }) && self.folded.is_none()
+    }
+
+    /// Multiplies codes of this grid from now on; whether it can.
+    pub(crate) fn read_codes(&mut self, grid: Uniform) -> bool {
+        let Map::Pointwise { inner, columns } = self.map else {
+            return false;
+        };
+        let kernel = self.kernel.grid().filter(|_| self.folded.is_none());
+        let bias = self.bias.as_ref().map(Parameter::grid);
+        self.codes = match (kernel, bias) {
+            (Some(kernel), None) => CodeAffine::new(inner, columns, grid, kernel, None),
+            (Some(kernel), Some(Some(bias))) => {
+                CodeAffine::new(inner, columns, grid, kernel, Some(bias))
+            }
+            _ => None,
+        };
+        self.codes.is_some()
+    }
+
     /// Whether this pass folds by the statistics of its own batch.
     fn measures(&self, mode: Mode) -> bool {
         self.folded.is_some() && mode == Mode::Train
@@ -163,6 +213,10 @@ impl Weighted {
             bias.quantize(kernels, mode);
         }
         self.prepare(kernels);
+        if let Some(codes) = &mut self.codes {
+            let bias = self.bias.as_ref().map(|bias| &*bias.quantized);
+            codes.take(kernels, &self.kernel.quantized, bias);
+        }
     }
 
     fn prepare(&mut self, kernels: Kernels) {
@@ -182,17 +236,28 @@ impl Weighted {
         self.prepare(kernels);
     }
 
-    pub(crate) fn forward(&mut self, pass: Pass, x: &[f32], y: &mut [f32]) {
+    pub(crate) fn forward(&mut self, pass: Pass, x: Read<'_>, y: Out<'_>) {
         let positions = self.extent.positions;
+        if let (Some(affine), Some(codes)) = (&self.codes, x.codes) {
+            let rows = pass.samples * positions;
+            match y {
+                Out::Values(y) => affine.run(pass.kernels, rows, codes, y),
+                Out::Activated(activate, to) => {
+                    affine.run_activated(pass.kernels, rows, codes, activate, to);
+                }
+            }
+            return;
+        }
+        let x = x.values;
         if self.measures(pass.mode)
             && let (Some(folded), Some(bias)) = (&mut self.folded, &self.bias)
         {
             let used = ..pass.samples * self.extent.padded();
-            let (kernel, u) = (&self.kernel.values, &mut folded.unfolded);
+            let (kernel, u) = (&self.kernel.values, Out::Values(&mut folded.unfolded));
             let bias = Some(&*bias.values);
             self.map
                 .forward(pass, positions, x, kernel, &folded.prepared, bias, u);
-            folded.statistics.measure(&u[used]);
+            folded.statistics.measure(&folded.unfolded[used]);
             self.fold(pass.kernels, pass.mode, true);
         }
         let bias = self.bias.as_ref().map(|bias| &*bias.quantized);

@@ -8,7 +8,8 @@
 use bitfront_kernel::{Buffer, LANES, Shape, TapTable, stride};
 use bitfront_network::Geometry;
 
-use crate::extent::{Extent, Pass, Target};
+use crate::extent::{Extent, Out, Pass, Target};
+use crate::weighted::affine;
 
 /// Patches that are multiplied together.
 const PATCHES: usize = 128;
@@ -200,14 +201,20 @@ impl Patches {
         x: &[f32],
         kernel: &[f32],
         bias: Option<&[f32]>,
-        y: &mut [f32],
+        mut y: Out<'_>,
     ) {
         let n = stride(self.columns);
         for (start, count) in self.chunks(pass.samples) {
             self.gather(x, start, count);
-            let y = &mut y[start * n..];
-            pass.kernels
-                .affine(self.shape(count), &self.gathered, kernel, bias, y);
+            let (shape, patches) = (self.shape(count), &self.gathered);
+            affine(
+                pass.kernels,
+                shape,
+                patches,
+                kernel,
+                bias,
+                y.from(start * n),
+            );
         }
     }
 

@@ -106,3 +106,102 @@ fn every_step_draws_anew() {
     engine.quantize(Mode::Evaluate);
     assert_eq!(engine.evaluate(rows), engine.evaluate(rows));
 }
+
+/// Layers by turns on and off the paths on codes: which quantizers and heads, and where an activation is read
+/// twice.
+fn dense(kernel: &str, bias: Option<&str>, activation: &str, twice: bool) -> Candidate {
+    let layer = |units| Operation::Dense {
+        units,
+        kernel: kernel.parse().unwrap(),
+        bias: bias.map(|bias| bias.parse().unwrap()),
+        fold: None,
+    };
+    let quantize = || Operation::Activation {
+        quantizer: activation.parse().unwrap(),
+    };
+    let mut layers = vec![
+        Layer::new("fc1", layer(33)),
+        Layer::new("q1", quantize()),
+        Layer::new("fc2", layer(18)),
+        Layer::new("q2", quantize()),
+        Layer::new("fc3", layer(18)),
+        Layer::new("q3", quantize()),
+        Layer::new("fc4", layer(3)),
+    ];
+    if twice {
+        let mut sum = Layer::new("sum", Operation::Add);
+        sum.inputs = vec!["q2".into(), "q3".into()];
+        layers.insert(6, sum);
+    }
+    Candidate {
+        input_shape: vec![7],
+        input_quantizer: "quantized_bits(8,2,alpha=1.0)".parse().unwrap(),
+        layers,
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
+#[test]
+fn work_done_together_changes_no_bit() {
+    let w = "quantized_bits(6,0,alpha=1.0)";
+    let candidates = [
+        (dense(w, Some(w), "quantized_relu(6)", false), 3),
+        (dense(w, Some(w), "quantized_relu(6)", true), 2),
+        (dense(w, None, "quantized_bits(8,1,alpha=1.0)", false), 3),
+        (dense(w, Some("float"), "quantized_relu(4,1)", false), 0),
+        (
+            dense(
+                "quantized_bits(6,0,alpha=0.3)",
+                Some(w),
+                "quantized_relu(6)",
+                false,
+            ),
+            0,
+        ),
+        (
+            dense(
+                "quantized_bits(12,2,alpha=1.0)",
+                Some(w),
+                "quantized_relu(10)",
+                true,
+            ),
+            0,
+        ),
+        (dense("ternary()", Some(w), "quantized_relu(6)", false), 0),
+        (candidate(), 0),
+    ];
+    for (candidate, on_codes) in candidates {
+        let start = starting_weights(&candidate, 4);
+        let columns: usize = candidate.input_shape.iter().product();
+        let x: Vec<f32> = (0..70 * columns)
+            .map(|i| (i * 37 % 101) as f32 / 40.0 - 1.25)
+            .collect();
+        let y: Vec<u8> = (0..70).map(|i| i % 3).collect();
+        let padded = Buffer::padded(&x, columns);
+        let rows = Rows {
+            x: &padded,
+            y: Targets::Classes(&y),
+            count: 70,
+        };
+        let order: Vec<u32> = (0..70).rev().collect();
+        let run = |mut engine: Engine| {
+            let mut losses = Vec::new();
+            for _ in 0..4 {
+                engine.quantize(Mode::Train);
+                losses.push(engine.gradients(rows, &order, Mode::Train));
+                engine.update(0.01).unwrap();
+                engine.quantize(Mode::Evaluate);
+                losses.push(engine.evaluate(rows));
+            }
+            (losses, engine.weights())
+        };
+        let whole = Engine::one_by_one(Kernels::detect(), &candidate, &start, 5, 70);
+        let together = Engine::new(Kernels::detect(), &candidate, &start, 5, 70);
+        let reads_codes =
+            |node: &&Node| matches!(&node.work, Work::Weighted(w) if w.codes.is_some());
+        let found = together.nodes.iter().filter(reads_codes).count();
+        assert_eq!(found, on_codes, "{candidate:?}");
+        assert_eq!(run(together), run(whole), "{candidate:?}");
+    }
+}

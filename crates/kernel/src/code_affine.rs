@@ -1,0 +1,288 @@
+//! The forward product on codes: bytes times bytes in integers, with the bits of the f32 product.
+//!
+//! The rule this module keeps: a [`CodeAffine`] exists only where no partial sum of the f32 chain can pass
+//! 2^24 units of the finest grid. Then that chain is exact, so it is the sum of the integers times a power of
+//! two, in any order.
+
+use crate::buffer::{LANES, stride};
+use crate::elementwise::Uniform;
+use crate::finish::{Activate, Activated, Finish, Quantize, Store};
+use crate::integer_lanes::{IntegerLanes, Path, integer_dispatch};
+use crate::integer_pack::Line;
+use crate::lanes::Lanes;
+use crate::level::Kernels;
+
+/// Every integer up to this is an f32.
+const EXACT: f64 = 16_777_216.0;
+
+/// `y = x * w + bias` for codes of `x` on one grid, and weights and biases on theirs.
+#[derive(Clone, Debug)]
+pub struct CodeAffine {
+    inner: usize,
+    columns: usize,
+    /// Groups of four codes of a row.
+    groups: usize,
+    /// `groups` a block of 16 columns: the weights of four codes in each lane.
+    weights: Vec<Line>,
+    /// What the sums start from, one a block.
+    start: Vec<Line>,
+    /// Whether two neighbouring products always sum to an i16.
+    small: bool,
+    /// Lowest code of `x`: stored codes are smaller by it.
+    lowest: i32,
+    /// Weights times this are their codes.
+    inverse_weight: f32,
+    /// Biases times this are in units of the sums.
+    inverse_sum: f32,
+    /// Unit of the sums.
+    unit: f32,
+}
+
+/// Largest magnitude of a grid's codes.
+fn largest(grid: Uniform) -> f64 {
+    f64::from(grid.high.abs().max(grid.low.abs()))
+}
+
+impl CodeAffine {
+    /// Of `inner x columns` weights; `None` where the f32 product is not proven to be exact, or codes do not
+    /// fit bytes.
+    #[must_use]
+    pub fn new(
+        inner: usize,
+        columns: usize,
+        x: Uniform,
+        w: Uniform,
+        bias: Option<Uniform>,
+    ) -> Option<Self> {
+        let (x_fraction, w_fraction) = (x.fraction()?, w.fraction()?);
+        let fraction = x_fraction + w_fraction;
+        let span = x.high - x.low;
+        let bytes = span <= 255.0 && w.low >= -128.0 && w.high <= 127.0;
+        let mut most = inner as f64 * largest(x) * largest(w);
+        if let Some(bias) = bias {
+            let finer = fraction - bias.fraction()?;
+            if !(0..=24).contains(&finer) {
+                return None;
+            }
+            most += largest(bias) * f64::from(1_u32 << finer);
+        }
+        if !bytes || most > EXACT || !(-100..=100).contains(&fraction) {
+            return None;
+        }
+        let power = |exponent: i32| f32::from_bits(((exponent + 127) as u32) << 23);
+        let (groups, blocks) = (inner.div_ceil(4), columns.div_ceil(LANES));
+        let zero = Line([0; LANES]);
+        Some(Self {
+            inner,
+            columns,
+            groups,
+            weights: vec![zero; groups * blocks],
+            start: vec![zero; blocks],
+            small: 2.0 * f64::from(span) * largest(w) <= 32_767.0,
+            lowest: x.low as i32,
+            inverse_weight: w.inverse_step,
+            inverse_sum: power(fraction),
+            unit: power(-fraction),
+        })
+    }
+
+    /// Takes fake-quantized weights (padded) and biases (one padded row) for the products that follow.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn take(&mut self, kernels: Kernels, w: &[f32], bias: Option<&[f32]>) {
+        let n = stride(self.columns);
+        assert!(
+            w.len() >= self.inner * n && bias.is_none_or(|bias| bias.len() >= n),
+            "{} weights for {} x {}",
+            w.len(),
+            self.inner,
+            self.columns
+        );
+        let to = self;
+        integer_dispatch!(
+            Path::of(kernels),
+            pack(to: &mut CodeAffine, w: &[f32], bias: Option<&[f32]>)
+        );
+    }
+
+    /// `y` for `rows` padded rows of codes, each less the lowest one.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn run(&self, kernels: Kernels, rows: usize, codes: &[u8], y: &mut [f32]) {
+        self.check(rows, codes, y.len());
+        let (job, end) = (self.job(rows, codes), Store(y.as_mut_ptr()));
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, end: Store));
+    }
+
+    /// As [`CodeAffine::run`], quantized at once.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    pub fn run_activated(
+        &self,
+        kernels: Kernels,
+        rows: usize,
+        codes: &[u8],
+        activate: Activate,
+        mut out: Activated<'_>,
+    ) {
+        out.check(rows * stride(self.columns));
+        self.check(rows, codes, out.values.len());
+        let (job, end) = (self.job(rows, codes), Quantize::new(activate, &mut out));
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, end: Quantize));
+    }
+
+    fn check(&self, rows: usize, codes: &[u8], values: usize) {
+        assert!(
+            codes.len() >= rows * stride(self.inner) && values >= rows * stride(self.columns),
+            "{rows} rows of {} x {} with {} codes and {values} values",
+            self.inner,
+            self.columns,
+            codes.len()
+        );
+    }
+
+    fn job<'a>(&'a self, rows: usize, codes: &'a [u8]) -> Job<'a> {
+        Job {
+            affine: self,
+            rows,
+            codes: codes.as_ptr(),
+            code_row: stride(self.inner),
+            n: stride(self.columns),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn pack<V: IntegerLanes>(to: &mut CodeAffine, w: &[f32], bias: Option<&[f32]>) {
+    let n = stride(to.columns);
+    let inverse = V::Floats::splat(to.inverse_weight);
+    for (block, start) in to.start.iter_mut().enumerate() {
+        let column = block * LANES;
+        let mut total = V::splat(0);
+        for group in 0..to.groups {
+            let mut four = [V::splat(0); 4];
+            for (row, part) in (4 * group..to.inner).zip(&mut four) {
+                let w = V::Floats::load(w.as_ptr().add(row * n + column));
+                *part = V::of_floats(w.mul(inverse));
+                total = total.add(*part);
+            }
+            let line = &mut to.weights[block * to.groups + group];
+            V::bytes_of(four).store(line.0.as_mut_ptr());
+        }
+        let bias = match bias {
+            Some(bias) => V::Floats::load(bias.as_ptr().add(column)),
+            None => V::Floats::splat(0.0),
+        };
+        let bias = V::of_floats(bias.mul(V::Floats::splat(to.inverse_sum)));
+        let back = total.mul(V::splat(to.lowest));
+        bias.add(back).store(start.0.as_mut_ptr());
+    }
+}
+
+/// A product over some rows.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    affine: &'a CodeAffine,
+    rows: usize,
+    codes: *const u8,
+    /// Bytes between rows of codes.
+    code_row: usize,
+    /// Values between rows of results.
+    n: usize,
+}
+
+#[inline(always)]
+unsafe fn product<V: IntegerLanes>(job: Job<'_>, end: impl Finish) {
+    if job.affine.small {
+        columns_of_tiles::<V, _, true>(job, end);
+    } else {
+        columns_of_tiles::<V, _, false>(job, end);
+    }
+}
+
+#[inline(always)]
+unsafe fn columns_of_tiles<V: IntegerLanes, F: Finish, const SMALL: bool>(job: Job<'_>, end: F) {
+    let blocks = job.affine.start.len();
+    let mut block = 0;
+    if V::WIDE {
+        while block + 2 <= blocks {
+            column_of_tiles::<V, F, SMALL, 2>(job, end, block);
+            block += 2;
+        }
+    }
+    while block < blocks {
+        column_of_tiles::<V, F, SMALL, 1>(job, end, block);
+        block += 1;
+    }
+}
+
+#[inline(always)]
+unsafe fn column_of_tiles<V: IntegerLanes, F: Finish, const SMALL: bool, const C: usize>(
+    job: Job<'_>,
+    end: F,
+    block: usize,
+) {
+    let mut row = 0;
+    if V::WIDE {
+        while row + 8 <= job.rows {
+            tile::<V, F, SMALL, 8, C>(job, end, row, block);
+            row += 8;
+        }
+    }
+    while row + 4 <= job.rows {
+        tile::<V, F, SMALL, 4, C>(job, end, row, block);
+        row += 4;
+    }
+    while row < job.rows {
+        tile::<V, F, SMALL, 1, C>(job, end, row, block);
+        row += 1;
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "groups of four bytes are read unaligned"
+)]
+unsafe fn tile<V: IntegerLanes, F: Finish, const SMALL: bool, const R: usize, const C: usize>(
+    job: Job<'_>,
+    end: F,
+    row: usize,
+    block: usize,
+) {
+    let groups = job.affine.groups;
+    let mut start = [V::splat(0); C];
+    for (c, start) in start.iter_mut().enumerate() {
+        *start = V::load(job.affine.start.as_ptr().add(block + c).cast());
+    }
+    let mut sums = [start; R];
+    let codes = job.codes.add(row * job.code_row);
+    let weights = job.affine.weights.as_ptr().add(block * groups);
+    for group in 0..groups {
+        let mut w = [V::splat(0); C];
+        for (c, w) in w.iter_mut().enumerate() {
+            *w = V::load(weights.add(c * groups + group).cast());
+        }
+        for (r, line) in sums.iter_mut().enumerate() {
+            let four = codes.add(r * job.code_row + 4 * group).cast::<i32>();
+            let x = V::splat(four.read_unaligned());
+            for (sum, w) in line.iter_mut().zip(w) {
+                *sum = if SMALL {
+                    sum.dot_small_bytes(x, w)
+                } else {
+                    sum.dot_bytes(x, w)
+                };
+            }
+        }
+    }
+    let unit = V::Floats::splat(job.affine.unit);
+    for (r, line) in sums.iter().enumerate() {
+        for (c, sum) in line.iter().enumerate() {
+            let at = (row + r) * job.n + (block + c) * LANES;
+            end.take(sum.floats().mul(unit), at);
+        }
+    }
+}
