@@ -172,5 +172,10 @@ fn activation(rule: &ActivationRule) -> Value {
             "rule": "function",
             "quantizer": quantizer,
         }),
+        ActivationRule::Channels(rules) => json!({
+            "kind": "activation",
+            "rule": "channels",
+            "rules": rules.iter().map(activation).collect::<Vec<_>>(),
+        }),
     }
 }

@@ -1,5 +1,7 @@
 //! Activation rules as code without quantizers: rounding by shifts, thresholds, or a table.
 
+use std::ops::RangeInclusive;
+
 use bitfront_network::{ActivationRule, Interval, TensorFormat};
 use bitfront_quantizer::{Fixed, Quantizer};
 
@@ -62,7 +64,75 @@ pub(crate) fn rule(own: &ActivationRule, input: &TensorFormat) -> Result<Rule, S
             })
         }
         ActivationRule::Function(quantizer) => table(own, quantizer, input),
+        ActivationRule::Channels(rules) => channels(rules, input),
     }
+}
+
+/// The step functions of channels that have their own rules.
+fn channels(rules: &[ActivationRule], input: &TensorFormat) -> Result<Rule, String> {
+    let (mut start, mut thresholds, mut codes) = (vec![0], Vec::new(), Vec::new());
+    let channels = rules.iter().zip(input.fraction.iter().zip(&input.range));
+    for (c, (rule, (fraction, range))) in channels.enumerate() {
+        let (own, own_codes) = match rule {
+            ActivationRule::Steps { thresholds, codes } => {
+                (thresholds[0].clone(), codes[0].clone())
+            }
+            ActivationRule::Uniform { .. } => {
+                let code = |sum: i64| rule.apply(0, sum, *fraction);
+                let (lowest, highest) = (code(range.lo), code(range.hi));
+                let count = highest.abs_diff(lowest) as usize;
+                if codes.len().saturating_add(count) >= MOST_ENTRIES {
+                    return Err(format!(
+                        "has {count} steps in channel {c}; accepted are {MOST_ENTRIES} in all"
+                    ));
+                }
+                reached(*range, lowest..=highest, code)
+            }
+            ActivationRule::Function(quantizer) => {
+                return Err(format!(
+                    "has `{quantizer}` for channel {c}; accepted are uniform quantizers and step \
+                     functions where channels have their own"
+                ));
+            }
+            ActivationRule::Channels(_) => {
+                return Err(format!(
+                    "has channels within channel {c}; accepted is one rule"
+                ));
+            }
+        };
+        thresholds.extend(own);
+        codes.extend(own_codes);
+        start.push(thresholds.len() as i64);
+    }
+    Ok(Rule::Steps {
+        start,
+        thresholds,
+        codes,
+    })
+}
+
+/// The least sum of `range` that reaches each code but the lowest, and the codes.
+fn reached(
+    range: Interval,
+    codes: RangeInclusive<i64>,
+    code: impl Fn(i64) -> i64,
+) -> (Vec<i64>, Vec<i64>) {
+    let least = |wanted: i64| {
+        let (mut below, mut at) = (range.lo, range.hi);
+        while at - below > 1 {
+            let middle = below + (at - below) / 2;
+            if code(middle) >= wanted {
+                at = middle;
+            } else {
+                below = middle;
+            }
+        }
+        at
+    };
+    let thresholds: Vec<i64> = codes.clone().skip(1).map(least).collect();
+    // Where several codes begin at once, the last counts; the others are never reached.
+    let codes = codes.collect();
+    (thresholds, codes)
 }
 
 /// Whether no sum passes 62 bits when it is shifted left.

@@ -108,23 +108,30 @@ fn rough_luts(candidate: &Candidate) -> u64 {
             LayerKind::MaxPool { taps } => {
                 MAXIMUM * outputs * taps.saturating_sub(1) as f64 * input
             }
-            LayerKind::Activation {
-                format: Format::Quantized(quantizer),
-            } => {
-                let bits = stored_bits(quantizer);
-                outputs
-                    * if quantizer.is_uniform() {
-                        REQUANTIZER * (f64::from(bits) + 3.0)
-                    } else {
-                        let thresholds = f64::from(bits.min(12)).exp2() - 1.0;
-                        COMPARATOR * thresholds * input
-                    }
+            LayerKind::Activation { format } => outputs * activation_luts(*format, input),
+            LayerKind::ChannelActivation { formats } => {
+                let positions = outputs / formats.len().max(1) as f64;
+                let channels = formats.iter().map(|one| activation_luts(*one, input));
+                positions * channels.sum::<f64>()
             }
-            LayerKind::Activation { .. } => outputs * REQUANTIZER * 32.0,
             LayerKind::Concatenate | LayerKind::Softmax => 0.0,
         };
     }
     luts.round() as u64
+}
+
+/// What one value's quantizer takes behind sums of `input` bits.
+fn activation_luts(format: Format, input: f64) -> f64 {
+    let Format::Quantized(quantizer) = format else {
+        return REQUANTIZER * 32.0;
+    };
+    let bits = stored_bits(&quantizer);
+    if quantizer.is_uniform() {
+        REQUANTIZER * (f64::from(bits) + 3.0)
+    } else {
+        let thresholds = f64::from(bits.min(12)).exp2() - 1.0;
+        COMPARATOR * thresholds * input
+    }
 }
 
 /// Mean number of non-zero signed digits over the codes of a parameter.

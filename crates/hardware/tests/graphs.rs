@@ -84,6 +84,8 @@ fn no_changed_part_is_proven() {
     }
     let expected = [
         "bias",
+        "channel fraction",
+        "channel range",
         "fraction",
         "geometry",
         "kernel",
@@ -166,6 +168,20 @@ fn mutants(program: &IntegerProgram, index: usize) -> Vec<(&'static str, Integer
     add("fraction", &|o| {
         if let IntegerOperation::Activation(ActivationRule::Uniform { fraction, .. }) = o {
             *fraction += 1;
+        }
+    });
+    add("channel fraction", &|o| {
+        if let IntegerOperation::Activation(ActivationRule::Channels(rules)) = o
+            && let ActivationRule::Uniform { fraction, .. } = &mut rules[1]
+        {
+            *fraction += 1;
+        }
+    });
+    add("channel range", &|o| {
+        if let IntegerOperation::Activation(ActivationRule::Channels(rules)) = o
+            && let ActivationRule::Uniform { range, .. } = &mut rules[1]
+        {
+            range.hi -= 1;
         }
     });
     add("level", &|o| {

@@ -213,8 +213,9 @@ fn verilog_equals_evaluation_on_every_vector() {
     ];
     let folder = tempfile::tempdir().unwrap();
     let root = build_runtime(folder.path());
-    // Convolutions, pools and a batch normalisation; a residual sum, a join and frozen scales.
-    for (name, delays) in [("image", slow), ("residual", fast)] {
+    // Convolutions, pools and a batch normalisation; a residual sum, a join and frozen scales; formats
+    // channel by channel.
+    for (name, delays) in [("image", slow), ("residual", fast), ("widths", slow)] {
         let program = (&common::graphs::frozen(name, 4), 4);
         simulate(
             folder.path(),

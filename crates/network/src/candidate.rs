@@ -241,13 +241,16 @@ impl Candidate {
             .collect()
     }
 
-    /// All quantizers with their places: `input`, `fc1.kernel`, `fc1.bias`, `relu1`.
+    /// All quantizers with their places: `input`, `fc1.kernel`, `fc1.bias`, `relu1`, and `relu1[3]`
+    /// where channels have their own.
     pub fn quantizers(&self) -> Vec<(String, Role, Quantizer)> {
         let mut all = vec![(INPUT.to_owned(), Role::Input, self.input_quantizer)];
         for layer in &self.layers {
-            for (place, quantizer) in layer.operation.quantizers() {
+            let channelwise = matches!(layer.operation, Operation::ChannelActivation { .. });
+            for (at, (place, quantizer)) in layer.operation.quantizers().into_iter().enumerate() {
                 let name = match place.part {
                     Some(part) => format!("{}.{part}", layer.name),
+                    None if channelwise => format!("{}[{at}]", layer.name),
                     None => layer.name.clone(),
                 };
                 all.push((name, place.role, quantizer));

@@ -72,6 +72,8 @@ pub(crate) enum Prepared<T> {
     Concatenate,
     /// A quantizer.
     Activation(Quantizer),
+    /// A quantizer a channel.
+    ChannelActivation(Vec<Quantizer>),
 }
 
 /// One step of sums of products.
@@ -164,6 +166,18 @@ impl<T: Real> Prepared<T> {
                     .collect()
             }
             Self::Activation(quantizer) => T::quantize(quantizer, x, channels),
+            Self::ChannelActivation(quantizers) => {
+                let mut values = x.to_vec();
+                for (channel, quantizer) in quantizers.iter().enumerate() {
+                    let own: Vec<T> = x.iter().skip(channel).step_by(channels).copied().collect();
+                    let own = T::quantize(quantizer, &own, 1);
+                    let places = values.iter_mut().skip(channel).step_by(channels);
+                    for (value, quantized) in places.zip(own) {
+                        *value = quantized;
+                    }
+                }
+                values
+            }
         }
     }
 }

@@ -137,6 +137,10 @@ fn of_layer(layer: &Prepared<f64>, sources: &[&[Bound]], shape: &[usize]) -> Opt
             .collect(),
         Prepared::Concatenate => Some(sources.concat()),
         Prepared::Activation(quantizer) => Some(vec![grid(quantizer, Role::Activation); x.len()]),
+        Prepared::ChannelActivation(quantizers) => {
+            let grids = quantizers.iter().map(|one| grid(one, Role::Activation));
+            Some(grids.collect())
+        }
     }
 }
 

@@ -184,5 +184,8 @@ pub(crate) fn prepare<T: Real>(
         Operation::Add => Prepared::Add,
         Operation::Concatenate => Prepared::Concatenate,
         Operation::Activation { quantizer } => Prepared::Activation(*quantizer),
+        Operation::ChannelActivation { quantizers } => {
+            Prepared::ChannelActivation(quantizers.clone())
+        }
     }
 }

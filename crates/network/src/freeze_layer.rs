@@ -6,8 +6,8 @@ use crate::freeze::{LayerPlace, grid_of, reason_of};
 use crate::freeze_activation::freeze_activation;
 use crate::freeze_linear::LinearCodes;
 use crate::{
-    Fold, FreezeError, Geometry, IntegerOperation, Interval, Layer, LayerWeights, Normalisation,
-    Operation, Part, Taps, TensorFormat,
+    ActivationRule, Fold, FreezeError, Geometry, IntegerOperation, Interval, Layer, LayerWeights,
+    Normalisation, Operation, Part, Taps, TensorFormat,
 };
 
 /// A layer's operation and the format of its values.
@@ -136,6 +136,25 @@ impl Freezing<'_> {
                     fraction: vec![grid.0; range.len()],
                     range,
                 };
+                Ok((IntegerOperation::Activation(rule), output))
+            }
+            Operation::ChannelActivation { quantizers } => {
+                let mut rules = Vec::with_capacity(quantizers.len());
+                let mut output = self.as_input(&[]);
+                for (channel, quantizer) in quantizers.iter().enumerate() {
+                    let place = format!("{}[{channel}]", self.layer.name);
+                    let grid = grid_of(&place, quantizer, Role::Activation)?;
+                    let own = TensorFormat::uniform(
+                        vec![1],
+                        input.fraction[channel],
+                        input.range[channel],
+                    );
+                    let (rule, range) = freeze_activation(quantizer, grid, &own);
+                    rules.push(rule);
+                    output.fraction[channel] = grid.0;
+                    output.range.extend(range);
+                }
+                let rule = ActivationRule::Channels(rules);
                 Ok((IntegerOperation::Activation(rule), output))
             }
         }

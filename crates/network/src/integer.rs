@@ -51,6 +51,8 @@ pub enum ActivationRule {
     },
     /// Any other quantizer, by [`Quantizer::code_of`] of the accumulator with its channel's fraction.
     Function(Quantizer),
+    /// A rule a channel, each for channel 0 of a tensor of its own.
+    Channels(Vec<Self>),
 }
 
 /// Which inputs meet which weights.
@@ -259,6 +261,18 @@ impl ActivationRule {
             Self::Function(quantizer) => quantizer
                 .code_of(accumulator, fraction)
                 .expect("freezing asks for a grid"),
+            Self::Channels(rules) => rules[c].apply(0, accumulator, fraction),
+        }
+    }
+
+    /// The rule that channel `c` follows, and the channel that it is to that rule.
+    ///
+    /// # Panics
+    /// If channels have rules of their own and `c` is none of them.
+    pub fn of_channel(&self, c: usize) -> (&Self, usize) {
+        match self {
+            Self::Channels(rules) => (&rules[c], 0),
+            _ => (self, c),
         }
     }
 }

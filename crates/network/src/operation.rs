@@ -115,6 +115,12 @@ pub enum Operation {
         /// Quantizer of the values that reach the next layers.
         quantizer: Quantizer,
     },
+    /// A quantizer for each channel alone, as an activation layer otherwise: what learned bit widths
+    /// end in.
+    ChannelActivation {
+        /// Quantizer of each channel's values, the channels in order.
+        quantizers: Vec<Quantizer>,
+    },
     /// Zeroes values at random in training; nothing at evaluation.
     Dropout {
         /// Share that is zeroed, at least 0 and below 1.
@@ -191,6 +197,12 @@ pub struct Place {
     pub role: Role,
 }
 
+/// Where the quantizer of values stands.
+const VALUES: Place = Place {
+    part: None,
+    role: Role::Activation,
+};
+
 impl Operation {
     /// The kind's name, as in JSON.
     pub fn kind(&self) -> &'static str {
@@ -208,6 +220,7 @@ impl Operation {
             Self::Add => "add",
             Self::Concatenate => "concatenate",
             Self::Activation { .. } => "activation",
+            Self::ChannelActivation { .. } => "channel_activation",
             Self::Dropout { .. } => "dropout",
         }
     }
@@ -254,13 +267,10 @@ impl Operation {
             .into_iter()
             .flatten()
             .collect(),
-            Self::Activation { quantizer } => vec![(
-                Place {
-                    part: None,
-                    role: Role::Activation,
-                },
-                *quantizer,
-            )],
+            Self::Activation { quantizer } => vec![(VALUES, *quantizer)],
+            Self::ChannelActivation { quantizers } => {
+                quantizers.iter().map(|one| (VALUES, *one)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -289,12 +299,9 @@ impl Operation {
                 all.push((place(Part::PointwiseKernel, Role::Kernel), pointwise_kernel));
                 all.extend(bias.as_mut().map(|q| (place(Part::Bias, Role::Bias), q)));
             }
-            Self::Activation { quantizer } => {
-                let place = Place {
-                    part: None,
-                    role: Role::Activation,
-                };
-                all.push((place, quantizer));
+            Self::Activation { quantizer } => all.push((VALUES, quantizer)),
+            Self::ChannelActivation { quantizers } => {
+                all.extend(quantizers.iter_mut().map(|one| (VALUES, one)));
             }
             _ => {}
         }
@@ -405,9 +412,14 @@ impl Operation {
                 }
                 Ok(output)
             }
-            Self::BatchNorm { .. } | Self::Activation { .. } | Self::Dropout { .. } => {
-                Ok(shape.to_vec())
-            }
+            Self::ChannelActivation { quantizers } if quantizers.len() != channels => Err(format!(
+                "has {} quantizers for {channels} channels; accepted is one a channel",
+                quantizers.len()
+            )),
+            Self::BatchNorm { .. }
+            | Self::Activation { .. }
+            | Self::ChannelActivation { .. }
+            | Self::Dropout { .. } => Ok(shape.to_vec()),
         }
     }
 

@@ -92,7 +92,13 @@ fn expected_labels() -> Vec<String> {
             .collect()
     };
     let mut all = Vec::new();
-    for kind in ["dense", "flatten", "activation", "dropout"] {
+    for kind in [
+        "dense",
+        "flatten",
+        "activation",
+        "channel_activation",
+        "dropout",
+    ] {
         all.extend(ranks(kind, &[1, 2, 3]));
     }
     for kind in [

@@ -1,6 +1,6 @@
 //! What can be trained, and on what.
 
-use bitfront_network::{Candidate, Head, Operation, Part, Weights};
+use bitfront_network::{Candidate, Head, Layer, Operation, Part, Weights};
 
 use crate::class_weights::ClassWeights;
 use crate::distillation::Distillation;
@@ -30,6 +30,13 @@ pub(crate) fn check_candidate(candidate: &Candidate, batch: usize) -> Result<(),
     {
         let problem = "no layer has weights, so there is nothing to train".to_owned();
         return fault("network", problem, "at least one layer with weights");
+    }
+    let channelwise =
+        |layer: &&Layer| matches!(layer.operation, Operation::ChannelActivation { .. });
+    if let Some(layer) = candidate.layers.iter().find(channelwise) {
+        let problem = "has a quantizer for each channel, which comes from learning bit widths";
+        let accepted = "one quantizer for all channels of an activation";
+        return fault(&layer.name, problem.to_owned(), accepted);
     }
     let activations = candidate
         .layers

@@ -381,6 +381,9 @@ impl Builder {
             Operation::Activation { quantizer } => {
                 Work::Activation(Activation::new(output, quantizer))
             }
+            Operation::ChannelActivation { .. } => {
+                unreachable!("refused before training begins")
+            }
             Operation::Dropout { rate } if *rate == 0.0 => return first,
             Operation::Dropout { rate } => {
                 Work::Dropout(Box::new(Dropout::new(output, *rate, self.capacity)))

@@ -170,6 +170,7 @@ impl Reference<'_> {
                     .map(|row| row.iter().map(value).collect())
                     .collect()
             }
+            Operation::ChannelActivation { .. } => unreachable!("it is not trained"),
             Operation::Dropout { rate } => {
                 let mut words = stream_of(self.seed, Purpose::Dropout, 0, index as u64);
                 let rate = f64::from(*rate);

@@ -531,4 +531,17 @@ fn graphs_that_cannot_be_trained_are_named() {
         scaled.contains("l0: ternary(alpha='auto') has an automatic scale"),
         "{scaled}"
     );
+    let quantizers = vec![quantizer(INPUT)];
+    let channelwise = text(
+        vec![
+            Operation::ChannelActivation { quantizers },
+            Operation::Flatten,
+            dense(3, KERNEL),
+        ],
+        10,
+    );
+    assert!(
+        channelwise.contains("l0: has a quantizer for each channel"),
+        "{channelwise}"
+    );
 }

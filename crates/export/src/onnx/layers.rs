@@ -129,9 +129,14 @@ impl Writer<'_> {
                 self.builder.node(&name, "Concat", sources, axis)
             }
             IntegerOperation::Activation(_) => {
-                let Operation::Activation { quantizer } = program.candidate.layers[index].operation
-                else {
-                    return x;
+                let quantizer = match &program.candidate.layers[index].operation {
+                    Operation::Activation { quantizer } => *quantizer,
+                    Operation::ChannelActivation { .. } => {
+                        let reason = "has a quantizer for each channel; accepted is one for all";
+                        self.builder.refusals.add(place, reason.to_owned());
+                        return x;
+                    }
+                    _ => return x,
                 };
                 let Ok(grid) = quantizer.grid(bitfront_quantizer::Role::Activation) else {
                     return x;

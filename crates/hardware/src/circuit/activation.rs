@@ -21,7 +21,17 @@ pub(crate) enum Activated {
     Node(Operation, Interval, u32),
 }
 
-impl Activation<'_> {
+impl<'a> Activation<'a> {
+    /// What channel `channel` of a layer makes of accumulators with `fraction` bits.
+    pub(crate) fn new(rule: &'a ActivationRule, channel: usize, fraction: i32) -> Self {
+        let (rule, channel) = rule.of_channel(channel);
+        Self {
+            rule,
+            channel,
+            fraction,
+        }
+    }
+
     /// The code of a known accumulator; `None` for rules without a circuit.
     fn code(&self, value: i64) -> Option<i64> {
         match self.rule {
@@ -32,7 +42,7 @@ impl Activation<'_> {
                 let channel = self.channel;
                 Some(step(value, &thresholds[channel], &codes[channel]))
             }
-            ActivationRule::Function(_) => None,
+            ActivationRule::Function(_) | ActivationRule::Channels(_) => None,
         }
     }
 
@@ -72,7 +82,7 @@ impl Activation<'_> {
                 };
                 (operation, image)
             }
-            ActivationRule::Function(_) => return None,
+            ActivationRule::Function(_) | ActivationRule::Channels(_) => return None,
         };
         Some(if image.lo == image.hi {
             Activated::Known(image.lo)

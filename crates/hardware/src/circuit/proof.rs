@@ -99,11 +99,7 @@ impl Circuit {
             let checked = match &layer.operation {
                 IntegerOperation::Activation(rule) => {
                     let channel = output % formats[0].channels();
-                    let activation = Activation {
-                        rule,
-                        channel,
-                        fraction: formats[0].fraction[channel],
-                    };
+                    let activation = Activation::new(rule, channel, formats[0].fraction[channel]);
                     // What the program has for the code; an activation has one source.
                     let range = match mark.sources.first() {
                         Some(Some(step)) => ranges.get(*step).and_then(|r| r.get(output)),

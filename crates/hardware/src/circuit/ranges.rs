@@ -52,12 +52,7 @@ fn of_step(
         IntegerOperation::Activation(rule) => outputs
             .map(|element| {
                 let channel = element % format.channels();
-                Activation {
-                    rule,
-                    channel,
-                    fraction: format.fraction[channel],
-                }
-                .image(inputs[element])
+                Activation::new(rule, channel, format.fraction[channel]).image(inputs[element])
             })
             .collect(),
         IntegerOperation::MaxPool(geometry) => outputs

@@ -169,26 +169,19 @@ impl Builder<'_> {
         format: &TensorFormat,
         inputs: &[Value],
     ) -> Result<Vec<Value>, BuildError> {
-        if let ActivationRule::Steps { thresholds, .. } = rule {
-            let positions = inputs.len() / format.channels().max(1);
-            let steps: usize = thresholds.iter().map(Vec::len).sum();
-            self.count(layer, positions.saturating_mul(steps))?;
-        }
+        let positions = inputs.len() / format.channels().max(1);
+        self.count(layer, positions.saturating_mul(comparisons(rule)))?;
         let mut values = Vec::with_capacity(inputs.len());
         let mut made: HashMap<Option<Wire>, Vec<Wire>> = HashMap::new();
         for (element, value) in inputs.iter().enumerate() {
             let channel = element % format.channels();
-            let activation = Activation {
-                rule,
-                channel,
-                fraction: format.fraction[channel],
-            };
+            let activation = Activation::new(rule, channel, format.fraction[channel]);
             let range = match value {
                 Value::Constant(code) => Interval::point(*code),
                 Value::Wire(operand) => self.nodes[operand.wire.0 as usize].range,
             };
             let Some(activated) = activation.of(*value, range) else {
-                let quantizer = match rule {
+                let quantizer = match activation.rule {
                     ActivationRule::Function(quantizer) => quantizer.to_string(),
                     _ => "its quantizer".to_owned(),
                 };
@@ -264,4 +257,13 @@ fn check_products(layer: &IntegerLayer, linear: &[&Linear]) -> Result<(), BuildE
         });
     }
     Ok(())
+}
+
+/// Comparisons that a position's activations are at most made of.
+fn comparisons(rule: &ActivationRule) -> usize {
+    match rule {
+        ActivationRule::Steps { thresholds, .. } => thresholds.iter().map(Vec::len).sum(),
+        ActivationRule::Channels(rules) => rules.iter().map(comparisons).sum(),
+        ActivationRule::Uniform { .. } | ActivationRule::Function(_) => 0,
+    }
 }

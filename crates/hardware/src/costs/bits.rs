@@ -76,6 +76,13 @@ impl Bits {
                     (of_parameter(scale) + of_parameter(offset), 0)
                 }
                 LayerKind::Activation { format } => (0, outputs * width(*format)),
+                LayerKind::ChannelActivation { formats } => {
+                    let positions = outputs / formats.len().max(1) as u64;
+                    (
+                        0,
+                        positions * formats.iter().map(|one| width(*one)).sum::<u64>(),
+                    )
+                }
                 LayerKind::Softmax => (0, outputs * u64::from(rule.output_bits)),
                 LayerKind::MaxPool { .. }
                 | LayerKind::AveragePool { .. }

@@ -57,6 +57,11 @@ pub enum LayerKind {
         /// How its values are held.
         format: Format,
     },
+    /// A quantized activation layer whose channels have their own formats.
+    ChannelActivation {
+        /// How each channel's values are held.
+        formats: Vec<Format>,
+    },
     /// The largest of `taps` values.
     MaxPool {
         /// Values under a window.
@@ -300,6 +305,12 @@ fn steps(
         Operation::Concatenate => LayerKind::Concatenate,
         Operation::Activation { quantizer } => LayerKind::Activation {
             format: Format::of(Some(*quantizer)),
+        },
+        Operation::ChannelActivation { quantizers } => LayerKind::ChannelActivation {
+            formats: quantizers
+                .iter()
+                .map(|one| Format::of(Some(*one)))
+                .collect(),
         },
         Operation::Flatten | Operation::ZeroPadding { .. } | Operation::Dropout { .. } => {
             return Vec::new();

@@ -225,13 +225,19 @@ impl Place<'_> {
             LayerKind::Sums { .. } | LayerKind::AveragePool { .. } | LayerKind::Concatenate => {
                 everything_read
             }
-            LayerKind::Activation { .. } | LayerKind::Softmax => outputs,
+            LayerKind::Activation { .. }
+            | LayerKind::ChannelActivation { .. }
+            | LayerKind::Softmax => outputs,
             _ if corrected => everything_read,
             LayerKind::BatchNorm { .. } => parameters,
             LayerKind::Add | LayerKind::MaxPool { .. } => operations,
         };
         // Without a softmax, the logits of the last layer are what the network writes.
-        if corrected && self.last && !matches!(layer.kind, LayerKind::Activation { .. }) {
+        let activation = matches!(
+            layer.kind,
+            LayerKind::Activation { .. } | LayerKind::ChannelActivation { .. }
+        );
+        if corrected && self.last && !activation {
             counted += outputs;
         }
         LayerEnergy {

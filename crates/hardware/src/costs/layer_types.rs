@@ -98,6 +98,11 @@ impl Rules {
                 }
             }
             LayerKind::Activation { format } => pass(self.type_of(*format), outputs),
+            // One type for all, as memories and multipliers behind it have one.
+            LayerKind::ChannelActivation { formats } => {
+                let types = formats.iter().map(|format| self.type_of(*format));
+                pass(types.reduce(DataType::hull).unwrap_or(input), outputs)
+            }
             // A maximum of n values takes n - 1 comparisons.
             LayerKind::MaxPool { taps } => pass(input, outputs * taps.saturating_sub(1)),
             LayerKind::AveragePool {

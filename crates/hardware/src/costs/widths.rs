@@ -35,10 +35,12 @@ pub(crate) fn widths(network: &NetworkDescription) -> Vec<Widths> {
                 input + magnitude_bits(kernel) + log2(*fan_in) + scale
             }
             LayerKind::BatchNorm { scale, .. } => input + magnitude_bits(scale) + 1.0,
-            LayerKind::Activation {
-                format: Format::Quantized(quantizer),
-            } => code_bits(quantizer, Role::Activation),
-            LayerKind::Activation { .. } | LayerKind::Softmax => 32.0,
+            LayerKind::Activation { format } => activation_bits(*format),
+            LayerKind::ChannelActivation { formats } => {
+                let channels = formats.iter().map(|format| activation_bits(*format));
+                channels.fold(0.0, f64::max)
+            }
+            LayerKind::Softmax => 32.0,
             LayerKind::MaxPool { .. } | LayerKind::Concatenate => input,
             LayerKind::AveragePool {
                 taps,
@@ -62,6 +64,14 @@ pub(crate) fn magnitude_bits(parameter: &Parameter) -> f64 {
         Format::Constant { bits } => bits,
     };
     f64::from(bits)
+}
+
+/// Bits of the integer codes of an activation.
+fn activation_bits(format: Format) -> f64 {
+    match format {
+        Format::Quantized(quantizer) => code_bits(&quantizer, Role::Activation),
+        Format::Float | Format::Constant { .. } => 32.0,
+    }
 }
 
 /// Bits of the integer codes of a quantizer: more than it stores for powers of two.

@@ -39,6 +39,12 @@ fn activation(text: &str) -> Operation {
     }
 }
 
+fn channel_activation(texts: &[&str]) -> Operation {
+    Operation::ChannelActivation {
+        quantizers: texts.iter().map(|text| text.parse().unwrap()).collect(),
+    }
+}
+
 fn batch_norm(scale_bits: u32, offset_bits: u32) -> Operation {
     Operation::BatchNorm {
         epsilon: 1e-3,
@@ -222,6 +228,37 @@ pub(crate) fn candidates() -> Vec<(&'static str, Candidate)> {
                             window: window(&[2], 2, Padding::Valid),
                         },
                     ),
+                ],
+            ),
+        ),
+        (
+            "widths",
+            network(
+                &[5],
+                Head::ARG_MAX,
+                vec![
+                    // Formats of inputs and of values, channel by channel; one channel is always zero.
+                    Layer::new(
+                        "inputs",
+                        channel_activation(&[
+                            "quantized_bits(5,1,alpha=1.0)",
+                            "quantized_bits(3,1,alpha=1.0)",
+                            "quantized_bits(2,0,alpha=1.0)",
+                            "quantized_relu(3,1)",
+                            "quantized_bits(7,2,alpha=1.0)",
+                        ]),
+                    ),
+                    Layer::new("fc1", dense(4, bits)),
+                    Layer::new(
+                        "relu1",
+                        channel_activation(&[
+                            "quantized_relu(5,2)",
+                            "quantized_relu(2,0)",
+                            "ap_fixed<4,3,AP_TRN,AP_SAT>",
+                            "quantized_relu(1,-6)",
+                        ]),
+                    ),
+                    Layer::new("fc2", dense(3, "quantized_bits(5,1,alpha=1.0)")),
                 ],
             ),
         ),

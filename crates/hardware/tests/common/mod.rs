@@ -378,17 +378,22 @@ fn layer_codes(layer: &IntegerLayer, sources: &[(&[i64], &TensorFormat)]) -> Vec
         IntegerOperation::Activation(rule) => x
             .iter()
             .enumerate()
-            .map(|(at, &accumulator)| match rule {
+            .map(|(at, &accumulator)| (at % channels, at % channels, rule, accumulator))
+            .map(|(channel, c, rule, accumulator)| match rule {
+                ActivationRule::Channels(rules) => (channel, 0, &rules[c], accumulator),
+                _ => (channel, c, rule, accumulator),
+            })
+            .map(|(channel, c, rule, accumulator)| match rule {
                 ActivationRule::Uniform { fraction, range } => {
-                    let exponent = fraction - format.fraction[at % channels];
+                    let exponent = fraction - format.fraction[channel];
                     let real = accumulator as f64 * f64::from(exponent).exp2();
                     (real.round_ties_even() as i64).clamp(range.lo, range.hi)
                 }
                 ActivationRule::Steps { thresholds, codes } => {
-                    let c = at % channels;
                     let passed = thresholds[c].iter().filter(|&&t| t <= accumulator).count();
                     codes[c][passed]
                 }
+                ActivationRule::Channels(_) => unreachable!("a channel has one rule"),
                 ActivationRule::Function(quantizer) => panic!("{quantizer} is a function"),
             })
             .collect(),

@@ -60,12 +60,13 @@ impl Growing<'_> {
                 && !matches!(
                     self.layers[from - 1].operation,
                     Operation::Activation { .. }
+                        | Operation::ChannelActivation { .. }
                         | Operation::MaxPool { .. }
                         | Operation::Flatten
                         | Operation::Dropout { .. }
                 );
             let operation = if wide && self.random.chance(45) {
-                self.activation()
+                self.activation(from)
             } else {
                 self.operation(from)
             };
@@ -152,7 +153,7 @@ impl Growing<'_> {
         }
         let last = self.shapes.len() - 1;
         if matches!(self.layers[last - 1].operation, Operation::Dropout { .. }) {
-            let operation = self.activation();
+            let operation = self.activation(last);
             assert!(self.push(operation, &[last]), "an activation fits");
         }
     }
@@ -175,9 +176,16 @@ impl Growing<'_> {
         }
     }
 
-    fn activation(&mut self) -> Operation {
-        Operation::Activation {
-            quantizer: quantizer(self.random, Role::Activation),
+    /// An activation of tensor `from`, of all channels or of each.
+    fn activation(&mut self, from: usize) -> Operation {
+        let mut one = || quantizer(self.random, Role::Activation);
+        let quantizer = one();
+        let channels = *self.shapes[from].last().expect("it has axes");
+        let quantizers = (0..channels).map(|_| one()).collect();
+        if self.random.chance(25) {
+            Operation::ChannelActivation { quantizers }
+        } else {
+            Operation::Activation { quantizer }
         }
     }
 
@@ -246,7 +254,7 @@ impl Growing<'_> {
             }
             4 => Operation::Add,
             5 => Operation::Concatenate,
-            6 => self.activation(),
+            6 => self.activation(from),
             7 => Operation::Dropout {
                 rate: self.random.unit() * 0.9,
             },
