@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 /// A set of instructions the kernels are compiled for. All levels give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Portable code; fused multiply-adds in software where the CPU has none.
+    /// Portable code; fused multiply-adds in software where the CPU has none: slow, with the same bits.
+    /// The only level of other architectures than x86-64, where it is untested.
     Scalar,
     /// AVX2 with FMA: 8 lanes.
     Avx2,
@@ -30,17 +31,45 @@ impl Level {
     /// Whether this CPU has it.
     #[must_use]
     pub fn is_supported(self) -> bool {
+        self.runs_on(Features::detect())
+    }
+
+    /// Whether a CPU with these features has it: no vector level without fused multiply-adds, which the
+    /// scalar level emulates.
+    fn runs_on(self, features: Features) -> bool {
+        match self {
+            Self::Scalar => true,
+            Self::Avx2 => features.avx2 && features.fma,
+            Self::Avx512 => features.avx512f && Self::Avx2.runs_on(features),
+        }
+    }
+}
+
+/// What the levels need of a CPU.
+#[derive(Clone, Copy, Debug)]
+struct Features {
+    avx2: bool,
+    fma: bool,
+    avx512f: bool,
+}
+
+impl Features {
+    fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            match self {
-                Self::Scalar => true,
-                Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-                Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.is_supported(),
+            Self {
+                avx2: is_x86_feature_detected!("avx2"),
+                fma: is_x86_feature_detected!("fma"),
+                avx512f: is_x86_feature_detected!("avx512f"),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
-            self == Self::Scalar
+            Self {
+                avx2: false,
+                fma: false,
+                avx512f: false,
+            }
         }
     }
 }
@@ -115,6 +144,21 @@ pub(crate) use dispatch;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_vector_level_without_fused_multiply_adds() {
+        let best = |avx2, fma, avx512f| {
+            let features = Features { avx2, fma, avx512f };
+            let mut levels = Level::ALL.into_iter().rev();
+            levels.find(|level| level.runs_on(features)).unwrap()
+        };
+        assert_eq!(best(true, true, true), Level::Avx512);
+        assert_eq!(best(true, true, false), Level::Avx2);
+        for (avx2, avx512f) in [(true, true), (true, false), (false, true)] {
+            assert_eq!(best(avx2, false, avx512f), Level::Scalar);
+        }
+        assert_eq!(best(false, true, true), Level::Scalar);
+    }
 
     #[test]
     fn detects_a_supported_level() {

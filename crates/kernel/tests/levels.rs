@@ -23,6 +23,52 @@ fn values(seed: u64, len: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Products and sums rounded apart would give other bits, so this fails on a CPU (or a library's
+/// emulation) that does that.
+#[test]
+fn fused_multiply_adds_round_once() {
+    let power = |exponent: i32| 2_f32.powi(exponent);
+    let cases = [
+        // (1 + 2^-12)^2 - (1 + 2^-11) = 2^-24.
+        (
+            1.0 + power(-12),
+            1.0 + power(-12),
+            -1.0 - power(-11),
+            power(-24),
+        ),
+        // The product's last bit decides a tie, up and down.
+        (1.0 + power(-12), 1.0 - power(-12), power(24), power(24)),
+        (
+            1.0 + power(-12),
+            1.0 + power(-12),
+            power(24),
+            power(24) + 2.0,
+        ),
+        // Below the normal range: one rounded up, one a tie that goes to the even 0.
+        (power(-75), power(-75) * 1.5, 0.0, power(-149)),
+        (3.0 * power(-75), power(-75), -power(-149), 0.0),
+    ];
+    for (x, w, bias, expected) in cases {
+        assert_eq!(x.mul_add(w, bias).to_bits(), expected.to_bits(), "{x} {w}");
+        for kernels in levels() {
+            let shape = Shape {
+                rows: 1,
+                inner: 1,
+                columns: 1,
+            };
+            let [x, w, bias] = [x, w, bias].map(|value| Buffer::padded(&[value], 1));
+            let mut y = Buffer::zeroed(stride(1));
+            kernels.affine(shape, &x, &w, Some(&bias), &mut y);
+            assert_eq!(
+                y[0].to_bits(),
+                expected.to_bits(),
+                "{}",
+                kernels.level().name()
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn products_equal_the_plain_chain(
