@@ -59,6 +59,7 @@ mod math;
 mod matrix;
 mod soft_targets;
 mod softmax;
+mod windows;
 
 pub use buffer::{Buffer, LANES, stride};
 pub use code_affine::CodeAffine;

@@ -333,7 +333,7 @@ impl Engine {
                 Work::Normalise(normalise) => normalise.forward(pass, x, y),
                 Work::Activation(activation) => activation.forward(pass, x, y),
                 Work::Dropout(dropout) => dropout.forward(pass, x, y),
-                Work::MaxPool(pool) => pool.forward(pass.samples, x, y),
+                Work::MaxPool(pool) => pool.forward(pass, x, y),
                 Work::AveragePool(pool) => pool.forward(pass.samples, x, y),
                 Work::Pad(pad) => pad.forward(pass.samples, x, y),
                 Work::Flatten => flatten(from, pass.samples, x, y),
@@ -430,7 +430,7 @@ impl Engine {
                     };
                     match work {
                         Work::Weighted(weighted) => weighted.backward(pass, x, dy, Some(target)),
-                        Work::MaxPool(pool) => pool.backward(pass.samples, dy, &mut target),
+                        Work::MaxPool(pool) => pool.backward(pass, dy, &mut target),
                         Work::AveragePool(pool) => pool.backward(pass.samples, dy, &mut target),
                         Work::Pad(pad) => pad.backward(pass.samples, dy, &mut target),
                         Work::Flatten => unflatten(from, pass.samples, dy, &mut target),

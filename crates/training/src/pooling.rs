@@ -1,71 +1,47 @@
 //! Pooling and movements of rows in the training loop.
 
-use bitfront_kernel::LANES;
+use bitfront_kernel::{Buffer, LANES, stride};
 use bitfront_network::reciprocal;
 
-use crate::extent::{Extent, Target, add};
+use crate::extent::{Extent, Pass, Target, add};
 use crate::window::Table;
 
 /// Largest value under a window, the first one on a tie.
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     table: Table,
-    /// Distance between rows.
-    step: usize,
+    channels: usize,
     /// For each value of the micro-batch, the input position it came from.
-    chosen: Vec<u32>,
+    chosen: Buffer,
 }
 
 impl MaxPool {
     /// With room for `capacity` samples.
     pub(crate) fn new(table: Table, input: Extent, capacity: usize) -> Self {
-        let step = input.stride();
         Self {
-            chosen: vec![0; capacity * table.outputs() * step],
+            chosen: Buffer::zeroed(capacity * table.outputs() * input.stride()),
             table,
-            step,
+            channels: input.channels,
         }
     }
 
-    pub(crate) fn forward(&mut self, samples: usize, x: &[f32], y: &mut [f32]) {
-        let (step, outputs) = (self.step, self.table.outputs());
-        let out = y
-            .chunks_exact_mut(step)
-            .zip(self.chosen.chunks_exact_mut(step));
-        for (at, (y, chosen)) in out.take(samples * outputs).enumerate() {
-            let x = &x[at / outputs * self.table.inputs() * step..];
-            let mut inside = self.table.inside(at % outputs);
-            let Some(first) = inside.next() else {
-                y.fill(0.0);
-                chosen.fill(0);
-                continue;
-            };
-            y.copy_from_slice(&x[first * step..][..step]);
-            chosen.fill(first as u32);
-            for position in inside {
-                let x = &x[position * step..][..step];
-                for ((y, chosen), x) in y.iter_mut().zip(chosen.iter_mut()).zip(x) {
-                    let more = *x > *y;
-                    *y = if more { *x } else { *y };
-                    *chosen = if more { position as u32 } else { *chosen };
-                }
-            }
-        }
+    pub(crate) fn forward(&mut self, pass: Pass, x: &[f32], y: &mut [f32]) {
+        let (table, samples) = (self.table.taps_of(), pass.samples);
+        let chosen = &mut self.chosen;
+        pass.kernels
+            .max_pool(table, samples, self.channels, x, y, chosen);
     }
 
-    pub(crate) fn backward(&self, samples: usize, dy: &[f32], target: &mut Target<'_>) {
-        let (step, outputs) = (self.step, self.table.outputs());
-        let size = self.table.inputs() * step;
+    pub(crate) fn backward(&self, pass: Pass, dy: &[f32], target: &mut Target<'_>) {
+        let (table, samples) = (self.table.taps_of(), pass.samples);
+        let size = samples * self.table.inputs() * stride(self.channels);
+        let dx = &mut target.gradient[..size];
         if !target.add {
-            target.gradient[..samples * size].fill(0.0);
+            dx.fill(0.0);
         }
-        let out = dy.chunks_exact(step).zip(self.chosen.chunks_exact(step));
-        for (at, (dy, chosen)) in out.take(samples * outputs).enumerate() {
-            let dx = &mut target.gradient[at / outputs * size..][..size];
-            for (column, (dy, chosen)) in dy.iter().zip(chosen).enumerate() {
-                dx[*chosen as usize * step + column] += dy;
-            }
-        }
+        let (channels, chosen) = (self.channels, &self.chosen);
+        pass.kernels
+            .max_pool_gradient(table, samples, channels, dy, chosen, dx);
     }
 }
 

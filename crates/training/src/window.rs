@@ -5,7 +5,7 @@
 //! order, and patches are made a few rows at a time, so that they stay in cache however many
 //! positions a sample has.
 
-use bitfront_kernel::{Buffer, LANES, Shape, TapTable, stride};
+use bitfront_kernel::{Buffer, Kernels, Shape, TapTable, stride};
 use bitfront_network::Geometry;
 
 use crate::extent::{Extent, Out, Pass, Target};
@@ -110,7 +110,7 @@ impl Patches {
     /// Of a window over `channels` channels, with `columns` filters.
     pub(crate) fn new(table: Table, channels: usize, columns: usize) -> Self {
         let row = stride(table.taps * channels);
-        // The last tap's copy may run over by a block.
+        // The last tap's copy may run over.
         let buffer = Buffer::zeroed(PATCHES * row + stride(channels));
         Self {
             gradients: buffer.clone(),
@@ -145,53 +145,9 @@ impl Patches {
     }
 
     /// Writes the patches of `count` output rows from `start`.
-    fn gather(&mut self, x: &[f32], start: usize, count: usize) {
-        let (outputs, taps, channels) = (self.table.outputs(), self.table.taps, self.channels);
-        let (step, row) = (self.input().stride(), stride(taps * channels));
-        let sample_size = self.input().padded();
-        for (at, to) in (start..start + count).zip((0..).step_by(row)) {
-            let x = &x[at / outputs * sample_size..][..sample_size];
-            let sources = &self.table.rows[at % outputs * taps..][..taps];
-            if channels == 1 {
-                let patch = &mut self.gathered[to..to + taps];
-                for (to, &source) in patch.iter_mut().zip(sources) {
-                    *to = match source {
-                        TapTable::BORDER => 0.0,
-                        source => x[source as usize * LANES],
-                    };
-                }
-                continue;
-            }
-            // Whole blocks are copied: what runs over is overwritten by the next tap or patch, or
-            // lies in padding that no product reads.
-            for (tap, &source) in sources.iter().enumerate() {
-                let to = &mut self.gathered[to + tap * channels..][..step];
-                let (to, _) = to.as_chunks_mut::<LANES>();
-                if source == TapTable::BORDER {
-                    to.fill([0.0; LANES]);
-                } else {
-                    let (from, _) = x[source as usize * step..][..step].as_chunks::<LANES>();
-                    to.copy_from_slice(from);
-                }
-            }
-        }
-    }
-
-    /// Adds the gradients by the patches of `count` output rows from `start` to `dx`.
-    fn scatter(&self, start: usize, count: usize, dx: &mut [f32]) {
-        let (outputs, taps, channels) = (self.table.outputs(), self.table.taps, self.channels);
-        let (step, row) = (self.input().stride(), stride(taps * channels));
-        let sample_size = self.input().padded();
-        for (at, from) in (start..start + count).zip((0..).step_by(row)) {
-            let dx = &mut dx[at / outputs * sample_size..][..sample_size];
-            let sources = &self.table.rows[at % outputs * taps..][..taps];
-            for (tap, &source) in sources.iter().enumerate() {
-                if source != TapTable::BORDER {
-                    let from = &self.gradients[from + tap * channels..][..channels];
-                    crate::extent::add(from, &mut dx[source as usize * step..][..channels]);
-                }
-            }
-        }
+    fn gather(&mut self, kernels: Kernels, x: &[f32], start: usize, count: usize) {
+        let (table, rows) = (self.table.taps_of(), start..start + count);
+        kernels.patches(table, rows, self.channels, x, &mut self.gathered);
     }
 
     /// `y = patches(x) * kernel + bias`.
@@ -205,7 +161,7 @@ impl Patches {
     ) {
         let n = stride(self.columns);
         for (start, count) in self.chunks(pass.samples) {
-            self.gather(x, start, count);
+            self.gather(pass.kernels, x, start, count);
             let (shape, patches) = (self.shape(count), &self.gathered);
             affine(
                 pass.kernels,
@@ -235,14 +191,17 @@ impl Patches {
         }
         let n = stride(self.columns);
         for (start, count) in self.chunks(pass.samples) {
-            self.gather(x, start, count);
+            self.gather(pass.kernels, x, start, count);
             let (shape, dy) = (self.shape(count), &dy[start * n..]);
             pass.kernels
                 .kernel_gradient(shape, &self.gathered, dy, dkernel);
             if let Some(target) = &mut target {
                 pass.kernels
                     .input_gradient(shape, dy, transposed, &mut self.gradients);
-                self.scatter(start, count, target.gradient);
+                let (table, rows) = (self.table.taps_of(), start..start + count);
+                let (patches, dx) = (&self.gradients, &mut *target.gradient);
+                pass.kernels
+                    .patch_gradients(table, rows, self.channels, patches, dx);
             }
         }
     }
