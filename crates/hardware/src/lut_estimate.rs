@@ -18,7 +18,7 @@
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.
 
-use crate::circuit::{Circuit, Node, Operand, Operation, free_low_bits};
+use crate::circuit::{Circuit, Node, Operand, Operation};
 use serde::{Deserialize, Serialize};
 
 /// LUTs a pair of added bits takes.
@@ -58,6 +58,7 @@ impl Inventory {
     /// Counts a circuit's logic.
     pub fn of(circuit: &Circuit) -> Self {
         let mut inventory = Self {
+            adder_bits: circuit.adder_bits(),
             adder_cells: circuit.adder_cells(),
             ..Self::default()
         };
@@ -69,10 +70,7 @@ impl Inventory {
 
     fn count(&mut self, circuit: &Circuit, node: &Node) {
         match &node.operation {
-            Operation::Add { .. } => {
-                self.adders += 1;
-                self.adder_bits += u64::from(node.width() - free_low_bits(node, circuit.nodes()));
-            }
+            Operation::Add { .. } => self.adders += 1,
             Operation::Requantize {
                 source,
                 right_shift,

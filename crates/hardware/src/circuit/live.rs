@@ -1,10 +1,12 @@
 //! Which bits of each wire anything depends on.
 
+use super::bits::{Bit, Bits};
 use super::node::{Operand, Operation};
+use super::requantizer::{Requantizer, low_bits as up_to};
 use super::{Circuit, Wire};
 
 /// A mask for each node: bit `n` is set where an output of the circuit depends on bit `n` of the wire.
-pub(crate) fn bits(circuit: &Circuit) -> Vec<u64> {
+pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
     let nodes = circuit.nodes();
     let mut live = vec![0; nodes.len()];
     for (port, operand) in circuit.outputs().iter().zip(circuit.output_operands()) {
@@ -19,9 +21,9 @@ pub(crate) fn bits(circuit: &Circuit) -> Vec<u64> {
             Operation::Input { .. } | Operation::Constant { .. } => {}
             Operation::Register { source } => live[source.0 as usize] |= mask,
             Operation::Add { left, right, .. } => {
-                // Carries reach a bit from all below it; bits under a shifted operand hand theirs through.
+                // Carries reach a bit from all below it; low bits that pass hand theirs through.
                 let below = up_to(64 - mask.leading_zeros());
-                let free = up_to(super::free_low_bits(node, nodes));
+                let free = up_to(known.passed(index));
                 let needed = if mask & !free == 0 {
                     mask
                 } else {
@@ -35,8 +37,29 @@ pub(crate) fn bits(circuit: &Circuit) -> Vec<u64> {
                     read(&mut live, circuit, operand, u64::MAX);
                 }
             }
-            Operation::Requantize { source, .. } => {
-                live[source.0 as usize] |= all(circuit, *source);
+            Operation::Requantize {
+                source,
+                right_shift,
+                range,
+            } => {
+                let from = circuit.node(*source).range;
+                let rule = Requantizer::new(from, *right_shift, *range);
+                let floor = rule.read_floor_bits() >> rule.appended;
+                let whole = Operand {
+                    wire: *source,
+                    shift: 0,
+                };
+                let is = |bit, value| known.of_operand(circuit, whole, bit) == Bit::Known(value);
+                let mut mask = floor << rule.dropped;
+                if rule.dropped > 0 && !is(rule.dropped - 1, false) {
+                    let below = rule.dropped - 1;
+                    mask |= 1 << below;
+                    // A half and more rounds up, whatever the bits below one that is set.
+                    if !(0..below).any(|bit| is(bit, true)) {
+                        mask |= up_to(below);
+                    }
+                }
+                read(&mut live, circuit, whole, mask);
             }
             Operation::Steps {
                 source, thresholds, ..
@@ -72,9 +95,4 @@ fn read(live: &mut [u64], circuit: &Circuit, operand: Operand, mask: u64) {
 
 fn all(circuit: &Circuit, wire: Wire) -> u64 {
     up_to(circuit.node(wire).width())
-}
-
-/// The `count` lowest bits.
-fn up_to(count: u32) -> u64 {
-    1_u64.checked_shl(count).map_or(u64::MAX, |next| next - 1)
 }

@@ -12,6 +12,7 @@
 
 mod activation;
 mod adders;
+mod bits;
 mod build;
 mod delay;
 mod digits;
@@ -27,6 +28,7 @@ mod proof;
 mod ranges;
 mod recover;
 mod registers;
+mod requantizer;
 mod steps;
 
 pub use build::{BuildError, BuildOptions};
@@ -35,7 +37,7 @@ pub use digits::{Digit, signed_digits};
 pub use node::{Node, Operand, Operation, Port, Wire};
 pub use proof::CircuitMismatch;
 pub use recover::Coefficients;
-pub(crate) use registers::free_low_bits;
+pub(crate) use requantizer::Requantizer;
 
 use node::StepMark;
 

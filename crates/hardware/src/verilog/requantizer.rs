@@ -2,7 +2,7 @@
 
 use super::compared::Compared;
 use super::expression::{literal, net, window};
-use crate::circuit::{Circuit, Node, Wire};
+use crate::circuit::{Circuit, Node, Requantizer, Wire};
 use bitfront_network::Interval;
 use std::fmt::Write;
 
@@ -21,24 +21,10 @@ pub(crate) fn requantizer(
     let name = net(wire);
     let from = circuit.node(source);
     let mut text = String::new();
-    let drop = right_shift.max(0).unsigned_abs();
-    let append = right_shift.min(0).unsigned_abs();
-    // Floor of the source, with the appended zeros.
-    let floor = Interval {
-        lo: from.range.lo >> drop.min(63) << append,
-        hi: from.range.hi >> drop.min(63) << append,
-    };
+    let rule = Requantizer::new(from.range, right_shift, range);
+    let (drop, append, floor) = (rule.dropped, rule.appended, rule.floor);
     let floor_width = floor.width().max(1);
-    let rounded_range = Interval {
-        lo: floor.lo,
-        hi: floor.hi + i64::from(drop > 0),
-    };
-    // Enough bits for the sum where the floor is not below the range, and for one step beyond it.
-    let inside = Interval {
-        lo: rounded_range.lo.max(range.lo),
-        hi: rounded_range.hi.min(range.hi + 1),
-    };
-    let width = inside.width().max(1);
+    let width = rule.inside.width().max(1);
     let floor_bits = |count: u32| {
         let room = count.saturating_sub(append);
         let mut parts = Vec::new();
@@ -90,11 +76,11 @@ pub(crate) fn requantizer(
     let r = Compared {
         name: format!("{name}_r"),
         width,
-        signed: inside.lo < 0,
+        signed: rule.inside.lo < 0,
     };
     let mut value = r.resized(node.width());
     // The upper bound first: on the way out of it the floor decides, at it the rounding.
-    if rounded_range.hi > range.hi {
+    if rule.saturates_above() {
         let mut over = Vec::new();
         if floor.hi > range.hi {
             over.push(q.at_least(range.hi + 1));
@@ -105,7 +91,7 @@ pub(crate) fn requantizer(
         let top = literal(node.width(), range.hi);
         value = format!("({}) ? {top} : {value}", over.join(" | "));
     }
-    if floor.lo < range.lo {
+    if rule.saturates_below() {
         let bottom = literal(node.width(), range.lo);
         value = format!("({}) ? {bottom} : {value}", q.below(range.lo));
     }

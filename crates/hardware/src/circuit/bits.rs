@@ -1,0 +1,329 @@
+//! What every bit of a circuit is: a constant, a copy of another bit, or a signal of its own.
+//!
+//! Synthesis keeps one register for equal signals and none for constants. What it can see is followed
+//! here: low bits that an adder hands through, bits that a bound of a code sets together, and registers
+//! of equal bits. What it cannot see is not: Yosys makes one multi-operand sum of an adder and another
+//! that alone reads it whole, and does not look into that for constants.
+
+use super::node::{Node, Operand, Operation};
+use super::requantizer::Requantizer;
+use super::{Circuit, Wire};
+use std::collections::HashMap;
+
+/// What a bit of a wire is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Bit {
+    /// A constant.
+    Known(bool),
+    /// The first bit that carries this signal: node and position.
+    Signal(u32, u32),
+}
+
+/// The bits of all wires.
+pub(crate) struct Bits {
+    rows: Vec<Vec<Bit>>,
+    passed: Vec<u32>,
+}
+
+impl Bits {
+    /// Follows the bits of a circuit from its inputs on.
+    pub(crate) fn of(circuit: &Circuit) -> Self {
+        let mut bits = Self {
+            rows: Vec::with_capacity(circuit.nodes().len()),
+            passed: vec![0; circuit.nodes().len()],
+        };
+        let mut registers = HashMap::new();
+        let reads = reads(circuit);
+        for (index, node) in circuit.nodes().iter().enumerate() {
+            let own = |bit: u32| Bit::Signal(index as u32, bit);
+            let all = 0..node.width();
+            let row = match &node.operation {
+                Operation::Constant { value } => all.map(|bit| constant_bit(*value, bit)).collect(),
+                Operation::Register { source } => bits
+                    .row(*source)
+                    .iter()
+                    .zip(all)
+                    .map(|(&bit, place)| match bit {
+                        Bit::Known(_) => bit,
+                        Bit::Signal(..) => *registers.entry(bit).or_insert(own(place)),
+                    })
+                    .collect(),
+                Operation::Add { .. } => {
+                    let passed = bits.passed_through(circuit, node, &reads);
+                    bits.passed[index] = passed.len() as u32;
+                    let rest = (passed.len() as u32..node.width()).map(own);
+                    passed.iter().copied().chain(rest).collect()
+                }
+                Operation::Steps { codes, .. } => {
+                    all.map(|bit| step_bit(codes, bit, own)).collect()
+                }
+                Operation::Requantize {
+                    source,
+                    right_shift,
+                    range,
+                } => {
+                    let range = Requantizer::new(circuit.node(*source).range, *right_shift, *range);
+                    bits.requantized(circuit, *source, &range, node.width(), own)
+                }
+                Operation::Input { .. } | Operation::Max { .. } => all.map(own).collect(),
+            };
+            bits.rows.push(row);
+        }
+        bits
+    }
+
+    /// The bits of a wire, the lowest first.
+    pub(crate) fn row(&self, wire: Wire) -> &[Bit] {
+        &self.rows[wire.0 as usize]
+    }
+
+    /// How many low bits of an adder need no logic; 0 for other nodes.
+    pub(crate) fn passed(&self, node: usize) -> u32 {
+        self.passed[node]
+    }
+
+    /// Bit `bit` of a shifted and extended operand.
+    pub(crate) fn of_operand(&self, circuit: &Circuit, operand: Operand, bit: u32) -> Bit {
+        let node = circuit.node(operand.wire);
+        let Some(bit) = bit.checked_sub(operand.shift) else {
+            return Bit::Known(false);
+        };
+        if let Operation::Constant { value } = node.operation {
+            return constant_bit(value, bit);
+        }
+        if bit >= node.width() && !node.is_signed() {
+            return Bit::Known(false);
+        }
+        self.row(operand.wire)[bit.min(node.width() - 1) as usize]
+    }
+
+    /// Low bits of an adder that are bits of an operand: as long as the other has zeros there (or both
+    /// ones that cancel), no carry arises.
+    fn passed_through(&self, circuit: &Circuit, node: &Node, reads: &[u32]) -> Vec<Bit> {
+        let Operation::Add {
+            left,
+            right,
+            subtract,
+        } = node.operation
+        else {
+            return Vec::new();
+        };
+        let is_merged = |operand| is_merged(circuit, node, operand, reads);
+        if is_merged(left) || is_merged(right) {
+            return Vec::new();
+        }
+        let pass = |bit| {
+            let left = self.of_operand(circuit, left, bit);
+            match (left, self.of_operand(circuit, right, bit)) {
+                (_, Bit::Known(false)) => Some(left),
+                (Bit::Known(false), right) if !subtract => Some(right),
+                (Bit::Known(true), Bit::Known(true)) if subtract => Some(Bit::Known(false)),
+                _ => None,
+            }
+        };
+        (0..node.width()).map_while(pass).collect()
+    }
+
+    /// Bits of a code. Where nothing is rounded, each is that of the source or of the bounds, and those
+    /// that have the same in all three places are one signal.
+    fn requantized(
+        &self,
+        circuit: &Circuit,
+        source: Wire,
+        rule: &Requantizer,
+        width: u32,
+        own: impl Fn(u32) -> Bit,
+    ) -> Vec<Bit> {
+        let of_source = |bit| {
+            self.of_operand(
+                circuit,
+                Operand {
+                    wire: source,
+                    shift: 0,
+                },
+                bit,
+            )
+        };
+        let zero = Bit::Known(false);
+        let is_rounded = rule.dropped > 0 && of_source(rule.dropped - 1) != zero;
+        let bound = |reached: bool, code: i64, bit| reached.then(|| constant_bit(code, bit));
+        let mut first = HashMap::new();
+        (0..width)
+            .map(|bit| {
+                if is_rounded {
+                    return own(bit);
+                }
+                let inside = match bit.checked_sub(rule.appended) {
+                    Some(bit) => of_source(bit + rule.dropped),
+                    None => zero,
+                };
+                let above = bound(rule.saturates_above(), rule.range.hi, bit);
+                let below = bound(rule.saturates_below(), rule.range.lo, bit);
+                if [above, below].into_iter().flatten().all(|b| b == inside) {
+                    return inside;
+                }
+                *first.entry((inside, above, below)).or_insert(own(bit))
+            })
+            .collect()
+    }
+}
+
+/// How many operands, registers and outputs read each wire.
+fn reads(circuit: &Circuit) -> Vec<u32> {
+    let mut reads = vec![0; circuit.nodes().len()];
+    let sources = circuit
+        .nodes()
+        .iter()
+        .flat_map(|node| node.operation.sources());
+    let outputs = circuit.output_operands().iter().map(|operand| operand.wire);
+    for wire in sources.chain(outputs) {
+        reads[wire.0 as usize] += 1;
+    }
+    reads
+}
+
+/// Whether an adder's operand is a sum that becomes one with it: nothing else reads it, no sign is
+/// repeated and no zeros are appended, and it does not rely on being cut to its width.
+fn is_merged(circuit: &Circuit, node: &Node, operand: Operand, reads: &[u32]) -> bool {
+    let from = circuit.node(operand.wire);
+    let Operation::Add {
+        left,
+        right,
+        subtract,
+    } = from.operation
+    else {
+        return false;
+    };
+    let largest =
+        |operand: Operand| (1_u128 << (circuit.node(operand.wire).width() + operand.shift)) - 1;
+    let is_cut = subtract || (largest(left) + largest(right)) >> from.width() != 0;
+    operand.shift == 0
+        && reads[operand.wire.0 as usize] == 1
+        && (from.width() == node.width() || !from.is_signed() && !is_cut)
+}
+
+fn constant_bit(value: i64, bit: u32) -> Bit {
+    Bit::Known((value >> bit.min(63)) & 1 == 1)
+}
+
+/// What bit `bit` of a step function is: constant, or the first of its bits that toggles as it does.
+fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
+    let of = |bit: u32| codes.iter().map(move |code| (code >> bit.min(63)) & 1);
+    if of(bit).all(|value| value == 0) || of(bit).all(|value| value == 1) {
+        return Bit::Known(of(bit).next() == Some(1));
+    }
+    let first = (0..bit).find(|&earlier| of(earlier).eq(of(bit)));
+    own(first.unwrap_or(bit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitfront_network::Interval;
+
+    fn interval(lo: i64, hi: i64) -> Interval {
+        Interval { lo, hi }
+    }
+
+    fn node(operation: Operation, range: Interval) -> Node {
+        Node {
+            operation,
+            range,
+            fraction: 0,
+            stage: 0,
+            layer: 0,
+        }
+    }
+
+    fn circuit(nodes: Vec<Node>) -> Circuit {
+        Circuit {
+            nodes,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            output_operands: Vec::new(),
+            steps: Vec::new(),
+            cycles: 0,
+        }
+    }
+
+    fn operand(wire: u32, shift: u32) -> Operand {
+        Operand {
+            wire: Wire(wire),
+            shift,
+        }
+    }
+
+    /// Bits of a code behind a source of which each bit is a signal, above `zeros` that are none.
+    fn code(source: Interval, zeros: u32, right_shift: i32, range: Interval) -> Vec<Bit> {
+        let codes = Operation::Requantize {
+            source: Wire(2),
+            right_shift,
+            range,
+        };
+        let sum = Operation::Add {
+            left: operand(0, zeros),
+            right: operand(1, 0),
+            subtract: false,
+        };
+        let nodes = vec![
+            node(
+                Operation::Input { index: 0 },
+                interval(source.lo >> zeros, source.hi >> zeros),
+            ),
+            node(Operation::Constant { value: 0 }, interval(0, 0)),
+            node(sum, source),
+            node(codes, interval(range.lo, range.hi)),
+        ];
+        Bits::of(&circuit(nodes)).row(Wire(3)).to_vec()
+    }
+
+    #[test]
+    fn bits_that_the_bounds_of_a_code_set_together_are_one_signal() {
+        let own = |bit| Bit::Signal(3, bit);
+        let relu = interval(0, 15);
+        let saturating = code(interval(-8, 7), 0, -2, relu);
+        assert_eq!(saturating, [own(0), own(0), own(2), own(3)]);
+        // Not reached: zeros. Two bounds with different bits: two signals.
+        let inside = code(interval(-8, 3), 0, -2, relu);
+        assert_eq!(
+            inside,
+            [Bit::Known(false), Bit::Known(false), own(2), own(3)]
+        );
+        let both = code(interval(-8, 7), 0, -2, interval(-15, 14));
+        assert_eq!(both[..2], [own(0), own(1)]);
+        // Zeros of the source, as appended ones; behind a rounding they are not followed.
+        let zeros = code(interval(-32, 28), 2, 0, relu);
+        assert_eq!(zeros, [own(0), own(0), own(2), own(3)]);
+        let rounded = code(interval(-32, 28), 1, 2, interval(0, 3));
+        assert_eq!(rounded, [own(0), own(1)]);
+    }
+
+    #[test]
+    fn low_bits_pass_an_adder_until_a_carry_may_arise() {
+        // 3 - 4x, then that plus 4y: the lowest two bits are ones.
+        let sum = |left, right, subtract| Operation::Add {
+            left,
+            right,
+            subtract,
+        };
+        let nodes = vec![
+            node(Operation::Constant { value: -1 }, interval(-1, -1)),
+            node(Operation::Input { index: 0 }, interval(0, 3)),
+            node(sum(operand(0, 0), operand(1, 2), true), interval(-13, -1)),
+            node(sum(operand(2, 0), operand(1, 2), false), interval(-1, -1)),
+            // 2x - (-1) borrows at once.
+            node(sum(operand(1, 1), operand(0, 0), true), interval(1, 7)),
+            // 4x + (8x + 4x) at the same width: one sum of three.
+            node(sum(operand(1, 3), operand(1, 2), false), interval(0, 36)),
+            node(sum(operand(1, 2), operand(5, 0), false), interval(0, 48)),
+        ];
+        let circuit = circuit(nodes);
+        let bits = Bits::of(&circuit);
+        assert_eq!(
+            bits.row(Wire(2))[..3],
+            [Bit::Known(true), Bit::Known(true), Bit::Signal(2, 2)]
+        );
+        assert_eq!(bits.row(Wire(3)), [Bit::Known(true)]);
+        assert_eq!([2, 4, 5, 6].map(|adder| bits.passed(adder)), [2, 0, 3, 0]);
+    }
+}
