@@ -146,6 +146,58 @@ pub struct Training {
     /// Share of the targets that training spreads evenly over all classes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub label_smoothing: f64,
+    /// How much the rows of each class count in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// How weights are averaged along a training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<Averaging>,
+}
+
+/// Weights of classes, as Keras' `class_weight`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// Every class counts alike: the number of rows over the number of classes and the rows of the
+    /// class, counted over the training split.
+    Balanced,
+    /// One a class, in the order of the data set's classes; above 0 and at most 1000000.
+    #[serde(untagged)]
+    Each(Vec<f64>),
+}
+
+/// How weights are averaged along a training; the average is what is evaluated, scored and frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Averaging {
+    /// Exponential moving average over the steps.
+    Ema(MovingAverage),
+    /// Stochastic weight averaging: the mean of the weights at the ends of the last epochs.
+    Swa(LateMean),
+}
+
+/// An exponential moving average.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MovingAverage {
+    /// The average's share of the next average; the rest is the weights'. Default 0.99, as in Keras.
+    #[schemars(range(min = 0.0, max = 0.999_999))]
+    pub decay: f64,
+}
+
+impl Default for MovingAverage {
+    fn default() -> Self {
+        Self { decay: 0.99 }
+    }
+}
+
+/// A mean over the last epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LateMean {
+    /// The first epoch that counts, from 1.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub start_epoch: u32,
 }
 
 /// Ends a training whose validation loss no longer falls.

@@ -5,6 +5,7 @@
 //! micro-batches, and no step but the first allocates. Where a normalisation needs the statistics of a
 //! whole batch, the micro-batch is the batch.
 
+mod average;
 mod memory;
 mod step;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use bitfront_kernel::{BatchLoss, Buffer, Kernels, stride};
 use bitfront_network::{Candidate, LayerWeights, Weights};
 
+use crate::averaging::Average;
 use crate::distillation::SoftTargets;
 use crate::extent::{Extent, Mode, Out, Pass, Read, Target, add, pass_on};
 use crate::loss::Loss;
@@ -55,6 +57,7 @@ pub(crate) struct Engine {
     decay: [f64; 2],
     candidate_layers: usize,
     rule: Rule,
+    average: Option<Average>,
 }
 
 /// Rows with padded, already quantized features.
@@ -145,6 +148,7 @@ impl Engine {
             decay: [1.0; 2],
             candidate_layers: candidate.layers.len(),
             rule: Rule::default(),
+            average: None,
         }
     }
 

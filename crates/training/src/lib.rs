@@ -33,6 +33,7 @@
 //! ```
 
 mod activation;
+mod averaging;
 mod channelwise;
 mod check;
 mod class_weights;
@@ -66,6 +67,7 @@ mod train;
 mod weighted;
 mod window;
 
+pub use averaging::Averaging;
 pub use class_weights::ClassWeights;
 pub use distillation::{Distillation, SoftTargets};
 pub use error::TrainError;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::averaging::Averaging;
 use crate::class_weights::ClassWeights;
 use crate::distillation::Distillation;
 use crate::loss::LossFunction;
@@ -67,6 +68,10 @@ pub struct Recipe {
     /// takes; of softmax heads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+    /// How weights are averaged along the run; the average is what is evaluated after each epoch and
+    /// returned. The weights themselves if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<Averaging>,
 }
 
 /// Ends a run whose validation loss no longer falls.
@@ -121,6 +126,7 @@ impl Default for Recipe {
             label_smoothing: 0.0,
             class_weights: None,
             distillation: None,
+            averaging: None,
         }
     }
 }
@@ -226,6 +232,19 @@ impl Recipe {
             let weight = distillation.weight;
             expect(unit(weight), "/distillation/weight", &weight, "0 to 1");
         }
+        match self.averaging {
+            Some(Averaging::Ema { decay }) => {
+                let right = (0.0..1.0).contains(&decay);
+                let accepted = "at least 0 and below 1";
+                expect(right, "/averaging/ema/decay", &decay, accepted);
+            }
+            Some(Averaging::Swa { start_epoch }) => {
+                let right = (1..=self.epochs).contains(&start_epoch);
+                let accepted = "1 to the number of epochs";
+                expect(right, "/averaging/swa/start_epoch", &start_epoch, accepted);
+            }
+            None => {}
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -294,7 +313,8 @@ mod tests {
             r#"{"optimizer": {"sgd": {"momentum": 1.0}}, "clip_norm": 0, "l1": -1, "l2": 2,
                 "schedule": {"plateau": {"factor": 1, "patience": 0, "min_delta": -1, "min_rate": -1}},
                 "early_stopping": {"patience": 0, "min_delta": -1}, "label_smoothing": 1,
-                "class_weights": [1, 0], "distillation": {"temperature": 0, "weight": 2}}"#,
+                "class_weights": [1, 0], "distillation": {"temperature": 0, "weight": 2},
+                "averaging": {"ema": {"decay": 1}}}"#,
         )
         .unwrap();
         let faults = recipe.check().unwrap_err();
@@ -314,6 +334,7 @@ mod tests {
             "/class_weights",
             "/distillation/temperature",
             "/distillation/weight",
+            "/averaging/ema/decay",
         ];
         assert_eq!(pointers, expected);
         let step = Schedule::Step {
@@ -325,6 +346,12 @@ mod tests {
             ..Recipe::default()
         };
         assert_eq!(recipe.check().unwrap_err().len(), 2);
+        let late = Recipe {
+            averaging: Some(Averaging::Swa { start_epoch: 11 }),
+            ..Recipe::default()
+        };
+        let faults = late.check().unwrap_err();
+        assert_eq!(faults[0].pointer, "/averaging/swa/start_epoch");
     }
 
     #[test]

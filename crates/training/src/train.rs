@@ -86,7 +86,8 @@ pub enum Control {
 /// A trained network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
-    /// Float weights: the last epoch's, or with [`Recipe::best_epoch`] the best's.
+    /// Float weights: the last epoch's, or with [`Recipe::best_epoch`] the best's; averages where
+    /// [`Recipe::averaging`] says so.
     pub weights: Weights,
     /// One report an epoch; fewer than the recipe's epochs where [`Recipe::early_stopping`] ended it.
     pub curve: Vec<EpochReport>,
@@ -221,6 +222,9 @@ impl<'a> Trainer<'a> {
         if let Some(weights) = &self.class_weights {
             engine = engine.weighing(weights);
         }
+        if let Some(averaging) = self.recipe.averaging {
+            engine = engine.averaging(averaging);
+        }
         match &self.teacher {
             Some(teacher) => engine = engine.taught_by(teacher),
             None if self.recipe.distillation.is_some() => {
@@ -271,9 +275,12 @@ impl<'a> Trainer<'a> {
                     Err(engine.first_not_finite())
                 };
                 updated.map_err(|place| TrainError::Diverged { epoch, step, place })?;
+                engine.take_average(epoch, u64::from(step) == epoch_steps);
             }
-            engine.quantize(Mode::Evaluate);
-            let checked = engine.evaluate(validation);
+            let checked = engine.with_average(|engine| {
+                engine.quantize(Mode::Evaluate);
+                engine.evaluate(validation)
+            });
             let report = EpochReport {
                 epoch,
                 train_loss: (total.loss / train_count) as f32,
@@ -286,7 +293,7 @@ impl<'a> Trainer<'a> {
             let control = on_epoch(&report);
             curve.push(report);
             if self.recipe.best_epoch && lowest.lowers(validation_loss, 0.0) {
-                best = Some(engine.weights());
+                best = Some(engine.with_average(|engine| engine.weights()));
             }
             if control == Control::Stop && epoch < self.recipe.epochs {
                 stopped = true;
@@ -303,7 +310,7 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(Trained {
-            weights: best.unwrap_or_else(|| engine.weights()),
+            weights: best.unwrap_or_else(|| engine.with_average(|engine| engine.weights())),
             curve,
             stopped,
         })

@@ -8,8 +8,8 @@ use std::thread;
 use allocation_counter::{AllocationInfo, measure};
 use bitfront_network::{Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Window};
 use bitfront_training::{
-    ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, Recipe, Samples,
-    Schedule, Targets, Trainer,
+    Averaging, ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, Recipe,
+    Samples, Schedule, Targets, Trainer,
 };
 
 const BATCH: usize = 32;
@@ -314,9 +314,11 @@ fn by_every_optimiser_schedule_and_head() {
             temperature: 2.0,
             weight: 0.5,
         }),
+        averaging: Some(Averaging::Ema { decay: 0.9 }),
+        best_epoch: false,
         ..all
     };
-    check("class weights, teacher", &candidate, &taught);
+    check("class weights, teacher, averages", &candidate, &taught);
     for head in [Head::Sigmoid, Head::Linear] {
         let candidate = Candidate {
             head,

@@ -3,8 +3,8 @@
 use bitfront_kernel::{Kernels, Level};
 use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
 use bitfront_training::{
-    ClassWeights, Control, Distillation, EarlyStopping, EpochReport, Optimizer, Plateau, Recipe,
-    RecipeFault, Samples, Schedule, Targets, TrainError, Trained, Trainer,
+    Averaging, ClassWeights, Control, Distillation, EarlyStopping, EpochReport, Optimizer, Plateau,
+    Recipe, RecipeFault, Samples, Schedule, Targets, TrainError, Trained, Trainer,
 };
 
 /// Three noisy blobs in five features.
@@ -156,6 +156,15 @@ fn all() -> Vec<Recipe> {
                 temperature: 3.0,
                 weight: 0.7,
             }),
+            ..base()
+        },
+        Recipe {
+            averaging: Some(Averaging::Ema { decay: 0.9 }),
+            ..base()
+        },
+        Recipe {
+            averaging: Some(Averaging::Swa { start_epoch: 2 }),
+            best_epoch: true,
             ..base()
         },
     ]
@@ -467,4 +476,100 @@ fn a_teacher_fits_the_rows_and_the_recipe() {
     let alone = trainer(&recipe).run(&mut |_| Control::Continue, &|| false);
     let text = alone.unwrap_err().to_string();
     assert!(text.contains("there are no logits"), "{text}");
+}
+
+/// Weights in the order of layers and parts.
+fn values_of(trained: &Trained) -> Vec<f32> {
+    let layers = trained.weights.layers.iter();
+    layers
+        .flat_map(|layer| layer.parts.values().flatten().copied())
+        .collect()
+}
+
+/// A recipe at a fixed rate, so that runs of few epochs are the beginnings of longer ones.
+fn steady(epochs: u32, averaging: Option<Averaging>) -> Recipe {
+    Recipe {
+        schedule: Schedule::Constant,
+        epochs,
+        averaging,
+        ..base()
+    }
+}
+
+#[test]
+fn swa_is_the_mean_of_the_epochs_weights() {
+    let ends: Vec<Vec<f32>> = (1..=5).map(|n| values_of(&run(&steady(n, None)))).collect();
+    let swa = run(&steady(5, Some(Averaging::Swa { start_epoch: 3 })));
+    for (at, value) in values_of(&swa).into_iter().enumerate() {
+        let late = ends[2..].iter().map(|weights| f64::from(weights[at]));
+        let mean = late.sum::<f64>() / 3.0;
+        assert!((f64::from(value) - mean).abs() < 1e-7, "{value} {mean}");
+    }
+    // Before the first epoch that counts, the curve is that of the weights themselves.
+    let plain = run(&steady(5, None));
+    assert_eq!(swa.curve[..2], plain.curve[..2]);
+    let losses = |trained: &Trained| trained.curve[4].validation_loss;
+    assert!(losses(&swa) != losses(&plain));
+}
+
+#[test]
+fn ema_is_kerass_recursion_over_the_steps() {
+    // One step an epoch: the whole train part is a batch.
+    let whole = |epochs, averaging| Recipe {
+        batch_size: 450,
+        ..steady(epochs, averaging)
+    };
+    let mut expected: Vec<f64> = Vec::new();
+    for epochs in 1..=6 {
+        let weights = values_of(&run(&whole(epochs, None)));
+        let now = weights.iter().map(|w| f64::from(*w));
+        if expected.is_empty() {
+            expected = now.collect();
+        } else {
+            let pairs = expected.iter().zip(now);
+            expected = pairs
+                .map(|(average, w)| 0.75 * average + 0.25 * w)
+                .collect();
+        }
+    }
+    let ema = run(&whole(6, Some(Averaging::Ema { decay: 0.75 })));
+    for (value, expected) in values_of(&ema).into_iter().zip(expected) {
+        let off = (f64::from(value) - expected).abs();
+        assert!(off < 1e-7, "{value} {expected}");
+    }
+    // What was evaluated is what came back.
+    let still = Recipe {
+        learning_rate: 1e-30,
+        epochs: 1,
+        ..base()
+    };
+    let (x, y) = blobs(600);
+    let samples = |rows: std::ops::Range<usize>| Samples {
+        x: &x[rows.start * 5..rows.end * 5],
+        y: Targets::Classes(&y[rows.clone()]),
+        rows: rows.len(),
+        columns: 5,
+    };
+    let candidate = candidate(SIX);
+    let trainer = Trainer::new(&candidate, &samples(0..450), &samples(450..600), &still, 5);
+    let trainer = trainer.unwrap().starting_from(ema.weights).unwrap();
+    let again = trainer.run(&mut |_| Control::Continue, &|| false).unwrap();
+    let loss = ema.curve.last().unwrap().validation_loss;
+    assert_eq!(again.curve[0].validation_loss, loss);
+}
+
+#[test]
+fn no_average_changes_how_weights_go_on() {
+    let plain = run(&base());
+    for averaging in [
+        Averaging::Ema { decay: 0.5 },
+        Averaging::Swa { start_epoch: 1 },
+    ] {
+        let averaged = run(&Recipe {
+            averaging: Some(averaging),
+            ..base()
+        });
+        let losses = |t: &Trained| t.curve.iter().map(|r| r.train_loss).collect::<Vec<_>>();
+        assert_eq!(losses(&averaged), losses(&plain), "{averaging:?}");
+    }
 }

@@ -10,7 +10,7 @@ use bitfront_dataset::{Prepared, SplitSpec, Table};
 use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
-use bitfront_search::search::{OptimizerName, Schedule, Training};
+use bitfront_search::search::{Averaging, ClassWeights, OptimizerName, Schedule, Training};
 use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer};
 
 pub use score::{ScoreError, score};
@@ -283,8 +283,24 @@ fn recipe(training: &Training) -> Recipe {
             }),
         best_epoch: training.best_epoch,
         label_smoothing: training.label_smoothing as f32,
-        class_weights: None,
+        class_weights: training
+            .class_weights
+            .as_ref()
+            .map(|weights| match weights {
+                ClassWeights::Balanced => engine::ClassWeights::Balanced,
+                ClassWeights::Each(weights) => {
+                    engine::ClassWeights::Each(weights.iter().map(|w| *w as f32).collect())
+                }
+            }),
         distillation: None,
+        averaging: training.averaging.map(|averaging| match averaging {
+            Averaging::Ema(average) => engine::Averaging::Ema {
+                decay: average.decay as f32,
+            },
+            Averaging::Swa(mean) => engine::Averaging::Swa {
+                start_epoch: mean.start_epoch,
+            },
+        }),
     }
 }
 
@@ -324,6 +340,8 @@ mod tests {
             early_stopping: None,
             best_epoch: false,
             label_smoothing: 0.0,
+            class_weights: None,
+            averaging: None,
         }
     }
 
@@ -346,6 +364,8 @@ mod tests {
             }),
             best_epoch: true,
             label_smoothing: 0.0625,
+            class_weights: Some(ClassWeights::Each(vec![0.5, 2.0])),
+            averaging: Some(Averaging::Swa(search::LateMean { start_epoch: 2 })),
             ..training()
         };
         let expected = Recipe {
@@ -358,9 +378,25 @@ mod tests {
             }),
             best_epoch: true,
             label_smoothing: 0.0625,
+            class_weights: Some(bitfront_training::ClassWeights::Each(vec![0.5, 2.0])),
+            averaging: Some(bitfront_training::Averaging::Swa { start_epoch: 2 }),
             ..plain
         };
         assert_eq!(recipe(&full), expected);
+        let other = Training {
+            class_weights: Some(ClassWeights::Balanced),
+            averaging: Some(Averaging::Ema(search::MovingAverage { decay: 0.75 })),
+            ..training()
+        };
+        let expected = Recipe {
+            class_weights: Some(bitfront_training::ClassWeights::Balanced),
+            averaging: Some(bitfront_training::Averaging::Ema { decay: 0.75 }),
+            epochs: 3,
+            batch_size: 64,
+            learning_rate: 0.5,
+            ..Recipe::default()
+        };
+        assert_eq!(recipe(&other), expected);
     }
 
     #[test]

@@ -162,6 +162,8 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             early_stopping: None,
             best_epoch: false,
             label_smoothing: 0.0,
+            class_weights: None,
+            averaging: None,
         },
         device: Device {
             part: "xcvu9p".into(),

@@ -281,10 +281,15 @@ fn not_accepted(value: &Value, accepted: &[&Value], at: &Pointer) -> Fault {
 
 /// Whether `value` has the type of `schema`, whatever its content.
 fn could_be(schema: &Value, value: &Value) -> bool {
-    match schema.get("type") {
-        Some(types) => type_matches(types, value),
-        None => constants(schema).is_some_and(|accepted| {
-            accepted.iter().any(|one| one.is_string()) && value.is_string()
-        }),
+    if let Some(types) = schema.get("type") {
+        return type_matches(types, value);
     }
+    let words = constants(schema)
+        .is_some_and(|accepted| accepted.iter().any(|one| one.is_string()) && value.is_string());
+    let branches = ["anyOf", "oneOf"].map(|keyword| schema.get(keyword));
+    let branches = branches.into_iter().flatten().filter_map(Value::as_array);
+    words
+        || branches
+            .flatten()
+            .any(|branch| could_be(follow(branch), value))
 }

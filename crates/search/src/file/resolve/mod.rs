@@ -76,7 +76,7 @@ pub fn resolve(
     let device = settings::device(file, devices, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
-    let training = settings::training(file, &mut faults);
+    let training = settings::training(file, dataset.classes, &mut faults);
     let network = network::network(file, dataset, model, &mut faults);
     let pools = pools::Pools::new(file);
     let input = network::input_quantizer(file, &pools, &mut faults);

@@ -8,8 +8,8 @@ use crate::file::types::{
     SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
-    Budget, Constraint, Device, Objective, Optimizer, OptimizerName, Sampler, SynthesisPolicy,
-    Training,
+    Averaging, Budget, ClassWeights, Constraint, Device, Objective, Optimizer, OptimizerName,
+    Sampler, SynthesisPolicy, Training,
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::device::{Devices, Resources};
@@ -221,9 +221,21 @@ pub(super) fn budget(file: &SearchFile) -> Budget {
     }
 }
 
-pub(super) fn training(file: &SearchFile, faults: &mut Vec<Fault>) -> Training {
+pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault>) -> Training {
     let training = &file.training;
     let spec = &training.optimizer;
+    let at = Pointer::root().at("training");
+    if let Some(ClassWeights::Each(weights)) = &training.class_weights {
+        class_weights(weights, classes, &at.at("class_weights"), faults);
+    }
+    if let Some(Averaging::Swa(mean)) = training.averaging
+        && mean.start_epoch > training.epochs
+    {
+        let (start, epochs) = (mean.start_epoch, training.epochs);
+        let detail = format!("epoch {start} of {epochs} never comes; accepted: 1 to {epochs}");
+        let at = at.at("averaging").at("swa").at("start_epoch");
+        faults.push(Fault::new(at, detail));
+    }
     Training {
         epochs: training.epochs,
         batch_size: training.batch_size,
@@ -239,6 +251,25 @@ pub(super) fn training(file: &SearchFile, faults: &mut Vec<Fault>) -> Training {
         early_stopping: training.early_stopping,
         best_epoch: training.best_epoch,
         label_smoothing: training.label_smoothing,
+        class_weights: training.class_weights.clone(),
+        averaging: training.averaging,
+    }
+}
+
+/// Checks what the schema cannot: as many weights as the data set has classes, all above 0.
+fn class_weights(weights: &[f64], classes: usize, at: &Pointer, faults: &mut Vec<Fault>) {
+    if weights.len() != classes {
+        let detail = format!(
+            "has {} numbers; accepted: {classes}, one for each class of the data set",
+            weights.len()
+        );
+        faults.push(Fault::new(at, detail));
+    }
+    for (class, weight) in weights.iter().enumerate() {
+        if !(*weight >= 1e-6 && *weight <= 1e6) {
+            let detail = format!("{weight} is no weight; accepted: 0.000001 to 1000000");
+            faults.push(Fault::new(at.at(class), detail));
+        }
     }
 }
 

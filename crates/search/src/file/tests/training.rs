@@ -1,7 +1,10 @@
 //! The training section: optimizers and schedules, what they resolve to and what is refused.
 
 use super::{faults, pointers, set};
-use crate::search::{EarlyStopping, OptimizerName, Plateau, Schedule, StepDecay, WarmCosine};
+use crate::search::{
+    Averaging, ClassWeights, EarlyStopping, LateMean, MovingAverage, OptimizerName, Plateau,
+    Schedule, StepDecay, WarmCosine,
+};
 use crate::testing::search_with;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -133,7 +136,7 @@ fn a_plain_recipe_is_stored_as_before_so_that_digests_stay() {
     let plain = search_with(&json!({}));
     let spelled_out = search_with(&json!({"training": {
         "clip_norm": null, "l1": 0.0, "l2": 0, "early_stopping": null, "best_epoch": false,
-        "label_smoothing": 0.0,
+        "label_smoothing": 0.0, "class_weights": null, "averaging": null,
     }}));
     let stored = serde_json::to_value(&plain.training).unwrap();
     let keys: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
@@ -168,4 +171,67 @@ fn regularisation_out_of_range_names_its_field() {
         of(json!({"best_epoch": 1, "label_smoother": 0.1})),
         set(&["/training/best_epoch", "/training/label_smoother"])
     );
+}
+
+#[test]
+fn class_weights_are_one_a_class_or_balanced() {
+    let of = |weights: Value| search_with(&json!({"training": {"class_weights": weights}}));
+    let weights = |search: &crate::Search| search.training.class_weights.clone().unwrap();
+    assert_eq!(weights(&of(json!("balanced"))), ClassWeights::Balanced);
+    let each = of(json!([1, 2.5, 0.5]));
+    let expected = ClassWeights::Each(vec![1.0, 2.5, 0.5]);
+    assert_eq!(weights(&each), expected);
+    let again: crate::Search = serde_json::from_str(&each.canonical_json()).unwrap();
+    assert_eq!(again, each);
+}
+
+#[test]
+fn class_weight_faults_come_all_at_once() {
+    let given = json!({"training": {"class_weights": [1, 0, -1, 2e6]}});
+    assert_eq!(
+        pointers(&given),
+        set(&[
+            "/training/class_weights",
+            "/training/class_weights/1",
+            "/training/class_weights/2",
+            "/training/class_weights/3"
+        ])
+    );
+    let detail = &faults(&given)[0].detail;
+    let expected = "has 4 numbers; accepted: 3, one for each class of the data set";
+    assert_eq!(detail, expected);
+    let given = json!({"training": {"class_weights": "even"}});
+    assert_eq!(pointers(&given), set(&["/training/class_weights"]));
+}
+
+#[test]
+fn averages_are_of_steps_or_of_late_epochs() {
+    let of = |value: Value| {
+        let search = search_with(&json!({"training": {"averaging": value}}));
+        let again: crate::Search = serde_json::from_str(&search.canonical_json()).unwrap();
+        assert_eq!(again, search);
+        search.training.averaging.unwrap()
+    };
+    let ema = |decay| Averaging::Ema(MovingAverage { decay });
+    assert_eq!(of(json!({"ema": {}})), ema(0.99));
+    assert_eq!(of(json!({"ema": {"decay": 0.999}})), ema(0.999));
+    let swa = Averaging::Swa(LateMean { start_epoch: 2 });
+    assert_eq!(of(json!({"swa": {"start_epoch": 2}})), swa);
+}
+
+#[test]
+fn average_faults_name_their_field() {
+    let of = |value: Value| pointers(&json!({"training": {"epochs": 4, "averaging": value}}));
+    let at = |rest: &str| set(&[&format!("/training/averaging{rest}")]);
+    assert_eq!(of(json!({"ema": {"decay": 1}})), at("/ema/decay"));
+    assert_eq!(of(json!({"ema": {"rate": 0.5}})), at("/ema/rate"));
+    assert_eq!(
+        of(json!({"swa": {"start_epoch": 5}})),
+        at("/swa/start_epoch")
+    );
+    assert_eq!(
+        of(json!({"swa": {"start_epoch": 0}})),
+        at("/swa/start_epoch")
+    );
+    assert_eq!(of(json!({"polyak": {}})), at(""));
 }

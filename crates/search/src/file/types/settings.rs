@@ -1,6 +1,6 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
-use crate::search::{EarlyStopping, Schedule, is_default};
+use crate::search::{Averaging, ClassWeights, EarlyStopping, Schedule, is_default};
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,14 @@ pub struct TrainingSpec {
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(range(min = 0.0, max = 0.999))]
     pub label_smoothing: f64,
+    /// How much the rows of each class count in training: `balanced`, or one number a class. Alike if
+    /// left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// The average of the weights that is scored in their place: `{ema: {decay: 0.99}}` or
+    /// `{swa: {start_epoch: 8}}`. None if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<Averaging>,
 }
 
 impl Default for TrainingSpec {
@@ -59,6 +67,8 @@ impl Default for TrainingSpec {
             early_stopping: None,
             best_epoch: false,
             label_smoothing: 0.0,
+            class_weights: None,
+            averaging: None,
         }
     }
 }
