@@ -47,24 +47,38 @@ pub enum Kind {
     Synthesis,
 }
 
-/// Limits of one tool's process (each of Verilator, the compiler, the simulation, Yosys).
+/// Limits of one tool's process (each of Verilator, the compiler, the simulation, Yosys, placement).
+///
+/// CPU time and memory decide. Wall time is no measure of work: on a busy machine ten seconds of CPU
+/// can take as many minutes. It only ends a tool that waits for something that never comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// CPU seconds of the process.
     pub cpu_s: u64,
     /// Address space in bytes.
     pub address_space: u64,
-    /// Wall time; far above the CPU limit, so that a busy machine does not fail good work.
+    /// Wall time, fifty times the CPU limit by default.
     pub wall: Duration,
+}
+
+/// Wall seconds a tool may take for each of its CPU seconds: a machine with fifty runnable processes a
+/// core still ends every tool by its CPU limit first.
+const WALL_PER_CPU: u64 = 50;
+
+impl Limits {
+    /// Limits with the wall time that belongs to so many CPU seconds.
+    pub const fn new(cpu_s: u64, address_space: u64) -> Self {
+        Self {
+            cpu_s,
+            address_space,
+            wall: Duration::from_secs(cpu_s.saturating_mul(WALL_PER_CPU)),
+        }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            cpu_s: 900,
-            address_space: 4 << 30,
-            wall: Duration::from_hours(1),
-        }
+        Self::new(900, 4 << 30)
     }
 }
 

@@ -4,6 +4,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bitfront_hardware::engine::Engine;
+
+/// Every program that synthesis may use, with the option that makes it print its version.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("verilator", "--version"),
+    ("g++", "-dumpfullversion"),
+    ("yosys", "-V"),
+    ("nextpnr-ice40", "--version"),
+    ("nextpnr-ecp5", "--version"),
+    ("vivado", "-version"),
+];
+
 /// The tools without which there are no synthesis jobs, in the order they are used.
 pub const SYNTHESIS_TOOLS: [&str; 3] = ["verilator", "g++", "yosys"];
 
@@ -34,12 +46,7 @@ pub fn tools() -> Tools {
 impl Tools {
     /// Looks on PATH and asks each tool for its version. Blocks for some tens of milliseconds.
     pub(crate) fn find() -> Self {
-        let ask = [
-            ("verilator", "--version"),
-            ("g++", "-dumpfullversion"),
-            ("yosys", "-V"),
-        ];
-        let found = ask.into_iter().filter_map(|(name, flag)| {
+        let found = PROGRAMS.into_iter().filter_map(|(name, flag)| {
             let path = on_path(name)?;
             let version = version(&path, flag)?;
             Some((name, Tool { path, version }))
@@ -67,6 +74,15 @@ impl Tools {
     /// Whether synthesis jobs can run here.
     pub fn can_synthesise(&self) -> bool {
         self.missing().is_empty()
+    }
+
+    /// Engines whose programs are all here, the default first; none without the simulator.
+    pub fn engines(&self) -> Vec<Engine> {
+        if !self.can_synthesise() {
+            return Vec::new();
+        }
+        let here = |engine: &Engine| engine.is_here(|name| self.found.contains_key(name));
+        Engine::ALL.into_iter().filter(here).collect()
     }
 
     /// Name to version, as it is reported to the coordinator.
@@ -99,12 +115,16 @@ fn version(path: &Path, flag: &str) -> Option<String> {
         .output()
         .ok()
         .filter(|output| output.status.success())?;
+    // nextpnr speaks on the other stream.
     version_in(&String::from_utf8_lossy(&output.stdout))
+        .or_else(|| version_in(&String::from_utf8_lossy(&output.stderr)))
 }
 
-/// The first word that starts with a digit: "Yosys 0.23 (git sha1 ...)" has "0.23".
+/// The first word that starts with a digit, after a `v` or not: "Yosys 0.23 (git sha1 ...)" has "0.23".
 fn version_in(text: &str) -> Option<String> {
     text.split_whitespace()
+        .map(|word| word.trim_matches(['(', ')']))
+        .map(|word| word.strip_prefix('v').unwrap_or(word))
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
         .map(str::to_owned)
 }
@@ -119,6 +139,9 @@ mod tests {
         assert_eq!(read("Yosys 0.23 (git sha1 7ce5011c24b)"), "0.23");
         assert_eq!(read("Verilator 5.006 2023-01-22 rev (Debian)"), "5.006");
         assert_eq!(read("12.2.0\n"), "12.2.0");
+        let nextpnr = "nextpnr-ice40 -- Next Generation Place and Route (Version 0.4-1+b1)";
+        assert_eq!(read(nextpnr), "0.4-1+b1");
+        assert_eq!(read("vivado v2023.2 (64-bit)"), "2023.2");
         assert_eq!(version_in("no version"), None);
     }
 
@@ -127,6 +150,7 @@ mod tests {
         let none = Tools::default();
         assert_eq!(none.missing(), SYNTHESIS_TOOLS);
         assert!(!none.can_synthesise() && none.versions().is_empty());
+        assert_eq!(none.engines(), []);
     }
 
     #[test]

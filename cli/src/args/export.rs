@@ -13,6 +13,9 @@ pub(crate) struct Export {
     /// Form: verilog, qonnx, hls4ml, qkeras, onnx, json, cpp, rust.
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub(crate) to: Format,
+    /// With `--to verilog`: an AXI-Stream module (tvalid, tready, tdata) around the circuit, and its test bench.
+    #[arg(long)]
+    pub(crate) axi_stream: bool,
     /// Folder that the files are written to, made if it is not there; `export-FORMAT` by default.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `bitfront doctor`: what this machine has, what is missing, and what to do about it.
 
 use bitfront_coordinator::private_postgres::{Installation, default_data_folder};
+use bitfront_hardware::engine::Engine;
 use serde::Serialize;
 
 use crate::args::{Doctor, Global, cores};
@@ -98,19 +99,44 @@ fn data(options: &Doctor) -> Check {
 
 fn tools() -> Vec<Check> {
     let found = bitfront_worker::tools();
-    bitfront_worker::SYNTHESIS_TOOLS
-        .into_iter()
-        .map(|name| match found.get(name) {
-            Some(tool) => ok(name, format!("{} at {}", tool.version, tool.path.display())),
-            None => Check {
-                name,
-                state: "missing",
-                detail: format!(
-                    "workers here take no synthesis jobs; Debian, Ubuntu: apt-get install {name}"
-                ),
+    let needed = bitfront_worker::SYNTHESIS_TOOLS.into_iter();
+    let tools = needed.map(|name| match found.get(name) {
+        Some(tool) => ok(name, format!("{} at {}", tool.version, tool.path.display())),
+        None => Check {
+            name,
+            state: "missing",
+            detail: format!(
+                "workers here take no synthesis jobs; Debian, Ubuntu: apt-get install {name}"
+            ),
+        },
+    });
+    tools.chain(engines(&found)).collect()
+}
+
+/// The synthesis engines, with the versions of their programs or what they lack.
+fn engines(found: &bitfront_worker::Tools) -> Vec<Check> {
+    let here = found.engines();
+    let check = |engine: Engine| {
+        let programs = engine.programs().iter();
+        let detail = programs.map(|name| match found.get(name) {
+            Some(tool) => format!("{name} {}", tool.version),
+            None => format!("{name} not on PATH"),
+        });
+        let mut detail: String = detail.collect::<Vec<_>>().join(", ");
+        if !engine.is_tested_on_the_tool() {
+            detail += " (untested on the real tool)";
+        }
+        Check {
+            name: "engine",
+            state: if here.contains(&engine) {
+                "ok"
+            } else {
+                "missing"
             },
-        })
-        .collect()
+            detail: format!("{engine}: {detail}"),
+        }
+    };
+    Engine::ALL.into_iter().map(check).collect()
 }
 
 async fn coordinator(global: &Global) -> Check {

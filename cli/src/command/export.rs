@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bitfront_coordinator::artifacts::Digest;
-use bitfront_export::{ExportError, Trained, export};
+use bitfront_export::{ExportError, Format, Options, Trained, export_with};
 use bitfront_network::{Candidate, Weights};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +14,12 @@ use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::view;
 
 pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
+    if options.axi_stream && options.to != Format::Verilog {
+        return Err(Failure::usage(format!(
+            "--axi-stream with --to {}: accepted with --to verilog",
+            options.to
+        )));
+    }
     let (candidate, bytes) = match (&options.candidate, &options.weights) {
         (Some(candidate), Some(weights)) => (candidate_of(candidate)?, read(weights)?),
         _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
@@ -28,7 +34,10 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
         candidate: &candidate,
         weights: &weights,
     };
-    let files = export(options.to, &trained).map_err(|error| refused(&error))?;
+    let extras = Options {
+        axi_stream: options.axi_stream,
+    };
+    let files = export_with(options.to, &trained, extras).map_err(|error| refused(&error))?;
 
     let folder = match &options.out {
         Some(folder) => folder.clone(),

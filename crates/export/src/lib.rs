@@ -68,12 +68,32 @@ impl File {
     }
 }
 
+/// What an export has beyond its format's own files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// With [`Format::Verilog`]: an AXI-Stream module around the circuit, and its test bench. Other formats have
+    /// no such thing.
+    pub axi_stream: bool,
+}
+
 /// The files of a trained network in a format, the main one first. The same network gives the same
 /// bytes.
 ///
 /// # Errors
 /// [`ExportError`] where the network has no integer program, or a layer has no such form.
 pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, ExportError> {
+    export_with(format, trained, Options::default())
+}
+
+/// The same with options.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_with(
+    format: Format,
+    trained: &Trained<'_>,
+    options: Options,
+) -> Result<Vec<File>, ExportError> {
     let program = IntegerProgram::freeze(trained.candidate, trained.weights)?;
     match format {
         Format::Json => Ok(vec![File::text("network.json", json::text(&program))]),
@@ -91,6 +111,6 @@ pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, Export
         }
         Format::Hls4ml => hls4ml::files(&program),
         Format::Qkeras => qkeras::files(trained, &program),
-        Format::Verilog => verilog::files(&program),
+        Format::Verilog => verilog::files(&program, options),
     }
 }

@@ -1,15 +1,19 @@
-//! The circuit as synthesis jobs build it: Verilog, a test bench with vectors, a Yosys script.
+//! The circuit as synthesis jobs build it: Verilog, test benches with vectors, constraints, scripts for
+//! Yosys and Vivado; behind an AXI-Stream where that is asked for.
 //!
 //! The rule this module keeps: the circuit is proved against the integer program before it is
 //! written, and the vectors' logits are integer inference's.
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::circuit::{Circuit, DelayModel};
+use bitfront_hardware::engine::vivado;
 use bitfront_hardware::synthesis_report::yosys_script;
-use bitfront_hardware::verilog::{emit, test_bench, vectors_file};
+use bitfront_hardware::verilog::{
+    axi_stream, axi_stream_bench, emit, test_bench, vectors_file, verilog_bench,
+};
 use bitfront_network::IntegerProgram;
 
 use crate::error::Refusals;
-use crate::{ExportError, File};
+use crate::{ExportError, File, Options};
 
 /// Name of the module.
 const MODULE: &str = "network";
@@ -17,7 +21,7 @@ const MODULE: &str = "network";
 /// Rows of the vectors file.
 const VECTORS: usize = 2000;
 
-pub(crate) fn files(program: &IntegerProgram) -> Result<Vec<File>, ExportError> {
+pub(crate) fn files(program: &IntegerProgram, options: Options) -> Result<Vec<File>, ExportError> {
     let refuse = |reason: String| {
         let mut refusals = Refusals::default();
         refusals.add("the circuit", reason);
@@ -34,24 +38,59 @@ pub(crate) fn files(program: &IntegerProgram) -> Result<Vec<File>, ExportError> 
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
     let vectors = vectors_file(&circuit, &inputs, &program.logits(&codes));
     let script = yosys_script("network.v", MODULE, "cells.txt", "path.txt");
-    Ok(vec![
+    // The clock that `Circuit::build` cut the stages for.
+    let period_ps = DelayModel::default().period_ps;
+    let mut files = vec![
         File::text("network.v", emit(&circuit, MODULE)),
         File::text("bench.cpp", test_bench(&circuit, MODULE)),
+        File::text("network_tb.v", verilog_bench(&circuit, MODULE)),
         File::text("vectors.txt", vectors),
         File::text("synthesise.ys", script.replace("; ", "\n") + "\n"),
-        File::text("Makefile", MAKEFILE.to_owned()),
-    ])
+        File::text("constraints.xdc", vivado::constraints("clk", period_ps)),
+        File::text("vivado.tcl", vivado::script(MODULE, vivado::DEFAULT_PART)),
+    ];
+    let mut makefile = MAKEFILE.to_owned();
+    if options.axi_stream {
+        let bench = axi_stream_bench(&circuit, MODULE);
+        files.push(File::text("network_axis.v", axi_stream(&circuit, MODULE)));
+        files.push(File::text("network_axis_tb.v", bench));
+        makefile += AXI_STREAM_TARGET;
+    }
+    files.push(File::text("Makefile", makefile));
+    Ok(files)
 }
 
-const MAKEFILE: &str = "# `make check` simulates every vector with Verilator; `make synthesise` counts cells with Yosys.
+const MAKEFILE: &str = "# `make check` simulates every vector with Verilator, `make check-icarus` with Icarus Verilog;
+# `make synthesise` counts cells with Yosys, `make vivado PART=..` places and routes (untested on the real tool).
+PART = xcvu9p-flgb2104-2-i
+
 check:
 \tverilator --cc --exe --build -Wno-fatal --top-module network network.v bench.cpp
 \tobj_dir/Vnetwork vectors.txt
 
+check-icarus:
+\tiverilog -g2001 -s network_tb -o network_tb.vvp network.v network_tb.v
+\tvvp -n network_tb.vvp | tee network_tb.log
+\tgrep -q 'mismatches 0 first -1' network_tb.log
+
 synthesise:
 \tyosys -q synthesise.ys
 
-.PHONY: check synthesise
+vivado:
+\tvivado -mode batch -source vivado.tcl -tclargs $(PART)
+
+.PHONY: check check-icarus synthesise vivado
+";
+
+const AXI_STREAM_TARGET: &str = "
+# The AXI-Stream module at full speed and under random stalls; `SEED=2` draws others.
+SEED = 1
+check-axi-stream:
+\tiverilog -g2001 -s network_axis_tb -o network_axis_tb.vvp network.v network_axis.v network_axis_tb.v
+\tvvp -n network_axis_tb.vvp +seed=$(SEED) | tee network_axis_tb.log
+\tgrep -q 'mismatches 0 first -1' network_axis_tb.log
+
+.PHONY: check-axi-stream
 ";
 
 /// Rows of input codes: the corners of the input box, rows with one extreme code, then random ones.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bitfront_export::{ExportError, Format, Trained, export};
+use bitfront_export::{ExportError, Format, Options, Trained, export, export_with};
 use bitfront_network::{Candidate, Weights};
 
 fn candidate(activation: &str) -> Candidate {
@@ -33,9 +33,9 @@ fn weights(candidate: &Candidate) -> Weights {
     })
 }
 
-fn make(folder: &Path) -> Output {
+fn make(folder: &Path, target: &str) -> Output {
     let mut command = Command::new("make");
-    command.arg("check").current_dir(folder).output().unwrap()
+    command.arg(target).current_dir(folder).output().unwrap()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
     for file in export(Format::Verilog, &trained).unwrap() {
         std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
     }
-    let right = make(folder.path());
+    let right = make(folder.path(), "check");
     let output = String::from_utf8_lossy(&right.stdout);
     assert!(right.status.success(), "{output}");
     assert!(
@@ -64,10 +64,49 @@ fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
     let last = lines[700].pop().unwrap();
     lines[700].push(if last == '0' { '1' } else { '0' });
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let wrong = make(folder.path());
+    let wrong = make(folder.path(), "check");
     assert!(!wrong.status.success());
     let output = String::from_utf8_lossy(&wrong.stdout);
     assert!(output.contains("mismatches 1 first 700"), "{output}");
+}
+
+#[test]
+fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
+    if Command::new("iverilog").arg("-V").output().is_err() {
+        eprintln!("skipped: iverilog not on PATH");
+        return;
+    }
+    let candidate = candidate("quantized_relu(3,1)");
+    let weights = weights(&candidate);
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights,
+    };
+    let plain = export(Format::Verilog, &trained).unwrap();
+    assert!(plain.iter().all(|file| !file.name.contains("axis")));
+    let options = Options { axi_stream: true };
+    let folder = tempfile::tempdir().unwrap();
+    for file in export_with(Format::Verilog, &trained, options).unwrap() {
+        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    }
+    for target in ["check-icarus", "check-axi-stream"] {
+        let run = make(folder.path(), target);
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success(), "{target}: {output}");
+        assert!(
+            output.contains("vectors 2000 mismatches 0 first -1"),
+            "{target}: {output}"
+        );
+    }
+    let path = folder.path().join("vectors.txt");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let last = lines[700].pop().unwrap();
+    lines[700].push(if last == '0' { '1' } else { '0' });
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    for target in ["check-icarus", "check-axi-stream"] {
+        assert!(!make(folder.path(), target).status.success(), "{target}");
+    }
 }
 
 #[test]

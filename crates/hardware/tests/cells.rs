@@ -2,57 +2,13 @@
 //! solver finds no input and no state in which the two differ. LUTs are compared with every table of a
 //! single one and with dense ones. Without Yosys on PATH these tests say so and pass.
 
-use std::fmt::Write as _;
 use std::process::Command;
 
 use bitfront_hardware::verilog::cells;
 
-/// A module of every cell, its inputs shared, each output bit its own.
-fn every_cell() -> String {
-    let mut body = String::new();
-    let mut outputs = 0;
-    let mut cell = |name: &str, parameters: &str, pins: &str, bits: usize| {
-        let ports = pins.replace('@', &outputs.to_string());
-        let ports = ports.replace('#', &(outputs + bits - 1).to_string());
-        let ports = ports.replace('&', &(outputs + bits).to_string());
-        let ports = ports.replace('%', &(outputs + 2 * bits - 1).to_string());
-        let _ = writeln!(body, "  {name} {parameters} c{outputs} ({ports});");
-        outputs += if pins.contains('%') { 2 * bits } else { bits };
-    };
-    for inputs in 1..=6 {
-        let rows = 1_u32 << inputs;
-        let pins: Vec<String> = (0..inputs).map(|k| format!(".I{k}(i[{k}])")).collect();
-        let pins = format!(".O(o[@]), {}", pins.join(", "));
-        let mut tables: Vec<u64> = (0..rows).map(|row| 1 << row).collect();
-        let all = u64::MAX >> (64 - rows);
-        tables.extend([
-            all,
-            0x9e37_79b9_7f4a_7c15 & all,
-            0x6996_9669_9669_6996 & all,
-        ]);
-        for table in tables {
-            let init = format!("#(.INIT({rows}'h{table:x}))");
-            cell(&format!("LUT{inputs}"), &init, &pins, 1);
-        }
-    }
-    cell("INV", "", ".O(o[@]), .I(i[0])", 1);
-    for name in ["MUXF7", "MUXF8", "MUXF9"] {
-        cell(name, "", ".O(o[@]), .I0(i[0]), .I1(i[1]), .S(i[2])", 1);
-    }
-    let carry = ".O(o[#:@]), .CO(o[%:&]), .CI(i[0])";
-    let pins = format!("{carry}, .CYINIT(i[1]), .DI(i[5:2]), .S(i[9:6])");
-    cell("CARRY4", "", &pins, 4);
-    let pins = format!("{carry}, .CI_TOP(i[1]), .DI(i[9:2]), .S(i[17:10])");
-    cell("CARRY8", "", &pins, 8);
-    for (name, reset) in [("FDRE", "R"), ("FDSE", "S")] {
-        let pins = format!(".Q(o[@]), .C(clk), .CE(i[0]), .D(i[1]), .{reset}(i[2])");
-        for init in ["", "#(.INIT(1'b0))", "#(.INIT(1'b1))"] {
-            cell(name, init, &pins, 1);
-        }
-    }
-    let high = outputs - 1;
-    format!("module every (input clk, input [17:0] i, output [{high}:0] o);\n{body}endmodule\n")
-}
+#[path = "common/every_cell.rs"]
+mod every_cell;
+use every_cell::every_cell;
 
 /// Whether Yosys proves the cells equal to its own; none without Yosys.
 fn proved(cells: &str) -> Option<bool> {

@@ -15,22 +15,25 @@
 //! | any tool | runs to its end within its limits | `tool-failed`, `time-limit`, `out-of-memory` |
 
 mod compared;
+mod engine;
 mod folder;
+mod netlist;
 mod process;
 mod result;
 mod simulate;
 mod vectors;
-mod yosys;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::circuit::{Circuit, DelayModel};
 use bitfront_hardware::circuit_costs;
+use bitfront_hardware::engine::{Engine, UnknownEngine};
 use bitfront_hardware::verilog::{emit, test_bench};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
@@ -77,12 +80,19 @@ pub(crate) async fn run(
 
 /// Fetches what the job needs.
 async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> Result<Job, Ended> {
-    if work.tool != "yosys" {
-        return Err(Failure::lasting(
-            "tool-failed",
-            format!("tool {:?}: accepted is \"yosys\"", work.tool),
-        )
-        .into());
+    let engine: Engine = work
+        .tool
+        .parse()
+        .map_err(|e: UnknownEngine| Failure::lasting("tool-failed", e.to_string()))?;
+    let here = context.tools.engines();
+    if !here.contains(&engine) {
+        let names: Vec<&str> = here.iter().map(|engine| engine.name()).collect();
+        let message = format!(
+            "engine {engine} needs {} on PATH; this worker has: {}",
+            engine.programs().join(" and "),
+            names.join(", ")
+        );
+        return Err(Failure::lasting("tool-failed", message).into());
     }
     let (search, candidate) = trial::parse(&work.search_json, &work.candidate_json)?;
     let (digest, file) = (&work.dataset_digest, &work.dataset_file);
@@ -105,6 +115,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         .map_err(|e| Failure::lasting("internal", format!("the trial's weights: {e}")))?;
     Ok(Job {
         folder,
+        engine,
         candidate,
         weights,
         test_rows: data.test.x.to_vec(),
@@ -115,6 +126,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
 /// A job with everything on this machine.
 struct Job {
     folder: JobFolder,
+    engine: Engine,
     candidate: Candidate,
     weights: Weights,
     test_rows: Vec<f32>,
@@ -144,6 +156,7 @@ impl Job {
         let stopped = || attempt.is_stopped();
         measure(
             &Workbench {
+                engine: self.engine,
                 tools: &context.tools,
                 limits: context.config.limits,
                 folder: self.folder.path(),
@@ -160,6 +173,7 @@ impl Job {
 
 /// Where and how a circuit is measured.
 struct Workbench<'a> {
+    engine: Engine,
     tools: &'a Tools,
     limits: Limits,
     folder: &'a Path,
@@ -207,56 +221,76 @@ fn measure(
     step(&format!(
         "RTL simulated: every output bit of {compared} vectors equal"
     ));
-    let synthesised = yosys::synthesise(&run)?;
-    let totals = synthesised.totals;
-    step(&format!(
-        "synthesised: {} LUT, {} FF, {} carry cells, {} levels",
-        totals.lut, totals.ff, totals.carry, totals.levels
-    ));
+    // The clock that `Circuit::build` cut the stages for.
+    let period_ps = DelayModel::default().period_ps;
+    let synthesised = engine::of(bench.engine).synthesise(&run, &circuit, period_ps)?;
+    step(&synthesised.summary());
     // The evidence first: it is kept whatever the checks below say.
-    for (kind, bytes) in [
-        ("report", &synthesised.report),
-        ("netlist", &synthesised.netlist),
-    ] {
-        artifacts.push(Artifact {
+    let (report, netlist) = (&synthesised.report, &synthesised.netlist);
+    for (kind, bytes) in [("report", Some(report)), ("netlist", netlist.as_ref())] {
+        artifacts.extend(bytes.map(|bytes| Artifact {
             kind,
             bytes: bytes.clone(),
-        });
+        }));
     }
     let estimate = circuit_costs(program, &circuit);
-    plausible("LUT", totals.lut, estimate.lut_estimate)?;
-    plausible("flip-flops", totals.ff, estimate.ff_estimate)?;
-    let netlist_compared =
-        simulate::simulate(&run, Subject::Netlist, &circuit, vectors, bench.cache)?;
-    step(&format!(
-        "netlist simulated: every output bit of {netlist_compared} vectors equal"
-    ));
+    // Estimates are of six-input tables.
+    if matches!(bench.engine, Engine::Yosys | Engine::Vivado) {
+        plausible("LUT", synthesised.lut, estimate.lut_estimate)?;
+    }
+    plausible("flip-flops", synthesised.ff, estimate.ff_estimate)?;
+    let (netlist_compared, netlist_simulator) = match netlist {
+        Some(netlist) => netlist::check(&run, netlist, &circuit, vectors, bench.cache)?,
+        None => (0, ""),
+    };
+    if netlist.is_some() {
+        step(&format!(
+            "netlist simulated: every output bit of {netlist_compared} vectors equal"
+        ));
+    }
+    let last_program = bench.engine.programs().last().copied().unwrap_or_default();
     Ok(SynthesisResult {
-        tool: "yosys".to_owned(),
-        tool_version: version(bench.tools, "yosys"),
+        tool: bench.engine.name().to_owned(),
+        tool_version: version(bench.tools, last_program),
+        tool_versions: versions(bench.tools, bench.engine),
+        untested_on_the_tool: !bench.engine.is_tested_on_the_tool(),
+        options: synthesised.options,
+        part: synthesised.part,
+        period_ps: Some(period_ps),
+        slack_ns: synthesised.slack_ns,
+        fmax_mhz: synthesised.fmax_mhz,
         simulator: "verilator".to_owned(),
         simulator_version: version(bench.tools, "verilator"),
         command: synthesised.command,
-        stage: "synthesis".to_owned(),
+        stage: bench.engine.stage(),
         rtl_digest: digest_of(&artifacts[0].bytes),
         report_digest: digest_of(&synthesised.report),
-        netlist_digest: digest_of(&synthesised.netlist),
-        lut_measured: totals.lut,
-        ff_measured: totals.ff,
-        carry_measured: totals.carry,
-        dsp_measured: totals.dsp,
-        levels: totals.levels,
-        cells: totals.cells,
+        netlist_digest: netlist.as_deref().map_or_else(String::new, digest_of),
+        lut_measured: synthesised.lut,
+        ff_measured: synthesised.ff,
+        carry_measured: synthesised.carry,
+        dsp_measured: synthesised.dsp,
+        levels: synthesised.levels,
+        cells: synthesised.cells,
         cycles: circuit.cycles(),
         lut_estimate: estimate.lut_estimate,
         vectors_checked: compared,
         netlist_vectors_checked: netlist_compared,
+        netlist_simulator: netlist_simulator.to_owned(),
         vectors_seed: vectors::SEED,
         cells_digest: digest_of(bitfront_hardware::verilog::cells().as_bytes()),
         cpu_s: synthesised.cpu_s,
         peak_rss_kib: synthesised.peak_rss_kib,
         wall_s: start.elapsed().as_secs_f64(),
     })
+}
+
+/// Versions of the programs that an engine ran.
+fn versions(tools: &Tools, engine: Engine) -> BTreeMap<String, String> {
+    let programs = engine.programs().iter();
+    programs
+        .map(|name| ((*name).to_owned(), version(tools, name)))
+        .collect()
 }
 
 /// Smallest counts are not compared with their estimates: a handful of cells may all fold away.

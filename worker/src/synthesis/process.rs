@@ -4,6 +4,10 @@
 //! own, which is killed when the tool ends, when the job is stopped or fails, and (where `setpriv`
 //! is installed) when the worker itself is killed. The group is signalled before its leader is
 //! reaped, so that its number cannot have passed to anyone else.
+//!
+//! CPU time and address space are the limits (`RLIMIT_CPU`, `RLIMIT_AS`, for the tool and each process it
+//! starts); wall time is a net far behind them ([`Limits`]). Whatever ends a tool, the failure has the
+//! last lines it printed.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -133,9 +137,15 @@ impl Run<'_> {
                 return Err(Ended::Stopped);
             }
             if start.elapsed() > self.limits.wall {
+                let _ = group.end();
+                let tail = tail_of(&self.folder.join(format!("{label}.log")));
                 return Err(Failure::passing(
                     "time-limit",
-                    format!("{label} ran longer than {} s", self.limits.wall.as_secs()),
+                    format!(
+                        "{label} did not end within {} s, and used less than its {} s of CPU: {tail}",
+                        self.limits.wall.as_secs(),
+                        self.limits.cpu_s
+                    ),
                 )
                 .into());
             }
@@ -187,18 +197,26 @@ impl Drop for Group {
 fn why(label: &str, status: ExitStatus, tail: &str, limits: Limits) -> Failure {
     const SIGXCPU: i32 = 24;
     const SIGKILL: i32 = 9;
+    // A compiler's driver survives its parts, and says what became of them.
+    let is_over_time = tail.contains("CPU time limit exceeded");
     match status.signal() {
-        Some(SIGXCPU) => Failure::lasting(
+        signal if signal == Some(SIGXCPU) || is_over_time => Failure::lasting(
             "time-limit",
-            format!("{label} used more than {} s of CPU", limits.cpu_s),
+            format!("{label} used more than {} s of CPU: {tail}", limits.cpu_s),
         ),
         Some(SIGKILL) => Failure::passing(
             "out-of-memory",
             format!("{label} was killed from outside, as a machine short of memory does: {tail}"),
         ),
-        _ if ["bad_alloc", "out of memory", "memory exhausted"]
-            .iter()
-            .any(|words| tail.to_lowercase().contains(words)) =>
+        _ if [
+            "bad_alloc",
+            "out of memory",
+            "out of space",
+            "memory exhausted",
+            "cannot allocate memory",
+        ]
+        .iter()
+        .any(|words| tail.to_lowercase().contains(words)) =>
         {
             Failure::passing(
                 "out-of-memory",
@@ -271,14 +289,43 @@ mod tests {
             let run = |script| code(run_sh(&tools, script, limits, &|| false));
             assert_eq!(run("echo broken >&2; exit 3"), "tool-failed");
             assert_eq!(run("while :; do :; done"), "time-limit");
+            let driver = "sh -c 'while :; do :; done'; echo 'CPU time limit exceeded'; exit 1";
+            assert_eq!(run(driver), "time-limit");
             assert_eq!(run("echo 'std::bad_alloc'; exit 1"), "out-of-memory");
         }
         let wall = Limits {
             wall: Duration::from_millis(50),
             ..Limits::default()
         };
-        let slow = run_sh(&Tools::find(), "exec sleep 600", wall, &|| false);
-        assert_eq!(code(slow), "time-limit");
+        let slow = run_sh(
+            &Tools::find(),
+            "echo waiting; exec sleep 600",
+            wall,
+            &|| false,
+        );
+        let Err(Ended::Failed(failure)) = slow else {
+            panic!("a tool that waits for ever ended by itself")
+        };
+        assert_eq!((failure.code, failure.retryable), ("time-limit", true));
+        // Wall time is far behind the limit that decides.
+        assert!(Limits::default().wall >= Duration::from_secs(50 * Limits::default().cpu_s));
+    }
+
+    #[test]
+    fn memory_is_limited_and_last_lines_are_kept() {
+        let limits = Limits {
+            address_space: 256 << 20,
+            ..Limits::default()
+        };
+        for tools in [Tools::default(), Tools::find()] {
+            let script = "echo growing; exec dd if=/dev/zero of=/dev/null bs=512M count=1";
+            let ended = run_sh(&tools, script, limits, &|| false);
+            let Err(Ended::Failed(failure)) = ended else {
+                panic!("half a gigabyte within a quarter: {ended:?}")
+            };
+            assert_eq!(failure.code, "out-of-memory", "{failure}");
+            assert!(failure.message.contains("growing"), "{failure}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::verilog::{parse_bench_report, vectors_file};
+use bitfront_hardware::verilog::{BenchReport, parse_bench_report, vectors_file};
 
 use super::process::Run;
 use super::vectors::Vectors;
@@ -65,6 +65,34 @@ impl Subject {
             Self::Netlist => "netlist-mismatch",
         }
     }
+
+    /// Fails unless all `rows` were compared and equal.
+    pub(super) fn verdict(self, report: BenchReport, rows: u64) -> Result<(), Failure> {
+        if report.mismatches > 0 || report.first.is_some() {
+            let row = report.first.map_or("?".into(), |row| row.to_string());
+            let what = match self {
+                Self::Rtl => "circuit",
+                Self::Netlist => "netlist",
+            };
+            return Err(Failure::lasting(
+                self.code(),
+                format!(
+                    "the simulated {what} differs from integer inference on {} of {} vectors, first on vector {row}",
+                    report.mismatches, report.vectors
+                ),
+            ));
+        }
+        if report.vectors != rows {
+            return Err(Failure::lasting(
+                "tool-failed",
+                format!(
+                    "the simulation compared {} of {rows} vectors",
+                    report.vectors
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Simulates the subject with [`BENCH`] on the vectors; both files are in the run's folder. Returns the
@@ -114,31 +142,7 @@ pub(super) fn simulate(
         .map_err(|e| Failure::internal(format!("read the simulation's output: {e}")))?;
     let report = parse_bench_report(&output)
         .map_err(|e| Failure::lasting("tool-failed", format!("simulation: {e}")))?;
-    if report.mismatches > 0 || report.first.is_some() {
-        let row = report.first.map_or("?".into(), |row| row.to_string());
-        return Err(Failure::lasting(
-            subject.code(),
-            format!(
-                "the simulated {} differs from integer inference on {} of {} vectors, first on vector {row}",
-                match subject {
-                    Subject::Rtl => "circuit",
-                    Subject::Netlist => "netlist",
-                },
-                report.mismatches, report.vectors
-            ),
-        )
-        .into());
-    }
-    if report.vectors != vectors.rows as u64 {
-        return Err(Failure::lasting(
-            "tool-failed",
-            format!(
-                "the simulation compared {} of {} vectors",
-                report.vectors, vectors.rows
-            ),
-        )
-        .into());
-    }
+    subject.verdict(report, vectors.rows as u64)?;
     Ok(report.vectors)
 }
 

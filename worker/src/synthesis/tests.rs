@@ -148,6 +148,7 @@ fn evidence_is_kept_when_a_job_fails() {
     let vectors = Vectors::for_program(&program, &[], 2000);
     let mut artifacts = Vec::new();
     let bench = Workbench {
+        engine: Engine::Yosys,
         tools: &tools,
         limits: Limits::default(),
         folder: folder.path(),
@@ -164,7 +165,9 @@ fn evidence_is_kept_when_a_job_fails() {
 /// What synthesis makes of RTL.
 fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
     std::fs::write(run.folder.join(RTL), rtl).unwrap();
-    String::from_utf8(yosys::synthesise(run).unwrap().netlist).unwrap()
+    let circuit = Circuit::build(&program(&[3, 4, 2])).unwrap();
+    let synthesised = engine::of(Engine::Yosys).synthesise(run, &circuit, 5_000);
+    String::from_utf8(synthesised.unwrap().netlist.unwrap()).unwrap()
 }
 
 #[test]
@@ -182,10 +185,19 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     let circuit = Circuit::build(&program).unwrap();
     let vectors = Vectors::for_program(&program, &rows(&program), 2000);
     std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
+    // Both simulators, which must say the same.
     let simulate = |netlist: &str| {
         let _ = std::fs::remove_dir_all(folder.path().join(Subject::Netlist.model()));
         std::fs::write(folder.path().join(simulate::NETLIST), netlist).unwrap();
-        simulate::simulate(&run, Subject::Netlist, &circuit, &vectors, cache.path())
+        let by_verilator =
+            simulate::simulate(&run, Subject::Netlist, &circuit, &vectors, cache.path());
+        let own = netlist::check(&run, netlist.as_bytes(), &circuit, &vectors, cache.path());
+        match &own {
+            Ok((_, simulator)) => assert_eq!(*simulator, netlist::OWN),
+            Err(_) => assert!(by_verilator.is_err()),
+        }
+        assert_eq!(own.map(|checked| checked.0), by_verilator);
+        by_verilator
     };
     let netlist = netlist_of(&run, &emit(&circuit, MODULE));
     assert_eq!(simulate(&netlist), Ok(2000));
@@ -217,4 +229,49 @@ fn counts_far_from_their_estimate_are_refused() {
         let failure = plausible("LUT", measured, estimate).unwrap_err();
         assert_eq!(failure.code, "implausible");
     }
+}
+
+#[test]
+fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
+    let Some(tools) = found_tools() else { return };
+    if !tools.engines().contains(&Engine::Ice40) {
+        eprintln!("skipped: nextpnr-ice40 not on PATH");
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let program = program(&[3, 4, 2]);
+    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let mut artifacts = Vec::new();
+    let bench = Workbench {
+        engine: Engine::Ice40,
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        cache: cache.path(),
+        stopped: &|| false,
+        log: &|_| {},
+    };
+    let result = measure(&bench, &program, &vectors, &mut artifacts).unwrap();
+    assert_eq!(result.tool, "yosys-nextpnr-ice40");
+    assert_eq!(result.stage, bitfront_hardware::engine::Stage::PostRoute);
+    assert!(
+        result.lut_measured > 0 && result.fmax_mhz.unwrap() > 10.0,
+        "{result:?}"
+    );
+    // The pads' shift registers are not the circuit's.
+    let circuit = Circuit::build(&program).unwrap();
+    let estimate = circuit_costs(&program, &circuit).ff_estimate;
+    assert!(
+        result.ff_measured <= estimate + 2,
+        "{} of {estimate}",
+        result.ff_measured
+    );
+    assert!(result.options.contains("--seed 1") && result.tool_versions.len() == 2);
+    assert_eq!(
+        (result.vectors_checked, result.netlist_vectors_checked),
+        (2000, 0)
+    );
+    let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
+    assert_eq!(kinds, ["rtl", "testbench", "report"]);
 }

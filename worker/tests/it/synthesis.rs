@@ -1,5 +1,6 @@
 //! A synthesis job with the real tools; without them on PATH these tests say so and pass.
 
+use bitfront_hardware::engine::Stage;
 use bitfront_proto::v1::LeaseAnswer;
 use bitfront_worker::{SynthesisResult, tools};
 
@@ -36,7 +37,13 @@ async fn a_trained_candidate_becomes_a_measured_circuit() {
         let result: SynthesisResult = serde_json::from_str(&done.result_json).unwrap();
         assert!(result.vectors_checked >= 2000, "{result:?}");
         assert_eq!(result.netlist_vectors_checked, result.vectors_checked);
-        assert!(result.lut_measured > 0 && result.ff_measured > 0 && result.levels > 0);
+        assert_eq!(result.netlist_simulator, "bitfront");
+        assert_eq!(
+            (result.tool.as_str(), result.stage),
+            ("yosys", Stage::Synthesis)
+        );
+        assert!(result.options.contains("-nodsp") && !result.untested_on_the_tool);
+        assert!(result.lut_measured > 0 && result.ff_measured > 0 && result.levels > Some(0));
         assert_eq!(result.dsp_measured, 0);
         assert!(result.cycles > 0 && result.cpu_s.unwrap() > 0.0);
         assert!(result.peak_rss_kib.unwrap() > 1000);
@@ -112,12 +119,20 @@ async fn another_tool_is_refused_by_name() {
     }
     let fake = Fake::start();
     let worker = Running::start(&fake, |_| {});
-    let unit = queue_synthesis(&fake, &"0".repeat(64), "vivado");
-    let failed = fake.failed(&unit).await;
-    assert_eq!(
-        (failed.code.as_str(), failed.retryable),
-        ("tool-failed", false)
-    );
-    assert!(failed.message.contains("\"vivado\""), "{}", failed.message);
+    for (engine, says) in [
+        ("quartus", "\"quartus\": accepted are"),
+        ("vivado", "this worker has: yosys"),
+    ] {
+        if tools().get(engine).is_some() {
+            continue;
+        }
+        let unit = queue_synthesis(&fake, &"0".repeat(64), engine);
+        let failed = fake.failed(&unit).await;
+        assert_eq!(
+            (failed.code.as_str(), failed.retryable),
+            ("tool-failed", false)
+        );
+        assert!(failed.message.contains(says), "{}", failed.message);
+    }
     worker.drained().await;
 }

@@ -10,6 +10,7 @@
 //! [`Circuit::outputs`](crate::circuit::Circuit::outputs) have the positions), two's complement where
 //! the range has negative values.
 
+mod axi_stream;
 mod bench;
 mod bus;
 mod compared;
@@ -17,11 +18,14 @@ mod emit;
 mod expression;
 mod maximum;
 mod requantizer;
+mod self_check;
 mod step_function;
 
+pub use axi_stream::axi_stream;
 pub use bench::{BenchReport, BenchReportError, parse_bench_report, test_bench, vectors_file};
 pub use bus::{pack_hex, pack_words};
 pub use emit::emit;
+pub use self_check::{axi_stream_bench, verilog_bench};
 
 /// Verilog of the cells that a synthesised network may consist of, for simulating its netlist: LUT1-6,
 /// INV, MUXF7-9, CARRY4, CARRY8, FDRE, FDSE. Anything else is unknown to it, so that a netlist with other

@@ -2,74 +2,71 @@
 
 use std::fs;
 
-use bitfront_hardware::synthesis_report::{ReportError, SynthesisReport, parse};
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::synthesis_report::{ReportError, parse};
 
-use super::process::Run;
-use super::simulate::{MODULE, NETLIST, RTL};
+use super::super::process::Run;
+use super::super::simulate::{MODULE, NETLIST, RTL};
+use super::{Synthesise, Synthesised, left};
 use crate::error::{Ended, Failure};
 
-/// What synthesis found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Synthesised {
-    /// The command line, exactly.
-    pub(super) command: String,
-    /// Cells and levels.
-    pub(super) totals: SynthesisReport,
-    /// Statistics and longest path, as Yosys prints them.
-    pub(super) report: Vec<u8>,
-    /// The mapped netlist, Verilog.
-    pub(super) netlist: Vec<u8>,
-    /// CPU seconds as Yosys reports them.
-    pub(super) cpu_s: Option<f64>,
-    /// Peak memory in KiB as Yosys reports it.
-    pub(super) peak_rss_kib: Option<u64>,
-}
+/// Cells of `UltraScale+`, without multipliers, pads, clock buffers and shift-register cells.
+pub(super) struct Yosys;
+
+/// Options of the synthesis command.
+const OPTIONS: &str = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten";
 
 /// The script. Flip-flops are instances by the time the longest path is asked for, so they are taken
 /// out of the selection: a path then ends at each register. Buses are split before the netlist is
 /// written, so that no simulator takes a carry chain for a loop.
-pub(super) fn script() -> String {
+fn script() -> String {
     format!(
         "read_verilog {RTL}; \
-         synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten -top {MODULE}; \
+         {OPTIONS} -top {MODULE}; \
          tee -o stat.txt stat; tee -o ltp.txt ltp -noff t:FD* %n; \
          check -assert; splitnets; write_verilog -noattr {NETLIST}"
     )
 }
 
-/// Synthesises the RTL in the run's folder.
-pub(super) fn synthesise(run: &Run<'_>) -> Result<Synthesised, Ended> {
-    let Some(yosys) = run.tools.get("yosys") else {
-        return Err(Failure::internal("yosys is not on PATH").into());
-    };
-    let script = script();
-    let log = run.tool(
-        "yosys",
-        &yosys.path,
-        &["-Q".into(), "-p".into(), script.clone().into()],
-    )?;
-    let read = |name: &str| {
-        fs::read(run.folder.join(name))
-            .map_err(|e| Failure::lasting("tool-failed", format!("yosys left no {name}: {e}")))
-    };
-    let (mut report, paths) = (read("stat.txt")?, read("ltp.txt")?);
-    let totals = parse(
-        &String::from_utf8_lossy(&report),
-        &String::from_utf8_lossy(&paths),
-        false,
-    )
-    .map_err(|e| report_failure(&e))?;
-    report.extend(paths);
-    let log = fs::read_to_string(log).unwrap_or_default();
-    let (cpu_s, peak_rss_kib) = usage(&log);
-    Ok(Synthesised {
-        command: format!("yosys -Q -p \"{script}\""),
-        totals,
-        report,
-        netlist: read(NETLIST)?,
-        cpu_s,
-        peak_rss_kib,
-    })
+impl Synthesise for Yosys {
+    fn synthesise(&self, run: &Run<'_>, _: &Circuit, _: u32) -> Result<Synthesised, Ended> {
+        let Some(yosys) = run.tools.get("yosys") else {
+            return Err(Failure::internal("yosys is not on PATH").into());
+        };
+        let script = script();
+        let log = run.tool(
+            "yosys",
+            &yosys.path,
+            &["-Q".into(), "-p".into(), script.clone().into()],
+        )?;
+        let mut report = left(run, "yosys", "stat.txt")?;
+        let paths = left(run, "yosys", "ltp.txt")?;
+        let totals = parse(
+            &String::from_utf8_lossy(&report),
+            &String::from_utf8_lossy(&paths),
+            false,
+        )
+        .map_err(|e| report_failure(&e))?;
+        report.extend(paths);
+        let (cpu_s, peak_rss_kib) = usage(&fs::read_to_string(log).unwrap_or_default());
+        Ok(Synthesised {
+            command: format!("yosys -Q -p \"{script}\""),
+            options: OPTIONS.to_owned(),
+            part: None,
+            lut: totals.lut,
+            ff: totals.ff,
+            carry: totals.carry,
+            dsp: totals.dsp,
+            levels: Some(totals.levels),
+            cells: totals.cells,
+            slack_ns: None,
+            fmax_mhz: None,
+            report,
+            netlist: Some(left(run, "yosys", NETLIST)?),
+            cpu_s,
+            peak_rss_kib,
+        })
+    }
 }
 
 /// A cell that nobody asked for (a latch, a DSP block, memory) means that the RTL was not read as it
@@ -83,7 +80,7 @@ fn report_failure(error: &ReportError) -> Failure {
 }
 
 /// CPU seconds and peak KiB of the line "CPU: user 1.20s system 0.03s, MEM: 40.50 MB peak".
-fn usage(log: &str) -> (Option<f64>, Option<u64>) {
+pub(super) fn usage(log: &str) -> (Option<f64>, Option<u64>) {
     let seconds = |name: &str| -> Option<f64> {
         let (_, rest) = log.rsplit_once("CPU: ")?;
         let (_, rest) = rest.split_once(name)?;

@@ -1,0 +1,167 @@
+//! Yosys and nextpnr: scripts, the module that brings a circuit to few pads, and the report.
+//!
+//! The architectures have four-input tables and other carry cells than `UltraScale+`, so counts only compare with each
+//! other. The clock is what the router's own timing analysis says of a real placement.
+
+use super::{Measured, ReportError, number};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A family that nextpnr routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Yosys' command.
+    pub synthesis: &'static str,
+    /// Options of nextpnr that name the device.
+    pub device: &'static [&'static str],
+    /// Cells that count as look-up tables, flip-flops and carries: beginnings of their names.
+    cells: [&'static str; 3],
+}
+
+/// iCE40 HX8K: 7,680 cells of one table and one flip-flop.
+pub const ICE40: Family = Family {
+    synthesis: "synth_ice40",
+    device: &["--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"],
+    cells: ["SB_LUT4", "SB_DFF", "SB_CARRY"],
+};
+
+/// ECP5 of 85,000 tables. Untested on the real tool.
+pub const ECP5: Family = Family {
+    synthesis: "synth_ecp5",
+    device: &[
+        "--85k",
+        "--package",
+        "CABGA756",
+        "--lpf-allow-unconstrained",
+    ],
+    cells: ["LUT4", "TRELLIS_FF", "CCU2C"],
+};
+
+/// Seed of placement; the same seed gives the same placement.
+pub const SEED: u32 = 1;
+
+/// The module `<module_name>_pads` around a circuit, with four pads: rows are shifted in bit by bit, and logits
+/// are loaded into a register and shifted out, so that every bit of the circuit stays needed.
+pub fn pads(module_name: &str, input_bits: u32, output_bits: u32) -> String {
+    let (input_top, output_top) = (input_bits - 1, output_bits - 1);
+    let next = |name: &str, bits: u32, first: &str| match bits {
+        1 => first.to_owned(),
+        _ => format!("{{{name}[{}:0], {first}}}", bits - 2),
+    };
+    format!(
+        "// Few pads around {module_name}: shift registers on both sides.\n\
+         module {module_name}_pads (input wire clk, input wire in, input wire load, output wire out);\n  \
+         reg [{input_top}:0] row;\n  reg [{output_top}:0] shown;\n  wire [{output_top}:0] outputs;\n  \
+         {module_name} circuit (.clk(clk), .inputs(row), .outputs(outputs));\n  \
+         always @(posedge clk) begin\n    row <= {};\n    shown <= load ? outputs : {};\n  end\n  \
+         assign out = shown[{output_top}];\nendmodule\n",
+        next("row", input_bits, "in"),
+        next("shown", output_bits, "1'b0"),
+    )
+}
+
+/// Yosys' script: cells of the circuit alone into `stat.txt`, then the circuit behind its pads as
+/// `netlist.json` for the router.
+pub fn script(family: &Family, module_name: &str) -> String {
+    let synthesis = family.synthesis;
+    format!(
+        "read_verilog network.v; {synthesis} -top {module_name}; tee -o stat.txt stat; check -assert; \
+         design -reset; read_verilog network.v pads.v; \
+         {synthesis} -top {module_name}_pads -json netlist.json"
+    )
+}
+
+/// What nextpnr writes with `--report`.
+#[derive(Debug, Deserialize)]
+struct Report {
+    fmax: BTreeMap<String, Clock>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Clock {
+    /// MHz.
+    achieved: f64,
+}
+
+/// Reads Yosys' statistics of the circuit alone and nextpnr's report of the circuit behind its pads.
+/// `period_ps` is the clock that slack is told against.
+///
+/// # Errors
+/// [`ReportError`] without cells, or without exactly one clock.
+pub fn parse(
+    family: &Family,
+    stat: &str,
+    report: &str,
+    period_ps: u32,
+) -> Result<Measured, ReportError> {
+    let missing = |what: &str| ReportError::Missing(what.to_owned());
+    let (_, cells) = stat
+        .rsplit_once("Number of cells:")
+        .ok_or_else(|| missing("line `Number of cells`"))?;
+    let mut counts = [0; 3];
+    for line in cells.lines().skip(1) {
+        let Some((cell, count)) = line.trim().split_once(char::is_whitespace) else {
+            break;
+        };
+        if let Some(kind) = family.cells.iter().position(|name| cell.starts_with(name)) {
+            let count: u64 = number(cell, count)?;
+            counts[kind] += count;
+        }
+    }
+    let report: Report = serde_json::from_str(report).map_err(|_| missing("object `fmax`"))?;
+    let clocks: Vec<&Clock> = report.fmax.values().collect();
+    let [clock] = clocks[..] else {
+        return Err(ReportError::Missing(format!(
+            "single clock, but {} of them,",
+            clocks.len()
+        )));
+    };
+    let [lut, ff, carry] = counts;
+    if lut + ff == 0 {
+        return Err(missing("look-up table or flip-flop"));
+    }
+    Ok(Measured {
+        lut,
+        ff,
+        carry,
+        dsp: 0,
+        slack_ns: Some(f64::from(period_ps) / 1000.0 - 1000.0 / clock.achieved),
+        fmax_mhz: Some(clock.achieved),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: &str = "=== network ===\n\n   Number of wires: 9\n   Number of cells:  12\n     \
+        SB_CARRY   2\n     SB_DFF   3\n     SB_DFFSR   1\n     SB_LUT4   6\n\n";
+    const REPORT: &str = r#"{"critical_paths": [], "fmax": {"clk$SB_IO_IN_$glb_clk":
+        {"achieved": 80.0, "constraint": 12.0}}, "utilization": {"ICESTORM_LC": {"available": 7680, "used": 9}}}"#;
+
+    #[test]
+    fn counts_are_of_the_circuit_and_the_clock_is_the_routers() {
+        let measured = parse(&ICE40, STAT, REPORT, 5_000).unwrap();
+        assert_eq!((measured.lut, measured.ff, measured.carry), (6, 4, 2));
+        assert_eq!(measured.fmax_mhz, Some(80.0));
+        assert_eq!(measured.slack_ns, Some(-7.5));
+    }
+
+    #[test]
+    fn a_report_without_cells_or_with_other_clocks_is_refused() {
+        assert!(parse(&ICE40, "", REPORT, 5_000).is_err());
+        assert!(parse(&ECP5, STAT, REPORT, 5_000).is_err(), "other cells");
+        assert!(parse(&ICE40, STAT, "{}", 5_000).is_err());
+        assert!(parse(&ICE40, STAT, r#"{"fmax": {}}"#, 5_000).is_err());
+    }
+
+    #[test]
+    fn one_bit_buses_have_no_empty_ranges() {
+        let text = pads("network", 1, 1);
+        assert!(
+            text.contains("row <= in;") && text.contains("outputs : 1'b0;"),
+            "{text}"
+        );
+        assert!(pads("network", 3, 2).contains("row <= {row[1:0], in};"));
+    }
+}

@@ -1,0 +1,216 @@
+//! Self-checking benches in Icarus Verilog, or in Verilator where that is missing: the module alone, and
+//! its AXI-Stream under random stalls. Each is seen to fail.
+
+mod common;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::verilog::{
+    BenchReport, axi_stream, axi_stream_bench, emit, parse_bench_report, vectors_file,
+    verilog_bench,
+};
+use common::{Spec, program, rows};
+use std::path::Path;
+use std::process::Command;
+
+const VECTORS: usize = 500;
+
+fn installed(tool: &str, flag: &str) -> bool {
+    Command::new(tool)
+        .arg(flag)
+        .output()
+        .is_ok_and(|run| run.status.success())
+}
+
+/// Builds `top` from the files and runs it; none without a simulator.
+fn simulate(folder: &Path, top: &str, files: &[(&str, &str)]) -> Option<BenchReport> {
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let sources = files
+        .iter()
+        .map(|file| file.0)
+        .filter(|name| *name != "vectors.txt");
+    let (build, binary) = if installed("iverilog", "-V") {
+        let mut build = Command::new("iverilog");
+        build.args(["-g2001", "-Wall", "-o", "bench", "-s", top]);
+        (build, "bench".to_owned())
+    } else if installed("verilator", "--version") {
+        let mut build = Command::new("verilator");
+        build.args([
+            "--binary",
+            "--timing",
+            "-Wno-fatal",
+            "-CFLAGS",
+            "-O0",
+            "--top-module",
+            top,
+        ]);
+        (build, format!("obj_dir/V{top}"))
+    } else {
+        eprintln!("skipped: neither iverilog nor verilator on PATH");
+        return None;
+    };
+    let mut build = build;
+    let built = build.args(sources).current_dir(folder).output().unwrap();
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let run = Command::new(folder.join(binary))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&run.stdout);
+    Some(parse_bench_report(&output).unwrap())
+}
+
+struct Case {
+    circuit: Circuit,
+    inputs: Vec<i64>,
+    expected: Vec<i64>,
+}
+
+fn case(widths: &[usize], seed: u64) -> Case {
+    let program = program(&Spec {
+        widths: widths.to_vec(),
+        seed,
+        ..Spec::default()
+    });
+    let circuit = Circuit::build(&program).unwrap();
+    let inputs = rows(&program, VECTORS, seed);
+    let of_row = |row: &[i64]| circuit.evaluate(row);
+    let expected = inputs
+        .chunks(program.candidate.inputs())
+        .flat_map(of_row)
+        .collect();
+    Case {
+        circuit,
+        inputs,
+        expected,
+    }
+}
+
+#[test]
+fn the_plain_bench_compares_every_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let Case {
+        circuit,
+        inputs,
+        mut expected,
+    } = case(&[6, 5, 3], 31);
+    let (rtl, bench) = (emit(&circuit, "net"), verilog_bench(&circuit, "net"));
+    let rows = (expected.len() / circuit.outputs().len()) as u64;
+    let equal = BenchReport {
+        vectors: rows,
+        mismatches: 0,
+        first: None,
+    };
+    let run = |expected: &[i64]| {
+        let vectors = vectors_file(&circuit, &inputs, expected);
+        let files = [
+            ("net.v", &*rtl),
+            ("bench.v", &*bench),
+            ("vectors.txt", &*vectors),
+        ];
+        simulate(folder.path(), "net_tb", &files)
+    };
+    let Some(report) = run(&expected) else { return };
+    assert_eq!(report, equal);
+    let outputs = circuit.outputs().len();
+    expected[17 * outputs] ^= 1;
+    let wrong = BenchReport {
+        mismatches: 1,
+        first: Some(17),
+        ..equal
+    };
+    assert_eq!(run(&expected), Some(wrong));
+}
+
+#[test]
+fn the_stream_loses_nothing_under_stalls_and_runs_at_one_row_a_clock() {
+    // A pipeline of several cycles, and one whose buses are whole bytes.
+    for (widths, seed) in [(&[6, 5, 4, 3][..], 32), (&[4, 2][..], 33)] {
+        let folder = tempfile::tempdir().unwrap();
+        let Case {
+            circuit,
+            inputs,
+            expected,
+        } = case(widths, seed);
+        let (rtl, stream) = (emit(&circuit, "net"), axi_stream(&circuit, "net"));
+        let bench = axi_stream_bench(&circuit, "net");
+        let vectors = vectors_file(&circuit, &inputs, &expected);
+        let run = |stream: &str, vectors: &str| {
+            let files = [
+                ("net.v", &*rtl),
+                ("axis.v", stream),
+                ("bench.v", &*bench),
+                ("vectors.txt", vectors),
+            ];
+            simulate(folder.path(), "net_axis_tb", &files)
+        };
+        let Some(report) = run(&stream, &vectors) else {
+            return;
+        };
+        let rows = (expected.len() / circuit.outputs().len()) as u64;
+        assert_eq!(
+            (report.vectors, report.mismatches, report.first),
+            (rows, 0, None)
+        );
+
+        // One wrong bit is found in both passes.
+        let mut wrong = expected.clone();
+        wrong[40 * circuit.outputs().len()] ^= 1;
+        let report = run(&stream, &vectors_file(&circuit, &inputs, &wrong)).unwrap();
+        assert_eq!((report.mismatches, report.first), (2, Some(40)));
+        // A beat that does not wait, a credit given twice, one never given back, a buffer that is read too early.
+        for (right, mutant) in [
+            (
+                "wire give = m_axis_tvalid & m_axis_tready",
+                "wire give = m_axis_tvalid",
+            ),
+            ("if (take & ~give) credits <= credits - 1'b1;", ""),
+            ("if (give & ~take) credits <= credits + 1'b1;", ""),
+            (
+                "assign m_axis_tvalid = |held",
+                "assign m_axis_tvalid = |held | arrive",
+            ),
+            (
+                "if (arrive) write_at <= write_at + 1'b1;",
+                "write_at <= write_at + 1'b1;",
+            ),
+        ] {
+            let changed = stream.replacen(right, mutant, 1);
+            assert_ne!(changed, stream, "{right}");
+            let report = run(&changed, &vectors).unwrap();
+            assert!(
+                report.mismatches > 0,
+                "{mutant:?} instead of {right:?} passed"
+            );
+        }
+    }
+}
+
+#[test]
+fn synthesis_takes_the_stream() {
+    if !installed("yosys", "-V") {
+        eprintln!("skipped: yosys not on PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Case { circuit, .. } = case(&[4, 2], 33);
+    let text = emit(&circuit, "net") + &axi_stream(&circuit, "net");
+    std::fs::write(folder.path().join("net.v"), text).unwrap();
+    let script = "read_verilog net.v; hierarchy -check -top net_axis; proc; flatten; opt; memory; check -assert; \
+                  select -assert-none t:$dlatch";
+    let run = Command::new("yosys")
+        .args(["-q", "-p", script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}

@@ -1,0 +1,99 @@
+//! Synthesis engines behind one trait: RTL in the job's folder in, figures and a report out.
+//!
+//! The rule this module keeps: an engine runs what [`bitfront_hardware::engine`] scripts, and says which options it had; it
+//! compares nothing and judges nothing but its own report.
+
+mod nextpnr;
+mod vivado;
+mod yosys;
+
+use std::collections::BTreeMap;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::Engine;
+
+use super::process::Run;
+use crate::error::{Ended, Failure};
+
+/// What an engine found.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Synthesised {
+    /// Command lines, exactly.
+    pub(super) command: String,
+    /// Options that decide about the figures.
+    pub(super) options: String,
+    /// Part or device, where the engine places.
+    pub(super) part: Option<String>,
+    /// Look-up tables.
+    pub(super) lut: u64,
+    /// Flip-flops.
+    pub(super) ff: u64,
+    /// Carry cells.
+    pub(super) carry: u64,
+    /// DSP blocks.
+    pub(super) dsp: u64,
+    /// Cells on the longest path between registers, where the engine tells.
+    pub(super) levels: Option<u32>,
+    /// Cells by type, where the engine tells.
+    pub(super) cells: BTreeMap<String, u64>,
+    /// Worst slack of the clock in ns, where the engine routes.
+    pub(super) slack_ns: Option<f64>,
+    /// Highest clock in MHz, where the engine routes.
+    pub(super) fmax_mhz: Option<f64>,
+    /// Reports as the tools print them.
+    pub(super) report: Vec<u8>,
+    /// The mapped netlist, Verilog, where it can be simulated.
+    pub(super) netlist: Option<Vec<u8>>,
+    /// CPU seconds, where the tool reports them.
+    pub(super) cpu_s: Option<f64>,
+    /// Peak memory in KiB, where the tool reports it.
+    pub(super) peak_rss_kib: Option<u64>,
+}
+
+impl Synthesised {
+    /// One line for the log.
+    pub(super) fn summary(&self) -> String {
+        let levels = self.levels.map(|levels| format!(", {levels} levels"));
+        let clock = self.fmax_mhz.map(|mhz| format!(", {mhz:.1} MHz"));
+        format!(
+            "synthesised: {} LUT, {} FF, {} carry cells{}{}",
+            self.lut,
+            self.ff,
+            self.carry,
+            levels.unwrap_or_default(),
+            clock.unwrap_or_default()
+        )
+    }
+}
+
+/// An engine on this machine.
+pub(super) trait Synthesise {
+    /// Synthesises [`RTL`](super::simulate::RTL) in the run's folder, for a clock of `period_ps`.
+    fn synthesise(
+        &self,
+        run: &Run<'_>,
+        circuit: &Circuit,
+        period_ps: u32,
+    ) -> Result<Synthesised, Ended>;
+}
+
+/// The engine's way.
+pub(super) fn of(engine: Engine) -> &'static dyn Synthesise {
+    match engine {
+        Engine::Yosys => &yosys::Yosys,
+        Engine::Ice40 => &nextpnr::ICE40,
+        Engine::Ecp5 => &nextpnr::ECP5,
+        Engine::Vivado => &vivado::Vivado,
+    }
+}
+
+/// A file that a tool should have left in the run's folder.
+fn left(run: &Run<'_>, tool: &str, name: &str) -> Result<Vec<u8>, Failure> {
+    std::fs::read(run.folder.join(name))
+        .map_err(|e| Failure::lasting("tool-failed", format!("{tool} left no {name}: {e}")))
+}
+
+fn write(run: &Run<'_>, name: &str, text: &str) -> Result<(), Failure> {
+    std::fs::write(run.folder.join(name), text)
+        .map_err(|e| Failure::internal(format!("write {name}: {e}")))
+}

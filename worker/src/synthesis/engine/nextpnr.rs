@@ -1,0 +1,95 @@
+//! Yosys and nextpnr: cells of the circuit alone, and the clock of the circuit placed and routed behind few pads.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::nextpnr::{self, Family, SEED};
+
+use super::super::process::Run;
+use super::super::simulate::MODULE;
+use super::{Synthesise, Synthesised, left, write};
+use crate::error::{Ended, Failure};
+
+/// A family with its router.
+pub(super) struct Nextpnr {
+    program: &'static str,
+    family: Family,
+}
+
+/// iCE40.
+pub(super) const ICE40: Nextpnr = Nextpnr {
+    program: "nextpnr-ice40",
+    family: nextpnr::ICE40,
+};
+
+/// ECP5.
+pub(super) const ECP5: Nextpnr = Nextpnr {
+    program: "nextpnr-ecp5",
+    family: nextpnr::ECP5,
+};
+
+impl Synthesise for Nextpnr {
+    fn synthesise(
+        &self,
+        run: &Run<'_>,
+        circuit: &Circuit,
+        period_ps: u32,
+    ) -> Result<Synthesised, Ended> {
+        let (Some(yosys), Some(router)) = (run.tools.get("yosys"), run.tools.get(self.program))
+        else {
+            let program = self.program;
+            return Err(Failure::internal(format!("yosys or {program} is not on PATH")).into());
+        };
+        let pads = nextpnr::pads(MODULE, circuit.input_bits(), circuit.output_bits());
+        write(run, "pads.v", &pads)?;
+        let script = nextpnr::script(&self.family, MODULE);
+        let arguments = ["-Q".into(), "-p".into(), script.clone().into()];
+        let log = run.tool("yosys", &yosys.path, &arguments)?;
+        let (cpu_s, peak_rss_kib) =
+            super::yosys::usage(&fs::read_to_string(log).unwrap_or_default());
+
+        let mhz = format!("{:.3}", 1e6 / f64::from(period_ps));
+        let seed = SEED.to_string();
+        let mut options = self.family.device.to_vec();
+        // A clock that is missed is a figure, not a failure.
+        options.extend(["--seed", &seed, "--freq", &mhz, "--timing-allow-fail"]);
+        let files = ["--json", "netlist.json", "--report", "report.json"];
+        let arguments = || options.iter().chain(&files);
+        let line: Vec<OsString> = arguments().map(OsString::from).collect();
+        run.tool(self.program, &router.path, &line)?;
+
+        let stat = left(run, "yosys", "stat.txt")?;
+        let routed = left(run, self.program, "report.json")?;
+        let measured = nextpnr::parse(
+            &self.family,
+            &String::from_utf8_lossy(&stat),
+            &String::from_utf8_lossy(&routed),
+            period_ps,
+        )
+        .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
+        let words: Vec<&str> = arguments().copied().collect();
+        Ok(Synthesised {
+            command: format!(
+                "yosys -Q -p \"{script}\"; {} {}",
+                self.program,
+                words.join(" ")
+            ),
+            options: format!("{}; {}", self.family.synthesis, options.join(" ")),
+            part: Some(self.family.device[..3].join(" ").replace("--", "")),
+            lut: measured.lut,
+            ff: measured.ff,
+            carry: measured.carry,
+            dsp: measured.dsp,
+            levels: None,
+            cells: BTreeMap::new(),
+            slack_ns: measured.slack_ns,
+            fmax_mhz: measured.fmax_mhz,
+            report: [stat, routed].concat(),
+            netlist: None,
+            cpu_s,
+            peak_rss_kib,
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! Vivado out of context, after routing. Untested on the real tool.
+
+use std::collections::BTreeMap;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::vivado::{DEFAULT_PART, OPTIONS, constraints, parse, script};
+
+use super::super::process::Run;
+use super::super::simulate::{MODULE, NETLIST};
+use super::{Synthesise, Synthesised, left, write};
+use crate::config::Limits;
+use crate::error::{Ended, Failure};
+
+/// Synthesis, placement and routing.
+pub(super) struct Vivado;
+
+/// A large part alone takes tens of gigabytes to place.
+const LIMITS: Limits = Limits::new(4 * 3600, 64 << 30);
+
+impl Synthesise for Vivado {
+    fn synthesise(&self, run: &Run<'_>, _: &Circuit, period_ps: u32) -> Result<Synthesised, Ended> {
+        let Some(vivado) = run.tools.get("vivado") else {
+            return Err(Failure::internal("vivado is not on PATH").into());
+        };
+        write(run, "constraints.xdc", &constraints("clk", period_ps))?;
+        write(run, "synthesise.tcl", &script(MODULE, DEFAULT_PART))?;
+        let arguments = ["-mode", "batch", "-nojournal", "-source", "synthesise.tcl"];
+        let wide = Run {
+            limits: LIMITS,
+            ..*run
+        };
+        wide.tool("vivado", &vivado.path, &arguments.map(Into::into))?;
+        let utilization = left(run, "vivado", "utilization.rpt")?;
+        let timing = left(run, "vivado", "timing.rpt")?;
+        let measured = parse(
+            &String::from_utf8_lossy(&utilization),
+            &String::from_utf8_lossy(&timing),
+            period_ps,
+        )
+        .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
+        Ok(Synthesised {
+            command: format!("vivado {}", arguments.join(" ")),
+            options: OPTIONS.to_owned(),
+            part: Some(DEFAULT_PART.to_owned()),
+            lut: measured.lut,
+            ff: measured.ff,
+            carry: measured.carry,
+            dsp: measured.dsp,
+            levels: None,
+            cells: BTreeMap::new(),
+            slack_ns: measured.slack_ns,
+            fmax_mhz: measured.fmax_mhz,
+            report: [utilization, timing].concat(),
+            netlist: Some(left(run, "vivado", NETLIST)?),
+            cpu_s: None,
+            peak_rss_kib: None,
+        })
+    }
+}
