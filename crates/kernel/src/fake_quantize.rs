@@ -9,7 +9,7 @@ use crate::lanes::Lanes;
 use crate::level::{Kernels, dispatch};
 
 /// Adding this leaves a sum whose last place is one.
-const ROUNDER: f32 = 12_582_912.0;
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// Largest magnitude of a code.
 const LARGEST_CODE: f32 = 4_194_304.0;

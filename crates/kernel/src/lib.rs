@@ -41,6 +41,7 @@
 )]
 
 mod buffer;
+mod channel_quantize;
 mod code_affine;
 mod depthwise;
 mod elementwise;
@@ -62,6 +63,7 @@ mod softmax;
 mod windows;
 
 pub use buffer::{Buffer, LANES, stride};
+pub use channel_quantize::ColumnGrids;
 pub use code_affine::CodeAffine;
 pub use depthwise::TapTable;
 pub use elementwise::{AdamStep, Uniform};

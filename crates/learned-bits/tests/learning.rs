@@ -1,0 +1,257 @@
+//! Learned candidates are exact, narrower as the penalty grows, and the same bits on every CPU level.
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::costs::program_ebops;
+use bitfront_kernel::{Kernels, Level};
+use bitfront_learned_bits::{
+    EpochPoint, LearnError, Point, Settings, Task, learn, learn_at, teacher_probabilities,
+};
+use bitfront_network::{
+    Candidate, Head, IntegerProgram, Layer, Operation, Part, SCALE_BITS, Weights, forward,
+    forward_precision,
+};
+use bitfront_quantizer::Quantizer;
+use bitfront_training::{Control, Samples, Targets};
+
+const ROWS: usize = 1200;
+const INPUTS: usize = 5;
+
+/// Random numbers of a fixed seed, from -1 to 1.
+struct Random(u64);
+
+impl Random {
+    fn unit(&mut self) -> f32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+}
+
+/// Rows whose class is the larger of two sums of products, or neither; the last feature says nothing.
+fn rows() -> (Vec<f32>, Vec<u8>) {
+    let mut random = Random(5);
+    let x: Vec<f32> = (0..ROWS * INPUTS).map(|_| 2.5 * random.unit()).collect();
+    let class = |x: &[f32]| {
+        let (a, b) = (x[0] * x[1], x[2] - x[3]);
+        if a.abs().max(b.abs()) < 0.8 {
+            2
+        } else {
+            u8::from(a > b)
+        }
+    };
+    let y = x.chunks(INPUTS).map(class).collect();
+    (x, y)
+}
+
+fn network(input: &str) -> Candidate {
+    let dense = |units| Operation::Dense {
+        units,
+        kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+        fold: None,
+    };
+    let relu = || Operation::Activation {
+        quantizer: Quantizer::Relu,
+    };
+    Candidate {
+        input_shape: vec![INPUTS],
+        input_quantizer: input.parse().unwrap(),
+        layers: vec![
+            Layer::new("fc1", dense(20)),
+            Layer::new("relu1", relu()),
+            Layer::new("fc2", dense(12)),
+            Layer::new("relu2", relu()),
+            Layer::new("fc3", dense(3)),
+        ],
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
+fn start(candidate: &Candidate) -> Weights {
+    let mut random = Random(9);
+    Weights::build(candidate, |tensor| {
+        let count: usize = tensor.shape.iter().product();
+        let scale = match tensor.part {
+            Part::Kernel => 1.5 / (tensor.shape[0] as f32).sqrt(),
+            _ => 0.0,
+        };
+        (0..count).map(|_| scale * random.unit()).collect()
+    })
+}
+
+fn settings() -> Settings {
+    Settings {
+        epochs: 30,
+        batch_size: 100,
+        last_beta: 3e-3,
+        averaging: 0.9,
+        bits_rate: 0.03,
+        ..Settings::default()
+    }
+}
+
+fn run(kernels: Kernels) -> (Vec<Point>, Vec<EpochPoint>) {
+    let (x, y) = rows();
+    let candidate = network("quantized_bits(10,2,alpha=1.0)");
+    let start = start(&candidate);
+    let samples = Samples {
+        x: &x,
+        y: Targets::Classes(&y),
+        rows: ROWS,
+        columns: INPUTS,
+    };
+    let task = Task {
+        candidate: &candidate,
+        start: &start,
+        train: samples,
+        validation: samples,
+        teacher: None,
+    };
+    let mut curve = Vec::new();
+    let mut note = |point: &EpochPoint| {
+        curve.push(point.clone());
+        Control::Continue
+    };
+    let points = learn_at(kernels, &task, &settings(), 3, &mut note, &|| false).unwrap();
+    (points, curve)
+}
+
+#[test]
+fn points_are_exact_and_a_front() {
+    let (x, y) = rows();
+    let (points, curve) = run(Kernels::detect());
+    assert_eq!(curve.len(), 30);
+    let best = curve
+        .iter()
+        .map(|e| e.validation_accuracy)
+        .fold(0.0, f64::max);
+    let (first, last) = (&curve[0], &curve[29]);
+    assert!(best > 0.85, "{best}");
+    assert!(last.ebops < 0.5 * first.ebops, "{first:?} {last:?}");
+    assert!(points.len() >= 3);
+    for pair in points.windows(2) {
+        let [a, b] = [&pair[0].epoch, &pair[1].epoch];
+        assert!(a.ebops < b.ebops && a.validation_accuracy < b.validation_accuracy);
+    }
+    for Point {
+        epoch,
+        candidate,
+        weights,
+    } in &points
+    {
+        assert_eq!(candidate.check(), Ok(()));
+        let program = IntegerProgram::freeze(candidate, weights).unwrap();
+        let codes = program.input_codes(&x);
+        let classes = program.classify(&codes).unwrap();
+        let right = classes.iter().zip(&y).filter(|(a, b)| a == b).count();
+        assert_eq!(right as f64 / ROWS as f64, epoch.validation_accuracy);
+        assert_eq!(program_ebops(&program), epoch.ebops);
+        // Promise P1: floats and integers, and the circuit.
+        let unit = 2f64.powi(-program.output_fraction);
+        let integers: Vec<f64> = program
+            .logits(&codes)
+            .iter()
+            .map(|z| *z as f64 * unit)
+            .collect();
+        let precision = forward_precision(candidate, weights);
+        assert_eq!(forward(candidate, weights, &x, precision), integers);
+        Circuit::build(&program)
+            .unwrap()
+            .check_against(&program)
+            .unwrap();
+        // Weights lie on their grids: quantizing changes none.
+        for (layer, values) in candidate.layers.iter().zip(&weights.layers) {
+            if let Operation::Dense { units, kernel, .. } = &layer.operation {
+                let own = values.part(Part::Kernel);
+                let mut quantized = vec![0.0; own.len()];
+                kernel.quantize(own, *units, &mut quantized);
+                assert_eq!(quantized, own, "{}", layer.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_level_gives_the_same_bits() {
+    let expected = run(Kernels::at(Level::Scalar).unwrap());
+    for level in Level::ALL {
+        if let Some(kernels) = Kernels::at(level) {
+            assert!(run(kernels) == expected, "{level:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_learned_is_named() {
+    let (x, y) = rows();
+    let samples = Samples {
+        x: &x,
+        y: Targets::Classes(&y),
+        rows: ROWS,
+        columns: INPUTS,
+    };
+    let text = |candidate: &Candidate, settings: &Settings, cancelled: bool| {
+        let start = start(candidate);
+        let task = Task {
+            candidate,
+            start: &start,
+            train: samples,
+            validation: samples,
+            teacher: None,
+        };
+        let mut go_on = |_: &_| Control::Continue;
+        match learn(&task, settings, 1, &mut go_on, &|| cancelled) {
+            Err(error) => error.to_string(),
+            Ok(_) => "nothing".to_owned(),
+        }
+    };
+    let good = network("quantized_bits(10,2,alpha=1.0)");
+    let bad = Settings {
+        averaging: 1.0,
+        ..settings()
+    };
+    assert_eq!(
+        text(&good, &bad, false),
+        "settings: averaging is 1; accepted is at least 0, below 1"
+    );
+    assert_eq!(
+        text(&good, &settings(), true),
+        LearnError::Cancelled.to_string()
+    );
+    let float = text(&network("float"), &settings(), false);
+    assert!(
+        float.contains("accepted is a signed uniform quantizer"),
+        "{float}"
+    );
+    let mut linear = good;
+    let quantizer = "quantized_bits(4,1,alpha=1.0)".parse().unwrap();
+    linear.layers[1].operation = Operation::Activation { quantizer };
+    let linear = text(&linear, &settings(), false);
+    assert!(
+        linear.contains("`relu1` is quantized_bits(4,1,alpha=1.0); accepted are"),
+        "{linear}"
+    );
+}
+
+#[test]
+fn a_teacher_gives_the_softmax_of_its_outputs() {
+    let (x, _) = rows();
+    let candidate = network("float");
+    let weights = start(&candidate);
+    let found = teacher_probabilities(&candidate, &weights, &x).unwrap();
+    let logits = forward(
+        &candidate,
+        &weights,
+        &x,
+        forward_precision(&candidate, &weights),
+    );
+    for (found, z) in found.chunks(3).zip(logits.chunks(3)) {
+        let sum: f64 = z.iter().map(|z| z.exp()).sum();
+        for (p, z) in found.iter().zip(z) {
+            assert!((f64::from(*p) - z.exp() / sum).abs() < 1e-5, "{p} {z}");
+        }
+    }
+}
