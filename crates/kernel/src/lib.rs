@@ -60,6 +60,7 @@ mod math;
 mod matrix;
 mod soft_targets;
 mod softmax;
+mod sparse;
 mod windows;
 
 pub use buffer::{Buffer, LANES, stride};
@@ -76,3 +77,4 @@ pub use math::{cos_pi, exp, ln};
 pub use matrix::Shape;
 pub use soft_targets::SoftScale;
 pub use softmax::BatchLoss;
+pub use sparse::suits_sparse;

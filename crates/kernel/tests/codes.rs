@@ -170,6 +170,49 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn leaving_out_zeros_changes_no_bit(
+        rows in 1_usize..140, wide in 1_usize..9, columns in 1_usize..140, seed: u64, every in 1_usize..5, kept: bool,
+    ) {
+        let inner = wide * 16 - (seed % 3) as usize;
+        let fine = grid(12, -4096.0, 4095.0);
+        let shape = Shape { rows, inner, columns };
+        let n = stride(columns);
+        // One of `every` is not zero.
+        let mut dy = Buffer::padded(&draw(fine, seed, rows * columns), columns);
+        let mut own = vec![0_u16; dy.len() / LANES];
+        for (i, value) in dy.iter_mut().enumerate() {
+            let bit = (i * 7 + i / n).is_multiple_of(every) && i % n < columns;
+            *value = if bit { *value } else { 0.0 };
+            own[i / LANES] |= u16::from(bit) << (i % LANES);
+        }
+        let transposed = Buffer::padded(&draw(fine, seed ^ 1, columns * inner), inner);
+        let x = Buffer::padded(&draw(fine, seed ^ 2, rows * inner), inner);
+        let start = Buffer::padded(&draw(fine, seed ^ 3, columns * inner), inner);
+        let len = rows * stride(inner);
+        let inside: Vec<u16> = (0..len / LANES).map(|i| (seed >> (i % 48)) as u16).collect();
+        let inside = kept.then_some(&*inside);
+        let swapped = Shape { rows, inner: columns, columns: inner };
+        for kernels in levels() {
+            let mut expected = vec![0.5; len];
+            kernels.input_gradient(shape, &dy, &transposed, &mut expected);
+            if let Some(inside) = inside {
+                kernels.keep_inside(inside, &mut expected);
+            }
+            let mut dx = vec![0.5; len];
+            kernels.sparse_input_gradient(shape, &dy, &own, &transposed, inside, &mut dx);
+            prop_assert_eq!(bits(&dx), bits(&expected));
+            let (mut expected, mut dw) = (start.clone(), start.clone());
+            kernels.kernel_gradient(swapped, &dy, &x, &mut expected);
+            kernels.sparse_kernel_gradient(shape, &x, &dy, &own, &mut dw);
+            prop_assert_eq!(bits(&dw), bits(&expected));
+        }
+    }
+}
+
 #[test]
 fn what_is_not_proven_exact_is_refused() {
     let byte = of_bits(8, false, 8);

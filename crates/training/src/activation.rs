@@ -82,6 +82,12 @@ impl Activation {
         Some(&fused.inside)
     }
 
+    /// The bits without which the gradient by what it reads is zero, of the layer before it that does its work.
+    pub(crate) fn cut_bits(&self) -> Option<&[u16]> {
+        let fused = self.fused.as_ref()?;
+        matches!(self.plan, Plan::RectifiedGrid(..)).then_some(&fused.inside)
+    }
+
     /// Where the layer before is to put what it quantizes at once, `values` among it.
     pub(crate) fn at_once<'a>(&'a mut self, values: &'a mut [f32]) -> Option<Out<'a>> {
         let fused = self.fused.as_mut()?;

@@ -383,16 +383,21 @@ impl Engine {
         };
         for index in (0..self.nodes.len()).rev() {
             let (before, rest) = self.nodes.split_at_mut(index);
-            let Node {
-                feeds,
-                extent,
-                work,
-                slot: Some(slot),
-                ..
-            } = &mut rest[0]
+            let Some((
+                Node {
+                    feeds,
+                    extent,
+                    work,
+                    slot: Some(slot),
+                    ..
+                },
+                after,
+            )) = rest.split_first_mut()
             else {
                 continue;
             };
+            // Where this node's gradient may differ from zero.
+            let bits = after.first().and_then(Node::cut_bits);
             let mut own = std::mem::replace(&mut self.gradients[*slot], Buffer::zeroed(0));
             let dy = &mut own[..pass.samples * extent.padded()];
             let x = match feeds[0].origin {
@@ -409,7 +414,7 @@ impl Engine {
                 Work::Dropout(dropout) => dropout.backward(dy),
                 Work::Normalise(normalise) => normalise.backward(x, dy),
                 Work::Weighted(weighted) if !weighted.feeds_back => {
-                    weighted.backward(pass, x, dy, None);
+                    weighted.backward(pass, x, dy, bits, None);
                 }
                 _ => {}
             }
@@ -433,7 +438,9 @@ impl Engine {
                         scratch: &mut self.scratch,
                     };
                     match work {
-                        Work::Weighted(weighted) => weighted.backward(pass, x, dy, Some(target)),
+                        Work::Weighted(weighted) => {
+                            weighted.backward(pass, x, dy, bits, Some(target));
+                        }
                         Work::MaxPool(pool) => pool.backward(pass, dy, &mut target),
                         Work::AveragePool(pool) => pool.backward(pass.samples, dy, &mut target),
                         Work::Pad(pad) => pad.backward(pass.samples, dy, &mut target),

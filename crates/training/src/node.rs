@@ -114,6 +114,14 @@ impl Node {
         }
     }
 
+    /// Where the gradient by the layer before it is not zero, where that is known.
+    pub(crate) fn cut_bits(&self) -> Option<&[u16]> {
+        match &self.work {
+            Work::Activation(activation) => activation.cut_bits(),
+            _ => None,
+        }
+    }
+
     /// Where the layer before it puts its values, where that quantizes them at once.
     pub(crate) fn at_once(&mut self) -> Option<Out<'_>> {
         match &mut self.work {
@@ -433,6 +441,7 @@ impl Builder {
             folded,
             prepared: Buffer::zeroed(prepared),
             feeds_back: false,
+            turned: None,
             codes: None,
         }))
     }
@@ -446,12 +455,17 @@ pub(crate) fn fuse(nodes: &mut [Node], capacity: usize) {
         let (before, rest) = nodes.split_at_mut(index);
         let (layer, node) = (&mut before[index - 1], &mut rest[0]);
         if let (Work::Weighted(weighted), Work::Activation(activation)) =
-            (&layer.work, &mut node.work)
+            (&mut layer.work, &mut node.work)
             && readers[index - 1] == 1
             && node.feeds[0].origin == Origin::Node(index - 1)
             && weighted.can_activate()
             && activation.fuse(capacity)
         {
+            // Gradients that are added to others go by the whole products.
+            let adds = layer.feeds.iter().any(|feed| feed.flow == Flow::Add);
+            if activation.cut_bits().is_some() && !adds {
+                weighted.leave_out_zeros();
+            }
             layer.values = Buffer::zeroed(0);
         }
     }

@@ -1,7 +1,7 @@
 //! Layers with a kernel in the training loop: dense, convolution, depthwise; a bias and a folded batch
 //! normalisation where the layer has them.
 
-use bitfront_kernel::{Buffer, CodeAffine, Kernels, Shape, Uniform, stride};
+use bitfront_kernel::{Buffer, CodeAffine, Kernels, Shape, Uniform, stride, suits_sparse};
 use bitfront_network::Part;
 
 use crate::channelwise::Channelwise;
@@ -41,6 +41,9 @@ pub(crate) struct Weighted {
     pub(crate) prepared: Buffer,
     /// Whether the gradient by the inputs is wanted.
     pub(crate) feeds_back: bool,
+    /// The kernel's gradient transposed, for the batch, where zeros of a rectified grid behind the layer are left
+    /// out of its products.
+    pub(crate) turned: Option<Buffer>,
     /// The product on codes, where its input has them and the product of values is exact.
     pub(crate) codes: Option<CodeAffine>,
 }
@@ -129,6 +132,7 @@ impl Map {
         positions: usize,
         x: &[f32],
         dy: &[f32],
+        bits: Option<&[u16]>,
         dkernel: &mut [f32],
         prepared: &[f32],
         target: Option<&mut Target<'_>>,
@@ -136,6 +140,15 @@ impl Map {
         match self {
             Self::Pointwise { inner, columns } => {
                 let kernels = pass.kernels;
+                if let Some(bits) = bits {
+                    let shape = Self::shape(*inner, *columns, pass.samples * positions);
+                    kernels.sparse_kernel_gradient(shape, x, dy, bits, dkernel);
+                    if let Some(to) = target {
+                        let (inside, dx) = (to.inside, &mut *to.gradient);
+                        kernels.sparse_input_gradient(shape, dy, bits, prepared, inside, dx);
+                    }
+                    return;
+                }
                 let shape = Self::shape(*inner, *columns, pass.samples * positions);
                 kernels.kernel_gradient(shape, x, dy, dkernel);
                 let Some(target) = target else { return };
@@ -169,6 +182,16 @@ impl Weighted {
     /// Whether it can leave out gradients that a quantizer before it would cut.
     pub(crate) fn can_keep_inside(&self) -> bool {
         matches!(self.map, Map::Pointwise { .. }) && self.folded.is_none()
+    }
+
+    /// Leaves out zeros of a rectified grid behind it from now on, where that pays.
+    pub(crate) fn leave_out_zeros(&mut self) {
+        if let Map::Pointwise { inner, columns } = self.map
+            && self.folded.is_none()
+            && suits_sparse(inner)
+        {
+            self.turned = Some(Buffer::zeroed(columns * stride(inner)));
+        }
     }
 
     /// Multiplies codes of this grid from now on; whether it can.
@@ -271,18 +294,23 @@ impl Weighted {
         pass: Pass,
         x: &[f32],
         dy: &[f32],
+        bits: Option<&[u16]>,
         mut target: Option<Target<'_>>,
     ) {
         let Extent {
             positions,
             channels,
         } = self.extent;
-        let gradient = &mut self.kernel.gradient;
+        let (gradient, bits) = match (&mut self.turned, bits) {
+            (Some(turned), Some(bits)) => (turned, Some(bits)),
+            _ => (&mut self.kernel.gradient, None),
+        };
         self.map.backward(
             pass,
             positions,
             x,
             dy,
+            bits,
             gradient,
             &self.prepared,
             target.as_mut(),
@@ -304,8 +332,16 @@ impl Weighted {
             }
             let (u, gradient) = (&folded.unfolded, &mut self.kernel.gradient);
             let prepared = &folded.prepared;
-            self.map
-                .backward(pass, positions, x, u, gradient, prepared, target.as_mut());
+            self.map.backward(
+                pass,
+                positions,
+                x,
+                u,
+                None,
+                gradient,
+                prepared,
+                target.as_mut(),
+            );
         }
     }
 
@@ -313,6 +349,11 @@ impl Weighted {
     pub(crate) fn straight_through(&mut self, kernels: Kernels, mode: Mode) {
         if self.measures(mode) {
             return;
+        }
+        if let Some(turned) = &mut self.turned {
+            let (rows, columns) = (self.kernel.columns(), self.kernel.rows());
+            kernels.transpose(rows, columns, turned, &mut self.kernel.gradient);
+            turned.fill(0.0);
         }
         if let (Some(folded), Some(bias)) = (&mut self.folded, &mut self.bias) {
             self.kernel.straight_through_at(kernels, &folded.kernel);

@@ -120,7 +120,7 @@ fn dense(kernel: &str, bias: Option<&str>, activation: &str, twice: bool) -> Can
         quantizer: activation.parse().unwrap(),
     };
     let mut layers = vec![
-        Layer::new("fc1", layer(33)),
+        Layer::new("fc1", layer(50)),
         Layer::new("q1", quantize()),
         Layer::new("fc2", layer(18)),
         Layer::new("q2", quantize()),
@@ -144,34 +144,37 @@ fn dense(kernel: &str, bias: Option<&str>, activation: &str, twice: bool) -> Can
 
 #[test]
 fn work_done_together_changes_no_bit() {
-    let w = "quantized_bits(6,0,alpha=1.0)";
+    let w = Some("quantized_bits(6,0,alpha=1.0)");
+    let six = "quantized_bits(6,0,alpha=1.0)";
+    let relu = "quantized_relu(6)";
     let candidates = [
-        (dense(w, Some(w), "quantized_relu(6)", false), 3),
-        (dense(w, Some(w), "quantized_relu(6)", true), 2),
-        (dense(w, None, "quantized_bits(8,1,alpha=1.0)", false), 3),
-        (dense(w, Some("float"), "quantized_relu(4,1)", false), 0),
+        (dense(six, w, relu, false), 3, 1),
+        (dense(six, w, relu, true), 2, 1),
         (
-            dense(
-                "quantized_bits(6,0,alpha=0.3)",
-                Some(w),
-                "quantized_relu(6)",
-                false,
-            ),
+            dense(six, None, "quantized_bits(8,1,alpha=1.0)", false),
+            3,
             0,
         ),
         (
+            dense(six, Some("float"), "quantized_relu(4,1)", false),
+            0,
+            1,
+        ),
+        (dense("quantized_bits(6,0,alpha=0.3)", w, relu, false), 0, 1),
+        (
             dense(
                 "quantized_bits(12,2,alpha=1.0)",
-                Some(w),
+                w,
                 "quantized_relu(10)",
                 true,
             ),
             0,
+            0,
         ),
-        (dense("ternary()", Some(w), "quantized_relu(6)", false), 0),
-        (candidate(), 0),
+        (dense("ternary()", w, relu, false), 0, 1),
+        (candidate(), 0, 0),
     ];
-    for (candidate, on_codes) in candidates {
+    for (candidate, on_codes, without_zeros) in candidates {
         let start = starting_weights(&candidate, 4);
         let columns: usize = candidate.input_shape.iter().product();
         let x: Vec<f32> = (0..70 * columns)
@@ -202,6 +205,11 @@ fn work_done_together_changes_no_bit() {
             |node: &&Node| matches!(&node.work, Work::Weighted(w) if w.codes.is_some());
         let found = together.nodes.iter().filter(reads_codes).count();
         assert_eq!(found, on_codes, "{candidate:?}");
+        // The second layer reads rows wide enough to leave out zeros behind it.
+        let leaves_out =
+            |node: &&Node| matches!(&node.work, Work::Weighted(w) if w.turned.is_some());
+        let found = together.nodes.iter().filter(leaves_out).count();
+        assert_eq!(found, without_zeros, "{candidate:?}");
         assert_eq!(run(together), run(whole), "{candidate:?}");
     }
 }
