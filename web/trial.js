@@ -10,9 +10,10 @@ const COSTS = [
   ['bits', 'Stored bits', number.whole], ['bits_parameters', '· parameters', number.whole], ['bits_activations', '· activations', number.whole],
   ['energy_pj', 'Energy, corrected (pJ)', number.short], ['energy_qtools_0_8_pj', 'Energy, qtools-0.8 (pJ)', number.short], ['energy_qtools_0_9_pj', 'Energy, qtools-0.9 (pJ)', number.short],
   ['ebops', 'EBOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['latency_ns', 'Latency (ns)', number.short],
+  ['carry_estimate', 'Carry cells, estimate', number.whole], ['levels_estimate', 'Logic levels, estimate', number.whole], ['fmax_estimate_mhz', 'Fmax (MHz), modelled, not measured', number.short],
 ];
 
-const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', null, 'carry_measured'], ['Logic levels', null, 'levels'], ['Cycles', 'cycles', 'cycles']];
+const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', 'carry_estimate', 'carry_measured'], ['Logic levels', 'levels_estimate', 'levels'], ['Cycles', 'cycles', 'cycles']];
 
 /** A quantizer with its bits as a bar of cells: width is what this project is about. */
 function quantizer(placed) {

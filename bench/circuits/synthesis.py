@@ -13,9 +13,10 @@ def version():
 
 
 def count(verilog, top):
-    """LUT, FF and CARRY4 cells of a file, and CPU seconds."""
+    """LUT, FF and CARRY4 cells of a file, cells on its longest path between registers, and CPU seconds."""
     stat = Path(verilog).with_suffix(".stat")
-    script = f"read_verilog {verilog}; synth_xilinx {OPTIONS} -top {top}; tee -q -o {stat} stat"
+    paths = Path(verilog).with_suffix(".paths")
+    script = f"read_verilog {verilog}; synth_xilinx {OPTIONS} -top {top}; tee -q -o {stat} stat; tee -q -o {paths} ltp -noff t:FD* %n"
     process = subprocess.Popen(["yosys", "-q", "-p", script], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -26,6 +27,7 @@ def count(verilog, top):
         "lut": sum(n for name, n in cells.items() if re.fullmatch(r"LUT\d", name)),
         "ff": sum(n for name, n in cells.items() if name.startswith("FD")),
         "carry": cells.get("CARRY4", 0),
+        "levels": int(re.search(r"length=(\d+)", paths.read_text())[1]),
         "cells": cells,
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
     }

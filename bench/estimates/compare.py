@@ -78,6 +78,7 @@ def main():
             "lut_measured": counted["lut"],
             "ff_measured": counted["ff"],
             "carry_measured": counted["carry"],
+            "levels_measured": counted["levels"],
             "cells": counted["cells"],
             "synthesis_cpu_s": counted["cpu_s"],
             "cycles_simulated": latency.edges(folder / f"{row['name']}.v", "network"),
@@ -94,6 +95,8 @@ def main():
         },
         "ff_error_percent_worst": max(abs(row["ff_estimate"] / row["ff_measured"] - 1) * 100 for row in rows),
         "ff_exact": sum(row["ff_estimate"] == row["ff_measured"] for row in rows),
+        "carry_error_percent_worst": max(abs(row["carry_estimate"] / row["carry_measured"] - 1) * 100 for row in rows),
+        "levels_error": sorted(row["levels_estimate"] - row["levels_measured"] for row in rows),
         "cycles_equal": sum(row["cycles_simulated"] == [row["cycles"]] for row in rows),
         "rows": rows,
     }

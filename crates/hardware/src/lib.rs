@@ -42,6 +42,14 @@
 //! assert!(verilog::emit(&circuit, "tagger").contains("module tagger"));
 //! ```
 //!
+//! # Carry cells, levels and Fmax
+//!
+//! Carry cells are those of each adder's chain, four bits a cell ([`Circuit::carry_estimate`](circuit::Circuit::carry_estimate));
+//! levels follow each bit through LUTs and chains ([`Circuit::levels_estimate`](circuit::Circuit::levels_estimate)). Nothing of
+//! them is fitted. On the 23 networks below carry cells are 1.2 % off in the median and 4.9 % at worst, levels exact on nine and at most
+//! three off. Block RAMs are none: an unrolled circuit has its weights in its wiring. Fmax is that of the delay model
+//! ([`DelayModel`](circuit::DelayModel)), modelled and not measured: Yosys has no timing of the family, and nothing is placed here.
+//!
 //! # The LUT estimate against synthesis
 //!
 //! Random networks with 8-bit inputs; `w` and `a` are bits of weights and activations. LUT, FF, CARRY4 and

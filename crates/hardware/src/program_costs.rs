@@ -1,6 +1,6 @@
 //! Costs of a trained network, from its actual weights (tier 1).
 
-use crate::circuit::{BuildError, Circuit, DelayModel};
+use crate::circuit::{BuildError, Circuit};
 use crate::costs::program_ebops;
 use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
@@ -35,10 +35,23 @@ pub struct Costs {
     pub ff_estimate: u64,
     /// DSP blocks: none, all products are shifts and additions.
     pub dsp_estimate: u64,
+    /// Carry cells of four bits; absent in scores from before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry_estimate: Option<u64>,
+    /// Block RAMs: none, an unrolled circuit keeps its weights in its wiring and no row longer than its
+    /// pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bram_estimate: Option<u64>,
+    /// Cells on the longest path between registers, a carry cell counted like a LUT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels_estimate: Option<u32>,
+    /// The fastest clock in MHz by the delay model. Modelled, not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fmax_estimate_mhz: Option<f64>,
     /// Clock edges from a row on the input bus to its logits; a new row enters with every edge.
     pub cycles: u32,
-    /// The same in nanoseconds of the default 5 ns clock. Modelled: the stages are cut by a delay
-    /// model.
+    /// The same in nanoseconds of the clock that the circuit is cut for. Modelled: the stages are cut by a
+    /// delay model.
     pub latency_ns: f64,
     /// LUTs plus 55 for each DSP block.
     pub lut_equivalent: u64,
@@ -52,12 +65,12 @@ pub fn program_costs(program: &IntegerProgram) -> Result<Costs, BuildError> {
     Ok(circuit_costs(program, &Circuit::build(program)?))
 }
 
-/// Costs of a trained network whose circuit (with the default clock) is there already.
+/// Costs of a trained network whose circuit is there already.
 pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
     let before = candidate_costs(&program.candidate);
     let lut_estimate = Inventory::of(circuit).lut_estimate();
     let dsp_estimate = 0;
-    let period_ns = f64::from(DelayModel::default().period_ps) / 1e3;
+    let period_ns = f64::from(circuit.delays().period_ps) / 1e3;
     Costs {
         bits_parameters: before.bits_parameters,
         bits_activations: before.bits_activations,
@@ -69,6 +82,10 @@ pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
         lut_estimate,
         ff_estimate: circuit.flip_flops(),
         dsp_estimate,
+        carry_estimate: Some(circuit.carry_estimate()),
+        bram_estimate: Some(0),
+        levels_estimate: Some(circuit.levels_estimate()),
+        fmax_estimate_mhz: Some(circuit.fmax_estimate_mhz()),
         cycles: circuit.cycles(),
         latency_ns: f64::from(circuit.cycles()) * period_ns,
         lut_equivalent: lut_estimate + LUTS_PER_DSP * dsp_estimate,

@@ -162,8 +162,26 @@ fn a_faster_clock_takes_more_cycles_and_the_same_function() {
     )
     .unwrap();
     assert!(fast.cycles() > slow.cycles());
+    // Both keep the period that they were cut for, and say so.
+    assert!(slow.critical_path_ps() <= 5_000 && slow.fmax_estimate_mhz() >= 200.0);
+    assert!(fast.critical_path_ps() <= 1_500);
+    assert!(fast.levels_estimate() < slow.levels_estimate());
     assert!(fast.flip_flops() > slow.flip_flops());
     for row in rows(&program, 100, 3).chunks(8) {
         assert_eq!(fast.evaluate(row), slow.evaluate(row));
     }
+}
+
+#[test]
+fn a_clock_that_one_adder_misses_is_not_promised() {
+    let program = program(&Spec {
+        widths: vec![4, 3],
+        ..Spec::default()
+    });
+    let options = BuildOptions::new(2_000.0, Some(1));
+    let circuit = Circuit::build_with(&program, &options).unwrap();
+    assert_eq!(circuit.delays().period_ps, 500);
+    // 300 ps of a register, 500 ps of a LUT and its route, and the carries.
+    assert!(circuit.critical_path_ps() > 800);
+    assert!(circuit.fmax_estimate_mhz() < 1_250.0);
 }

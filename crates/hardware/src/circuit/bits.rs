@@ -23,6 +23,7 @@ pub(crate) enum Bit {
 pub(crate) struct Bits {
     rows: Vec<Vec<Bit>>,
     passed: Vec<u32>,
+    merged: Vec<bool>,
 }
 
 impl Bits {
@@ -31,6 +32,7 @@ impl Bits {
         let mut bits = Self {
             rows: Vec::with_capacity(circuit.nodes().len()),
             passed: vec![0; circuit.nodes().len()],
+            merged: vec![false; circuit.nodes().len()],
         };
         let mut registers = HashMap::new();
         let reads = reads(circuit);
@@ -82,6 +84,20 @@ impl Bits {
         self.passed[node]
     }
 
+    /// Whether a node is an adder that becomes one sum with the adder that reads it.
+    pub(crate) fn is_merged(&self, node: usize) -> bool {
+        self.merged[node]
+    }
+
+    /// Whether a requantizer of a wire ever rounds up: the highest bit that it drops is not zero.
+    pub(crate) fn rounds(&self, circuit: &Circuit, source: Wire, rule: &Requantizer) -> bool {
+        let whole = Operand {
+            wire: source,
+            shift: 0,
+        };
+        rule.dropped > 0 && self.of_operand(circuit, whole, rule.dropped - 1) != Bit::Known(false)
+    }
+
     /// Bit `bit` of a shifted and extended operand.
     pub(crate) fn of_operand(&self, circuit: &Circuit, operand: Operand, bit: u32) -> Bit {
         let node = circuit.node(operand.wire);
@@ -99,7 +115,7 @@ impl Bits {
 
     /// Low bits of an adder that are bits of an operand: as long as the other has zeros there (or both
     /// ones that cancel), no carry arises.
-    fn passed_through(&self, circuit: &Circuit, node: &Node, reads: &[u32]) -> Vec<Bit> {
+    fn passed_through(&mut self, circuit: &Circuit, node: &Node, reads: &[u32]) -> Vec<Bit> {
         let Operation::Add {
             left,
             right,
@@ -109,7 +125,11 @@ impl Bits {
             return Vec::new();
         };
         let is_merged = |operand| is_merged(circuit, node, operand, reads);
-        if is_merged(left) || is_merged(right) {
+        let merged = [left, right].map(|operand| (operand.wire, is_merged(operand)));
+        for (wire, is_merged) in merged {
+            self.merged[wire.0 as usize] |= is_merged;
+        }
+        if merged.iter().any(|(_, is_merged)| *is_merged) {
             return Vec::new();
         }
         let pass = |bit| {
@@ -145,7 +165,7 @@ impl Bits {
             )
         };
         let zero = Bit::Known(false);
-        let is_rounded = rule.dropped > 0 && of_source(rule.dropped - 1) != zero;
+        let is_rounded = self.rounds(circuit, source, rule);
         let bound = |reached: bool, code: i64, bit| reached.then(|| constant_bit(code, bit));
         let mut first = HashMap::new();
         (0..width)
@@ -219,6 +239,7 @@ fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::DelayModel;
     use bitfront_network::Interval;
 
     fn interval(lo: i64, hi: i64) -> Interval {
@@ -243,6 +264,7 @@ mod tests {
             output_operands: Vec::new(),
             steps: Vec::new(),
             cycles: 0,
+            delays: DelayModel::default(),
         }
     }
 

@@ -29,6 +29,20 @@ impl Default for BuildOptions {
     }
 }
 
+impl BuildOptions {
+    /// For a clock in MHz, with so many adder levels beyond the least, or any number (`None`) where only the price
+    /// matters.
+    pub fn new(clock_mhz: f64, extra_depth: Option<u32>) -> Self {
+        Self {
+            delays: DelayModel::at_mhz(clock_mhz),
+            adders: adder_graph::Options {
+                extra_depth,
+                ..adder_graph::Options::default()
+            },
+        }
+    }
+}
+
 /// Why a program has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("layer {layer} has no circuit: {reason}")]
@@ -89,6 +103,7 @@ impl Circuit {
             output_operands: pipelined.outputs,
             steps: pipelined.steps,
             cycles: pipelined.cycles,
+            delays: options.delays,
         })
     }
 }

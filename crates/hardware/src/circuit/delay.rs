@@ -33,6 +33,14 @@ impl Default for DelayModel {
 }
 
 impl DelayModel {
+    /// The default delays with a clock in MHz.
+    pub fn at_mhz(clock_mhz: f64) -> Self {
+        Self {
+            period_ps: (1e6 / clock_mhz).round() as u32,
+            ..Self::default()
+        }
+    }
+
     /// What logic may take between two registers.
     pub fn budget_ps(&self) -> u32 {
         self.period_ps.saturating_sub(self.register_ps)

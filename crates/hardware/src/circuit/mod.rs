@@ -14,6 +14,7 @@ mod activation;
 mod adders;
 mod bits;
 mod build;
+mod carries;
 mod delay;
 mod digits;
 mod evaluate;
@@ -30,6 +31,7 @@ mod recover;
 mod registers;
 mod requantizer;
 mod steps;
+mod timing;
 
 pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;
@@ -53,6 +55,7 @@ pub struct Circuit {
     output_operands: Vec<Operand>,
     steps: Vec<StepMark>,
     cycles: u32,
+    delays: DelayModel,
 }
 
 impl Circuit {
@@ -95,6 +98,11 @@ impl Circuit {
     /// the row is the first, and after the last the logits are there.
     pub fn cycles(&self) -> u32 {
         self.cycles
+    }
+
+    /// The delays, and the clock, that registers were placed by.
+    pub fn delays(&self) -> &DelayModel {
+        &self.delays
     }
 
     /// Number of steps: one a layer, two a separable convolution.

@@ -3,6 +3,7 @@
 use super::DelayModel;
 use super::build::Combinational;
 use super::node::{Node, Operand, Operation, StepMark, Value, Wire};
+use super::timing::delay_ps;
 use bitfront_network::Interval;
 use std::collections::HashMap;
 
@@ -174,21 +175,5 @@ fn place(
         (stage + 1, delay)
     } else {
         (stage, ready + delay)
-    }
-}
-
-fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 {
-    match &node.operation {
-        Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => 0,
-        Operation::Add { .. } => delays.adder_ps(node.width()),
-        // Compared are the operands, which may be wider than the larger of them.
-        Operation::Max { left, right } => {
-            let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;
-            delays.maximum_ps(width(left).max(width(right)))
-        }
-        Operation::Requantize { .. } => delays.requantizer_ps(node.width()),
-        Operation::Steps {
-            source, thresholds, ..
-        } => delays.steps_ps(nodes[source.0 as usize].width(), thresholds.len()),
     }
 }
