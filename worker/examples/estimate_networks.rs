@@ -128,7 +128,7 @@ impl Made<'_> {
             &|| false,
         )?;
         let weights = trained.weights;
-        let scores = bitfront_worker::score(candidate, &weights, data)?;
+        let scores = bitfront_worker::score(candidate, &weights, data, &search.build_options())?;
         self.keep(candidate, &weights, number, scores.accuracy_validation)?;
         history.push(PastTrial {
             number,
@@ -180,6 +180,9 @@ impl Made<'_> {
             "ff_estimate": costs.ff_estimate,
             "dsp_estimate": costs.dsp_estimate,
             "cycles": costs.cycles,
+            "carry_estimate": costs.carry_estimate,
+            "levels_estimate": costs.levels_estimate,
+            "fmax_estimate_mhz": costs.fmax_estimate_mhz,
             "ebops": costs.ebops,
             "inventory": bitfront_hardware::Inventory::of(&circuit),
             "layers": layers(&program),

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bitfront_coordinator::artifacts::Digest;
 use bitfront_export::{ExportError, Format, Options, Trained, export_with};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, Weights};
+use bitfront_search::Search;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,8 +22,12 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
             options.to
         )));
     }
-    let (candidate, bytes) = match (&options.candidate, &options.weights) {
-        (Some(candidate), Some(weights)) => (candidate_of(candidate)?, read(weights)?),
+    let (candidate, bytes, circuit) = match (&options.candidate, &options.weights) {
+        (Some(candidate), Some(weights)) => (
+            candidate_of(candidate)?,
+            read(weights)?,
+            BuildOptions::default(),
+        ),
         _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
     };
     if let Err(faults) = candidate.check() {
@@ -33,6 +39,7 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     let trained = Trained {
         candidate: &candidate,
         weights: &weights,
+        circuit,
     };
     let extras = Options {
         axi_stream: options.axi_stream,
@@ -85,8 +92,8 @@ fn candidate_of(path: &Path) -> Outcome<Candidate> {
         .map_err(|error| Failure::usage(format!("{} is not a candidate: {error}", path.display())))
 }
 
-/// The candidate of a trial and the bytes of its last weights.
-async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>)> {
+/// The candidate of a trial, the bytes of its last weights, and how its search builds circuits.
+async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>, BuildOptions)> {
     let client = Client::new(global)?;
     let id = client.trial_id(name).await?;
     let trial: Value = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
@@ -109,5 +116,10 @@ async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>)> 
             "the weights that came are not those of the trial: another digest",
         ));
     }
-    Ok((candidate, bytes))
+    let search = trial["search_id"].as_str().unwrap_or_default();
+    let search: Value = client
+        .get(&format!("/api/v1/searches/{search}"), &[])
+        .await?;
+    let search = Search::deserialize(&search["resolved"]).failed_to("read the trial's search")?;
+    Ok((candidate, bytes, search.build_options()))
 }

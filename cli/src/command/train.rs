@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::Candidate;
 use bitfront_search::file::{DatasetInfo, read};
 use bitfront_training::{Control, Recipe, Samples, Targets, train};
@@ -41,8 +42,13 @@ pub(super) fn run(options: &Train) -> Outcome {
     )
     .map_err(|error| Failure::usage(format!("failed to train the candidate: {error}")))?;
     let train_s = started.elapsed().as_secs_f64();
-    let scores = bitfront_worker::score(&candidate, &trained.weights, &data)
-        .failed_to("score the candidate")?;
+    let scores = bitfront_worker::score(
+        &candidate,
+        &trained.weights,
+        &data,
+        &BuildOptions::default(),
+    )
+    .failed_to("score the candidate")?;
     view::json(&json!({
         "candidate": candidate,
         "candidate_digest": candidate.digest(),

@@ -13,6 +13,7 @@ use std::error::Error;
 use std::path::Path;
 
 use bitfront_export::{ExportError, Format, Trained, export};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use common::Random;
 use serde_json::{Value, json};
@@ -169,7 +170,11 @@ fn write(
         folder.join("weights.safetensors"),
         weights.to_bytes(candidate),
     )?;
-    let trained = Trained { candidate, weights };
+    let trained = Trained {
+        candidate,
+        weights,
+        circuit: BuildOptions::default(),
+    };
     let mut refused = serde_json::Map::new();
     for format in Format::ALL {
         match export(format, &trained) {

@@ -6,6 +6,7 @@
 //!
 //! ```
 //! use bitfront_export::{Format, Trained, export};
+//! use bitfront_hardware::circuit::BuildOptions;
 //! use bitfront_network::{Candidate, Weights};
 //!
 //! let candidate: Candidate = serde_json::from_str(r#"{
@@ -15,7 +16,11 @@
 //!         "bias": "quantized_bits(4,0,alpha=1.0)", "fold": null}}],
 //!     "head": {"kind": "softmax"}}"#)?;
 //! let weights = Weights::build(&candidate, |tensor| vec![0.5; tensor.shape.iter().product()]);
-//! let files = export(Format::Cpp, &Trained { candidate: &candidate, weights: &weights })?;
+//! let files = export(Format::Cpp, &Trained {
+//!     candidate: &candidate,
+//!     weights: &weights,
+//!     circuit: BuildOptions::default(),
+//! })?;
 //! assert_eq!(files[0].name, "network.hpp");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -35,6 +40,7 @@ mod scaled;
 mod source;
 mod verilog;
 
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 
 pub use error::{ExportError, Refusal};
@@ -48,6 +54,8 @@ pub struct Trained<'a> {
     pub candidate: &'a Candidate,
     /// Its weights, as trained.
     pub weights: &'a Weights,
+    /// How its circuit is built.
+    pub circuit: BuildOptions,
 }
 
 /// A file of an export.
@@ -111,6 +119,6 @@ pub fn export_with(
         }
         Format::Hls4ml => hls4ml::files(&program),
         Format::Qkeras => qkeras::files(trained, &program),
-        Format::Verilog => verilog::files(&program, options),
+        Format::Verilog => verilog::files(&program, &trained.circuit, options),
     }
 }

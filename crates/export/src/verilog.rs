@@ -4,7 +4,7 @@
 //! The rule this module keeps: the circuit is proved against the integer program before it is
 //! written, and the vectors' logits are integer inference's.
 
-use bitfront_hardware::circuit::{Circuit, DelayModel};
+use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::engine::vivado;
 use bitfront_hardware::synthesis_report::yosys_script;
 use bitfront_hardware::verilog::{
@@ -21,13 +21,17 @@ const MODULE: &str = "network";
 /// Rows of the vectors file.
 const VECTORS: usize = 2000;
 
-pub(crate) fn files(program: &IntegerProgram, options: Options) -> Result<Vec<File>, ExportError> {
+pub(crate) fn files(
+    program: &IntegerProgram,
+    circuit: &BuildOptions,
+    options: Options,
+) -> Result<Vec<File>, ExportError> {
     let refuse = |reason: String| {
         let mut refusals = Refusals::default();
         refusals.add("the circuit", reason);
         refusals.none("verilog", ())
     };
-    let circuit = match Circuit::build(program) {
+    let circuit = match Circuit::build_with(program, circuit) {
         Ok(circuit) => circuit,
         Err(error) => return refuse(format!("cannot be built: {error}")).map(|()| Vec::new()),
     };
@@ -38,8 +42,7 @@ pub(crate) fn files(program: &IntegerProgram, options: Options) -> Result<Vec<Fi
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
     let vectors = vectors_file(&circuit, &inputs, &program.logits(&codes));
     let script = yosys_script("network.v", MODULE, "cells.txt", "path.txt");
-    // The clock that `Circuit::build` cut the stages for.
-    let period_ps = DelayModel::default().period_ps;
+    let period_ps = circuit.delays().period_ps;
     let mut files = vec![
         File::text("network.v", emit(&circuit, MODULE)),
         File::text("bench.cpp", test_bench(&circuit, MODULE)),

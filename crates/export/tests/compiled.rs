@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bitfront_export::{ExportError, Format, Trained, export};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, Head, IntegerProgram, Weights};
 use common::Random;
 
@@ -84,7 +85,14 @@ impl Network {
 }
 
 fn text(format: Format, candidate: &Candidate, weights: &Weights) -> Result<String, ExportError> {
-    let files = export(format, &Trained { candidate, weights })?;
+    let files = export(
+        format,
+        &Trained {
+            candidate,
+            weights,
+            circuit: BuildOptions::default(),
+        },
+    )?;
     assert_eq!(files.len(), 1);
     Ok(String::from_utf8(files[0].bytes.clone()).unwrap())
 }

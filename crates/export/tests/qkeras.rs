@@ -2,6 +2,7 @@
 //! compute otherwise is refused by layer. (`scripts/check-exports --qkeras` runs QKeras itself.)
 
 use bitfront_export::{ExportError, File, Format, Trained, export};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 
 const NETWORK: &str = r#"{
@@ -43,7 +44,14 @@ fn weights(candidate: &Candidate) -> Weights {
 }
 
 fn exported(candidate: &Candidate, weights: &Weights) -> Result<Vec<File>, ExportError> {
-    export(Format::Qkeras, &Trained { candidate, weights })
+    export(
+        Format::Qkeras,
+        &Trained {
+            candidate,
+            weights,
+            circuit: BuildOptions::default(),
+        },
+    )
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bitfront_export::{ExportError, Format, Options, Trained, export, export_with};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, Weights};
 
 fn candidate(activation: &str) -> Candidate {
@@ -45,6 +46,7 @@ fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
     let trained = Trained {
         candidate: &candidate,
         weights: &weights,
+        circuit: BuildOptions::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     for file in export(Format::Verilog, &trained).unwrap() {
@@ -81,6 +83,7 @@ fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
     let trained = Trained {
         candidate: &candidate,
         weights: &weights,
+        circuit: BuildOptions::default(),
     };
     let plain = export(Format::Verilog, &trained).unwrap();
     assert!(plain.iter().all(|file| !file.name.contains("axis")));
@@ -116,6 +119,7 @@ fn what_a_format_cannot_say_is_refused_by_layer() {
     let trained = Trained {
         candidate: &candidate,
         weights: &weights,
+        circuit: BuildOptions::default(),
     };
     for format in [Format::Qonnx, Format::Onnx, Format::Hls4ml] {
         let Err(ExportError::Refused { refusals, .. }) = export(format, &trained) else {

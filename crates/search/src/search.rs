@@ -3,6 +3,7 @@
 use crate::digest::sha256_hex;
 use crate::space::Space;
 use crate::{Goal, Metric};
+use bitfront_hardware::circuit::BuildOptions;
 use bitfront_hardware::device::Resources;
 use bitfront_network::Candidate;
 use schemars::JsonSchema;
@@ -37,6 +38,9 @@ pub struct Search {
     pub training: Training,
     /// Target device.
     pub device: Device,
+    /// What adder graphs are searched for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub circuit: CircuitGoal,
     /// Objectives, in the order of the axes.
     pub objectives: Vec<Objective>,
     /// Bounds a front member must keep.
@@ -337,6 +341,36 @@ pub struct Device {
     /// tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+}
+
+/// What the adder graphs of a search's circuits are searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "goal", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CircuitGoal {
+    /// The fewest LUTs, however deep.
+    MinLut,
+    /// The fewest LUTs within a depth.
+    BoundedDepth {
+        /// Adder levels beyond the least that the digits of a kernel's columns allow.
+        extra_depth: u32,
+    },
+}
+
+impl Default for CircuitGoal {
+    fn default() -> Self {
+        Self::BoundedDepth { extra_depth: 1 }
+    }
+}
+
+impl Search {
+    /// How circuits of this search are built: for its clock, and what it searches adder graphs for.
+    pub fn build_options(&self) -> BuildOptions {
+        let extra_depth = match self.circuit {
+            CircuitGoal::MinLut => None,
+            CircuitGoal::BoundedDepth { extra_depth } => Some(extra_depth),
+        };
+        BuildOptions::new(self.device.clock_mhz, extra_depth)
+    }
 }
 
 /// One axis of the front.

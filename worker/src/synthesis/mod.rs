@@ -31,7 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitfront_hardware::circuit::{Circuit, DelayModel};
+use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::circuit_costs;
 use bitfront_hardware::engine::{Engine, UnknownEngine};
 use bitfront_hardware::verilog::{emit, test_bench};
@@ -120,6 +120,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         weights,
         test_rows: data.test.x.to_vec(),
         vectors: work.vectors as usize,
+        options: search.build_options(),
     })
 }
 
@@ -131,6 +132,7 @@ struct Job {
     weights: Weights,
     test_rows: Vec<f32>,
     vectors: usize,
+    options: BuildOptions,
 }
 
 impl Job {
@@ -163,6 +165,7 @@ impl Job {
                 cache: context.cache.folder(),
                 stopped: &stopped,
                 log: &|line| attempt.log(line),
+                options: self.options,
             },
             &program,
             &vectors,
@@ -180,6 +183,7 @@ struct Workbench<'a> {
     cache: &'a Path,
     stopped: &'a dyn Fn() -> bool,
     log: &'a dyn Fn(&str),
+    options: BuildOptions,
 }
 
 /// From an integer program to its measured circuit. What was made before a failure is in
@@ -199,7 +203,7 @@ fn measure(
         folder: bench.folder,
         stopped: bench.stopped,
     };
-    let circuit = Circuit::build(program).map_err(|e| no_circuit(&e))?;
+    let circuit = Circuit::build_with(program, &bench.options).map_err(|e| no_circuit(&e))?;
     check_circuit(&circuit, program, vectors, bench.stopped)?;
     step(&format!(
         "circuit of {} nodes and {} cycles: kernels proved, {} vectors equal to integer inference",
@@ -221,8 +225,7 @@ fn measure(
     step(&format!(
         "RTL simulated: every output bit of {compared} vectors equal"
     ));
-    // The clock that `Circuit::build` cut the stages for.
-    let period_ps = DelayModel::default().period_ps;
+    let period_ps = circuit.delays().period_ps;
     let synthesised = engine::of(bench.engine).synthesise(&run, &circuit, period_ps)?;
     step(&synthesised.summary());
     // The evidence first: it is kept whatever the checks below say.

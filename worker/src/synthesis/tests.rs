@@ -155,6 +155,7 @@ fn evidence_is_kept_when_a_job_fails() {
         cache: folder.path(),
         stopped: &|| false,
         log: &|_| {},
+        options: BuildOptions::default(),
     };
     let failed = measure(&bench, &program, &vectors, &mut artifacts).unwrap_err();
     assert_eq!(code(failed), "internal");
@@ -251,6 +252,7 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
         cache: cache.path(),
         stopped: &|| false,
         log: &|_| {},
+        options: BuildOptions::default(),
     };
     let result = measure(&bench, &program, &vectors, &mut artifacts).unwrap();
     assert_eq!(result.tool, "yosys-nextpnr-ice40");

@@ -180,7 +180,8 @@ fn attempt_scores(
         "trained in {:.2} s",
         start.elapsed().as_secs_f64()
     ));
-    let scores = score(candidate, &trained.weights, data).map_err(|e| score::no_scores(&e))?;
+    let scores = score(candidate, &trained.weights, data, &search.build_options())
+        .map_err(|e| score::no_scores(&e))?;
     attempt.log(&format!(
         "scored in {:.2} s: accuracy {:.5} (validation)",
         start.elapsed().as_secs_f64(),

@@ -4,7 +4,7 @@
 //! never by floats. A float reference has accuracy and nothing else: no AUC, no costs.
 
 use bitfront_dataset::{Prepared, Table};
-use bitfront_hardware::circuit::{BuildError, Circuit};
+use bitfront_hardware::circuit::{BuildError, BuildOptions, Circuit};
 use bitfront_hardware::circuit_costs;
 use bitfront_network::{
     Candidate, ForwardOptions, ForwardPrecision, FreezeError, IntegerProgram,
@@ -27,6 +27,7 @@ pub fn score(
     candidate: &Candidate,
     weights: &Weights,
     data: &Prepared,
+    options: &BuildOptions,
 ) -> Result<TrialScores, ScoreError> {
     if candidate.is_float() {
         let accuracy = |table: &Table| {
@@ -56,7 +57,7 @@ pub fn score(
             one_against_rest(&logits, program.output_fraction, &table.y, outputs),
         )
     };
-    let circuit = Circuit::build(&program)?;
+    let circuit = Circuit::build_with(&program, options)?;
     let vectors = Vectors::for_program(&program, &data.test.x, 0);
     compare(&circuit, &program, &vectors, &|| false)?;
     let (accuracy_validation, auc_validation) = measure(&data.validation);

@@ -10,8 +10,8 @@ use bitfront_proto::v1::{SynthesisWork, TrialWork, UnitRef, WorkKind};
 use bitfront_search::Search;
 use bitfront_search::metric::{Goal, Metric};
 use bitfront_search::search::{
-    Budget, DatasetUse, Device, Network, Objective, Optimizer, OptimizerName, Order, Sampler,
-    Schedule, Split, SynthesisPolicy, Training,
+    Budget, CircuitGoal, DatasetUse, Device, Network, Objective, Optimizer, OptimizerName, Order,
+    Sampler, Schedule, Split, SynthesisPolicy, Training,
 };
 use bitfront_search::space::Space;
 use bitfront_worker::{Config, WorkerError, run};
@@ -170,6 +170,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             clock_mhz: 200.0,
             resources: None,
         },
+        circuit: CircuitGoal::default(),
         objectives: vec![Objective {
             metric: Metric::Accuracy,
             goal: Goal::Maximize,

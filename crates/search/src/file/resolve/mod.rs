@@ -74,6 +74,7 @@ pub fn resolve(
     let reference_point = settings::reference_point(file, &objectives, &mut faults);
     let sampler = settings::sampler(file, &mut faults);
     let device = settings::device(file, devices, &mut faults);
+    let circuit = settings::circuit(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let training = settings::training(file, dataset.classes, &mut faults);
@@ -108,6 +109,7 @@ pub fn resolve(
         seed_trials,
         training,
         device,
+        circuit,
         objectives,
         constraints,
         reference_point,

@@ -4,12 +4,13 @@
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    BoundSpec, DeviceFull, DeviceSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, SamplerFull,
-    SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
+    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, ObjectiveSpec, OptimizerKind,
+    OptimizerSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName,
+    default_clock_mhz,
 };
 use crate::search::{
-    Averaging, Budget, ClassWeights, Constraint, Device, Objective, Optimizer, OptimizerName,
-    Sampler, SynthesisPolicy, Training,
+    Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Objective, Optimizer,
+    OptimizerName, Sampler, SynthesisPolicy, Training,
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::device::{Devices, Resources};
@@ -327,7 +328,9 @@ pub(super) fn device(file: &SearchFile, devices: &Devices, faults: &mut Vec<Faul
     };
     if clock_mhz != default_clock_mhz() {
         let only = default_clock_mhz();
-        let detail = format!("{clock_mhz} MHz: circuits are cut for a clock of {only} MHz for now");
+        let detail = format!(
+            "{clock_mhz} MHz: a device's clock is {only} MHz; accepted for another one: `circuit: {{clock_mhz: {clock_mhz}}}`"
+        );
         let at = match &file.device {
             DeviceSpec::Full(_) => at.at("clock_mhz"),
             DeviceSpec::Short(_) => at.clone(),
@@ -344,10 +347,32 @@ pub(super) fn device(file: &SearchFile, devices: &Devices, faults: &mut Vec<Faul
             _ => known_figures(part, devices, at_part, faults),
         }
     };
+    let cut_for = file.circuit.and_then(|circuit| circuit.clock_mhz);
     Device {
         part: part.to_owned(),
-        clock_mhz,
+        clock_mhz: cut_for.unwrap_or(clock_mhz),
         resources,
+    }
+}
+
+pub(super) fn circuit(file: &SearchFile, faults: &mut Vec<Fault>) -> CircuitGoal {
+    let Some(spec) = file.circuit else {
+        return CircuitGoal::default();
+    };
+    match spec.goal.unwrap_or(CircuitGoalName::BoundedDepth) {
+        CircuitGoalName::BoundedDepth => CircuitGoal::BoundedDepth {
+            extra_depth: spec.extra_depth.unwrap_or(1),
+        },
+        CircuitGoalName::MinLut => {
+            if spec.extra_depth.is_some() {
+                let at = Pointer::root().at("circuit").at("extra_depth");
+                faults.push(Fault::new(
+                    at,
+                    "goal `min_lut` has no `extra_depth`; `bounded_depth` has",
+                ));
+            }
+            CircuitGoal::MinLut
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
 use crate::Metric;
-use crate::search::{Sampler, SynthesisPolicy};
+use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
+use bitfront_hardware::circuit::BuildOptions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -201,6 +202,39 @@ fn a_clock_that_no_cost_is_computed_for_is_refused() {
     );
     let full = json!({"device": {"part": "xcvu9p", "clock_mhz": 100}});
     assert_eq!(pointers(&full), set(&["/device/clock_mhz"]));
+}
+
+#[test]
+fn circuits_are_built_for_a_clock_and_within_a_depth() {
+    let plain = search_with(&json!({}));
+    // What says nothing new is the same search: its digest stays.
+    let same = search_with(&json!({"circuit": {"goal": "bounded_depth", "clock_mhz": 200}}));
+    assert_eq!(same.digest(), plain.digest());
+    assert_eq!(plain.build_options(), BuildOptions::default());
+    let plain = serde_json::to_value(&plain).expect("JSON");
+    assert_eq!(plain.get("circuit"), None);
+
+    let deep = json!({"circuit": {"goal": "min_lut", "clock_mhz": 250}});
+    let deep = search_with(&deep);
+    assert_eq!(deep.build_options(), BuildOptions::new(250.0, None));
+    assert_eq!(deep.build_options().delays.period_ps, 4_000);
+    let text = serde_json::to_string(&deep).expect("JSON");
+    let again: Search = serde_json::from_str(&text).expect("a search");
+    assert_eq!(again, deep);
+    let flat = search_with(&json!({"circuit": {"extra_depth": 0}}));
+    assert_eq!(flat.build_options().adders.extra_depth, Some(0));
+
+    let faults = [
+        (
+            json!({"goal": "min_lut", "extra_depth": 2}),
+            "/circuit/extra_depth",
+        ),
+        (json!({"clock_mhz": 0.5}), "/circuit/clock_mhz"),
+        (json!({"goal": "fast"}), "/circuit/goal"),
+    ];
+    for (circuit, at) in faults {
+        assert_eq!(pointers(&json!({ "circuit": circuit })), set(&[at]));
+    }
 }
 
 #[test]

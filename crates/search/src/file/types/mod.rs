@@ -52,6 +52,9 @@ pub struct SearchFile {
     /// Target device, `part@200MHz` or part and clock; `bitfront device ls` lists the known parts.
     #[serde(default)]
     pub device: DeviceSpec,
+    /// How circuits are built, for which clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<CircuitSpec>,
     /// Two objectives: one of quality and one of cost, in the order of the axes.
     #[schemars(length(min = 1, max = 4))]
     pub objectives: Vec<ObjectiveSpec>,

@@ -144,7 +144,7 @@ impl Default for DeviceSpec {
 pub struct DeviceFull {
     /// Part name.
     pub part: String,
-    /// Clock in MHz; 200 for now.
+    /// Clock in MHz; 200, another one is `circuit: {clock_mhz}`.
     #[serde(default = "default_clock_mhz")]
     #[schemars(range(min = 1.0, max = 2000.0))]
     pub clock_mhz: f64,
@@ -173,6 +173,33 @@ pub struct DeviceFull {
 /// The clock of the paper's hardware table.
 pub(in crate::file) fn default_clock_mhz() -> f64 {
     200.0
+}
+
+/// How circuits are built.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CircuitSpec {
+    /// What adder graphs are searched for; default `bounded_depth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<CircuitGoalName>,
+    /// Of `bounded_depth`: adder levels beyond the least that a kernel's digits allow; default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 16))]
+    pub extra_depth: Option<u32>,
+    /// Clock in MHz that registers are placed for, by a delay model; default the device's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1.0, max = 2000.0))]
+    pub clock_mhz: Option<f64>,
+}
+
+/// What adder graphs are searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitGoalName {
+    /// The fewest LUTs, however deep.
+    MinLut,
+    /// The fewest LUTs within a depth.
+    BoundedDepth,
 }
 
 /// A bound that a front member must keep.
