@@ -110,6 +110,7 @@ pub mod engine;
 mod lut_estimate;
 pub mod netlist;
 mod program_costs;
+pub mod streamed;
 pub mod synthesis_report;
 mod tier0;
 pub mod verilog;

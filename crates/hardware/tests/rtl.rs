@@ -1,13 +1,16 @@
 //! The Verilog of random programs, simulated by Verilator, equals their evaluation bit for bit.
 
 mod common;
+#[path = "common/verilator.rs"]
+mod verilator;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel};
-use bitfront_hardware::verilog::{BenchReport, emit, parse_bench_report, test_bench, vectors_file};
+use bitfront_hardware::verilog::{BenchReport, emit, test_bench, vectors_file};
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval, Linear};
 use common::{Rule, Spec, program, rows};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use verilator::{build_runtime, compile, run};
 
 const VECTORS: usize = 2_500;
 const ANYTHING: Interval = Interval {
@@ -15,76 +18,10 @@ const ANYTHING: Interval = Interval {
     hi: i64::MAX,
 };
 
-fn tool(folder: &Path, program: &str, arguments: &[String]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments:?}: {log}");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// Compiler arguments for Verilator's output, without optimisation: the benches run for a moment.
-fn compiler_arguments(root: &str) -> Vec<String> {
-    let text = format!(
-        "-O0 -w -faligned-new -Ibuilt -I{root}/include -I{root}/include/vltstd -DVM_COVERAGE=0 \
-         -DVM_SC=0 -DVM_TRACE=0 -DVM_TRACE_FST=0 -DVM_TRACE_VCD=0"
-    );
-    text.split(' ').map(str::to_owned).collect()
-}
-
-/// Compiles Verilator's run-time library, which takes longer than a bench, once; returns its root.
-fn build_runtime(folder: &Path) -> String {
-    let root = tool(
-        folder,
-        "verilator",
-        &["--getenv".into(), "VERILATOR_ROOT".into()],
-    );
-    for part in ["verilated", "verilated_threads"] {
-        let mut arguments = compiler_arguments(&root);
-        arguments.extend(["-c".into(), format!("{root}/include/{part}.cpp")]);
-        tool(folder, "g++", &arguments);
-    }
-    root
-}
-
 /// Builds the bench; returns the path of its binary.
 fn build(folder: &Path, root: &str, circuit: &Circuit, name: &str) -> PathBuf {
-    let (rtl, bench) = (format!("{name}.v"), format!("{name}_bench.cpp"));
-    std::fs::write(folder.join(&rtl), emit(circuit, name)).unwrap();
-    std::fs::write(folder.join(&bench), test_bench(circuit, name)).unwrap();
-    let arguments = format!("--cc -Wno-fatal --top-module {name} --Mdir built {rtl}");
-    let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
-    tool(folder, "verilator", &arguments);
-    let mut arguments = compiler_arguments(root);
-    arguments.extend([bench, "verilated.o".into(), "verilated_threads.o".into()]);
-    for entry in std::fs::read_dir(folder.join("built")).unwrap() {
-        let path = entry.unwrap().path();
-        let file = path.file_name().unwrap().to_str().unwrap();
-        if file.starts_with(&format!("V{name}")) && path.extension().is_some_and(|e| e == "cpp") {
-            arguments.push(format!("built/{file}"));
-        }
-    }
-    arguments.extend([
-        "-pthread".into(),
-        "-latomic".into(),
-        "-o".into(),
-        name.into(),
-    ]);
-    tool(folder, "g++", &arguments);
-    folder.join(name)
-}
-
-fn run(folder: &Path, binary: &Path, vectors: &str) -> (BenchReport, bool) {
-    std::fs::write(folder.join("vectors.txt"), vectors).unwrap();
-    let output = Command::new(binary)
-        .arg(folder.join("vectors.txt"))
-        .output()
-        .unwrap();
-    let report = parse_bench_report(&String::from_utf8_lossy(&output.stdout)).unwrap();
-    (report, output.status.success())
+    let (rtl, bench) = (emit(circuit, name), test_bench(circuit, name));
+    compile(folder, root, name, (&rtl, &bench))
 }
 
 /// Simulates the program's circuit on corners and on random rows; then checks that one wrong expected

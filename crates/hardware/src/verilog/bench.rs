@@ -89,6 +89,11 @@ pub fn parse_bench_report(output: &str) -> Result<BenchReport, BenchReportError>
         .ok_or_else(|| BenchReportError(output.chars().take(400).collect()))
 }
 
+/// C++ that puts `row.in` on the input bus, and that reads the output bus into `got`.
+pub(crate) fn reads_and_writes(input_bits: u32, output_bits: u32) -> (String, String) {
+    (drive(input_bits), sample(output_bits))
+}
+
 fn drive(bits: u32) -> String {
     match bits {
         ..=32 => "top->inputs = row.in[0];".to_owned(),

@@ -22,9 +22,11 @@ mod self_check;
 mod step_function;
 
 pub use axi_stream::axi_stream;
+pub(crate) use bench::reads_and_writes;
 pub use bench::{BenchReport, BenchReportError, parse_bench_report, test_bench, vectors_file};
 pub use bus::{pack_hex, pack_words};
 pub use emit::emit;
+pub(crate) use expression::literal;
 pub use self_check::{axi_stream_bench, verilog_bench};
 
 /// Verilog of the cells that a synthesised network may consist of, for simulating its netlist: LUT1-6,

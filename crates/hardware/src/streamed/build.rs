@@ -1,0 +1,266 @@
+//! From an integer program to a chain of stages.
+
+use bitfront_network::{
+    Geometry, Head, IntegerLayer, IntegerOperation, IntegerProgram, Linear, Source, Taps,
+    TensorFormat,
+};
+
+use super::core::Core;
+use super::shared::Shared;
+use super::window::Window;
+use super::{Front, Stage, StreamedCircuit, schedule};
+use crate::circuit::{BuildError, BuildOptions, Circuit, Port};
+
+/// Most shared multipliers of a stage: several times the DSP blocks of the largest devices.
+const MOST_MULTIPLIERS: usize = 1 << 15;
+
+/// Most entries times words of a window's shift register.
+const MOST_ENTRIES: usize = 1 << 18;
+
+/// How a streamed circuit is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Cycles that each multiplier of a dense layer is used in for a row, at least 1. With 1, dense layers
+    /// of one beat are adder graphs. Dense layers of a flattened image always take its beats one by one.
+    pub reuse: u32,
+    /// How the circuits of single positions are built.
+    pub circuit: BuildOptions,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            reuse: 1,
+            circuit: BuildOptions::default(),
+        }
+    }
+}
+
+impl StreamedCircuit {
+    /// The streamed circuit of a program.
+    ///
+    /// # Errors
+    /// [`BuildError`] for networks that are no chain, for padding, sums and joins as layers of their own, for
+    /// pools over a border (but maxima of numbers that are not negative), and for what
+    /// [`Circuit::build_with`] refuses in a stage.
+    pub fn build(program: &IntegerProgram, options: &StreamOptions) -> Result<Self, BuildError> {
+        let refuse = |layer: &str, reason: &str| {
+            Err(BuildError {
+                layer: layer.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        if let Head::Softmax { tables: Some(_) } = program.candidate.head {
+            return refuse(
+                "softmax",
+                "its tables are not built yet; accepted is a head that ends in logits",
+            );
+        }
+        for (index, layer) in program.layers.iter().enumerate() {
+            let before = index.checked_sub(1).map_or(Source::Input, Source::Layer);
+            if layer.sources != [before] {
+                return refuse(
+                    &layer.name,
+                    "it reads other layers than the one before it; accepted are chains",
+                );
+            }
+        }
+        let beats = positions(&program.input);
+        let mut chain = Chain {
+            program,
+            options,
+            stages: Vec::new(),
+            front: Front::Pointwise,
+            core: Core::new(program, &program.input, 1, false),
+            format: program.input.clone(),
+            beats,
+        };
+        for layer in &program.layers {
+            chain.layer(layer).map_err(|reason| BuildError {
+                layer: layer.name.clone(),
+                reason,
+            })?;
+        }
+        chain.close(true)?;
+        let output_beats = chain.beats;
+        let mut circuit = Self {
+            stages: chain.stages,
+            inputs: Port::pack(
+                program
+                    .input
+                    .range
+                    .iter()
+                    .copied()
+                    .zip(program.input.fraction.iter().copied()),
+            ),
+            beats,
+            output_beats,
+            gap: 0,
+            latency: 0,
+        };
+        let timing = schedule::timing(&circuit);
+        (circuit.gap, circuit.latency) = (timing.gap, timing.latency);
+        Ok(circuit)
+    }
+}
+
+/// Positions of a tensor: what stands before its channels.
+fn positions(format: &TensorFormat) -> usize {
+    format.size() / format.channels().max(1)
+}
+
+struct Chain<'a> {
+    program: &'a IntegerProgram,
+    options: &'a StreamOptions,
+    stages: Vec<Stage>,
+    /// The stage that is being filled.
+    front: Front,
+    core: Core<'a>,
+    /// Format of the values that it has so far; the shape is the layer's.
+    format: TensorFormat,
+    /// Beats of a row that it gives.
+    beats: usize,
+}
+
+impl Chain<'_> {
+    fn layer(&mut self, layer: &IntegerLayer) -> Result<(), String> {
+        match &layer.operation {
+            IntegerOperation::Linear(linear) => match linear.taps {
+                Taps::Dense => self.dense(layer, linear)?,
+                Taps::Window(geometry) | Taps::Depthwise(geometry) => {
+                    self.window(layer, geometry)?;
+                }
+            },
+            IntegerOperation::Separable { depthwise, .. } => match depthwise.taps {
+                Taps::Depthwise(geometry) => self.window(layer, geometry)?,
+                _ => return Err("has no window".into()),
+            },
+            IntegerOperation::MaxPool(geometry) => {
+                if geometry.reads_border() && self.format.range.iter().any(|range| range.lo < 0) {
+                    return Err(
+                        "takes maxima over a border of numbers that may be negative; \
+                                accepted are windows inside, or a rectifier before it"
+                            .into(),
+                    );
+                }
+                self.window(layer, *geometry)?;
+            }
+            IntegerOperation::Mean { geometry, .. } => {
+                if geometry.reads_border() {
+                    return Err("takes means over a border; accepted are windows inside".into());
+                }
+                self.window(layer, *geometry)?;
+            }
+            // Beats are read one by one anyway; who reads a flat tensor finds its beats.
+            IntegerOperation::Reshape => {}
+            IntegerOperation::Affine { .. } | IntegerOperation::Activation(_) => {
+                if layer.output.channels() != self.channels() {
+                    return Err(
+                        "stands on a flattened image; accepted is a dense layer first".into(),
+                    );
+                }
+                self.core.push(layer);
+            }
+            IntegerOperation::ZeroPadding { .. } => {
+                return Err("pads by itself; accepted is the padding of a convolution".into());
+            }
+            IntegerOperation::Add { .. } | IntegerOperation::Concatenate => {
+                return Err("reads several layers; accepted are chains".into());
+            }
+        }
+        if !matches!(layer.operation, IntegerOperation::Reshape) {
+            self.format = layer.output.clone();
+        }
+        Ok(())
+    }
+
+    /// Words of a beat.
+    fn channels(&self) -> usize {
+        self.format.channels()
+    }
+
+    fn window(&mut self, layer: &IntegerLayer, geometry: Geometry) -> Result<(), String> {
+        self.close(false).map_err(|error| error.to_string())?;
+        let window = Window::new(geometry, &self.format)?;
+        let words = window.entries().saturating_mul(self.channels());
+        if words > MOST_ENTRIES {
+            return Err(format!(
+                "keeps {words} words of its input; accepted are at most {MOST_ENTRIES}"
+            ));
+        }
+        let padded = geometry.reads_border();
+        self.core = Core::new(self.program, &self.format, geometry.taps(), padded);
+        self.core.push(layer);
+        self.front = Front::Window(window);
+        self.beats = geometry.positions();
+        Ok(())
+    }
+
+    fn dense(&mut self, layer: &IntegerLayer, linear: &Linear) -> Result<(), String> {
+        let flat = linear.inputs != self.channels();
+        let reuse = (self.options.reuse as usize).min(self.channels());
+        if !flat && (reuse <= 1 || self.beats > 1) {
+            self.core.push(layer);
+            return Ok(());
+        }
+        if linear.inputs != self.channels() * self.beats {
+            return Err(format!(
+                "reads {} numbers where {} beats of {} come; accepted is all of them",
+                linear.inputs,
+                self.beats,
+                self.channels()
+            ));
+        }
+        self.close(false).map_err(|error| error.to_string())?;
+        let reuse = if self.beats > 1 { 1 } else { reuse };
+        let (shared, sums) = Shared::new(linear, &self.format, self.beats, reuse);
+        if shared.multipliers() > MOST_MULTIPLIERS {
+            return Err(format!(
+                "needs {} multipliers; accepted are at most {MOST_MULTIPLIERS}: a greater reuse \
+                 takes fewer",
+                shared.multipliers()
+            ));
+        }
+        // What is left: scale, shift and bias of each sum.
+        let raw = TensorFormat {
+            shape: vec![1, linear.outputs],
+            fraction: layer.output.fraction.clone(),
+            range: sums,
+        };
+        let rest = IntegerOperation::Affine {
+            multiplier: linear.multiplier.clone(),
+            product_shift: linear.product_shift.clone(),
+            offset: linear.bias.clone(),
+        };
+        self.core = Core::new(self.program, &raw, 1, false);
+        self.core.push_operation(&layer.name, rest, &layer.output);
+        self.front = Front::Shared(shared);
+        self.beats = 1;
+        Ok(())
+    }
+
+    /// Ends the stage that is being filled, if it does anything.
+    fn close(&mut self, last: bool) -> Result<(), BuildError> {
+        let core = Core::new(self.program, &self.format, 1, false);
+        let done = std::mem::replace(&mut self.core, core);
+        let front = std::mem::replace(&mut self.front, Front::Pointwise);
+        if done.is_empty() && matches!(front, Front::Pointwise) && !last {
+            return Ok(());
+        }
+        let program = done.finish(last);
+        let core = Circuit::build_with(&program, &self.options.circuit)?;
+        core.check_against(&program).map_err(|error| BuildError {
+            layer: program
+                .layers
+                .first()
+                .map_or_else(String::new, |l| l.name.clone()),
+            reason: format!("its circuit is another function: {error}"),
+        })?;
+        self.stages.push(Stage {
+            front,
+            core,
+            beats: self.beats,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! The shared stage: a dense layer whose products are spread over clock cycles.
+
+use bitfront_network::{Interval, Linear, TensorFormat};
+
+use super::with_zero;
+use crate::circuit::Port;
+
+/// Sums of products, a part of them in each cycle.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    /// Words of the beats that are read.
+    pub(super) ports: Vec<Port>,
+    /// Beats of a row that are read.
+    pub(super) beats: usize,
+    /// Parts that each beat is cut into; above 1 only if there is one beat.
+    pub(super) parts: usize,
+    /// Words of a part.
+    pub(super) lanes: usize,
+    pub(super) outputs: usize,
+    /// Codes by cycle, lane, output; zero where a part has fewer words.
+    pub(super) weights: Vec<i64>,
+    /// Range that holds every partial sum of each output.
+    pub(super) partial: Vec<Interval>,
+}
+
+impl Shared {
+    /// The products of `linear` over beats of format `input`, `beats` of them, each cut into `reuse`
+    /// parts; the ranges of the sums come with it.
+    pub(super) fn new(
+        linear: &Linear,
+        input: &TensorFormat,
+        beats: usize,
+        reuse: usize,
+    ) -> (Self, Vec<Interval>) {
+        let channels = input.channels();
+        let lanes = channels.div_ceil(reuse);
+        // Fewer parts may do: 16 words in parts of 6 are 3.
+        let parts = channels.div_ceil(lanes);
+        let outputs = linear.outputs;
+        let cycles = beats * parts;
+        let mut weights = vec![0; cycles * lanes * outputs];
+        let mut partial = vec![Interval::point(0); outputs];
+        let mut sums = vec![Interval::point(0); outputs];
+        for beat in 0..beats {
+            for channel in 0..channels {
+                let element = beat * channels + channel;
+                let (part, lane) = (channel / lanes, channel % lanes);
+                let range = input.range[channel];
+                for j in 0..outputs {
+                    let weight =
+                        linear.kernel[element * outputs + j] << linear.input_shift[element];
+                    let cycle = beat * parts + part;
+                    weights[(cycle * lanes + lane) * outputs + j] = weight;
+                    let ends = [range.lo * weight, range.hi * weight];
+                    let product = Interval {
+                        lo: ends[0].min(ends[1]),
+                        hi: ends[0].max(ends[1]),
+                    };
+                    sums[j] = sum(sums[j], product);
+                    partial[j] = sum(partial[j], with_zero(product));
+                }
+            }
+        }
+        let ports = Port::pack(
+            input
+                .range
+                .iter()
+                .copied()
+                .zip(input.fraction.iter().copied()),
+        );
+        let shared = Self {
+            ports,
+            beats,
+            parts,
+            lanes,
+            outputs,
+            weights,
+            partial,
+        };
+        (shared, sums)
+    }
+
+    /// Cycles that a row takes.
+    pub(super) fn cycles(&self) -> usize {
+        self.beats * self.parts
+    }
+
+    /// Multipliers: one a lane and output.
+    pub(super) fn multipliers(&self) -> usize {
+        self.lanes * self.outputs
+    }
+
+    /// The weight that a lane is multiplied with for an output in a cycle of the row.
+    pub(super) fn weight(&self, cycle: usize, lane: usize, output: usize) -> i64 {
+        self.weights[(cycle * self.lanes + lane) * self.outputs + output]
+    }
+
+    /// Bits of the widest weight, two's complement.
+    pub(super) fn weight_bits(&self) -> u32 {
+        let all = self.weights.iter().copied().map(Interval::point);
+        let hull = all.reduce(Interval::hull).unwrap_or(Interval::point(0));
+        with_zero(hull).hull(Interval::point(-1)).width()
+    }
+
+    /// Registers between a word that is taken and its product in the accumulator: word, product, one
+    /// a level of the tree of lanes, accumulator.
+    pub(super) fn latency(&self) -> usize {
+        3 + self.levels()
+    }
+
+    /// Levels of the tree that adds the lanes.
+    pub(super) fn levels(&self) -> usize {
+        self.lanes.next_power_of_two().trailing_zeros() as usize
+    }
+
+    /// The sums of a row of codes, beat by beat.
+    pub(super) fn sums(&self, row: &[i64]) -> Vec<i64> {
+        let channels = self.ports.len();
+        let mut sums = vec![0; self.outputs];
+        for (beat, words) in row.chunks_exact(channels).enumerate() {
+            for part in 0..self.parts {
+                for lane in 0..self.lanes {
+                    let word = words.get(part * self.lanes + lane).copied().unwrap_or(0);
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        *sum += word * self.weight(beat * self.parts + part, lane, j);
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+fn sum(a: Interval, b: Interval) -> Interval {
+    Interval {
+        lo: a.lo + b.lo,
+        hi: a.hi + b.hi,
+    }
+}
