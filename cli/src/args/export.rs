@@ -16,6 +16,11 @@ pub(crate) struct Export {
     /// With `--to verilog`: an AXI-Stream module (tvalid, tready, tdata) around the circuit, and its test bench.
     #[arg(long)]
     pub(crate) axi_stream: bool,
+    /// With `--to verilog`: a streamed circuit, for networks too large to unroll. Images come position by position
+    /// through line buffers; dense layers share multipliers over REUSE cycles (1: none of features, those of images by position).
+    #[arg(long, value_name = "REUSE", num_args = 0..=1, default_missing_value = "1", conflicts_with = "axi_stream",
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) streamed: Option<u32>,
     /// Folder that the files are written to, made if it is not there; `export-FORMAT` by default.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,

@@ -16,11 +16,17 @@ use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::view;
 
 pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
-    if options.axi_stream && options.to != Format::Verilog {
-        return Err(Failure::usage(format!(
-            "--axi-stream with --to {}: accepted with --to verilog",
-            options.to
-        )));
+    let circuit_options = [
+        ("--axi-stream", options.axi_stream),
+        ("--streamed", options.streamed.is_some()),
+    ];
+    for (name, given) in circuit_options {
+        if given && options.to != Format::Verilog {
+            return Err(Failure::usage(format!(
+                "{name} with --to {}: accepted with --to verilog",
+                options.to
+            )));
+        }
     }
     let (candidate, bytes, circuit) = match (&options.candidate, &options.weights) {
         (Some(candidate), Some(weights)) => (
@@ -43,6 +49,7 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     };
     let extras = Options {
         axi_stream: options.axi_stream,
+        reuse: options.streamed,
     };
     let files = export_with(options.to, &trained, extras).map_err(|error| refused(&error))?;
 

@@ -38,6 +38,7 @@ mod qkeras;
 mod rust;
 mod scaled;
 mod source;
+mod streamed;
 mod verilog;
 
 use bitfront_hardware::circuit::BuildOptions;
@@ -82,6 +83,9 @@ pub struct Options {
     /// With [`Format::Verilog`]: an AXI-Stream module around the circuit, and its test bench. Other formats have
     /// no such thing.
     pub axi_stream: bool,
+    /// With [`Format::Verilog`]: the streamed circuit, whose dense layers use each multiplier in so many cycles of a
+    /// row, at least 1, instead of the unrolled one.
+    pub reuse: Option<u32>,
 }
 
 /// The files of a trained network in a format, the main one first. The same network gives the same
@@ -119,6 +123,9 @@ pub fn export_with(
         }
         Format::Hls4ml => hls4ml::files(&program),
         Format::Qkeras => qkeras::files(trained, &program),
-        Format::Verilog => verilog::files(&program, &trained.circuit, options),
+        Format::Verilog => match options.reuse {
+            Some(reuse) => streamed::files(&program, &trained.circuit, reuse),
+            None => verilog::files(&program, &trained.circuit, options),
+        },
     }
 }

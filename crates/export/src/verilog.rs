@@ -16,7 +16,7 @@ use crate::error::Refusals;
 use crate::{ExportError, File, Options};
 
 /// Name of the module.
-const MODULE: &str = "network";
+pub(crate) const MODULE: &str = "network";
 
 /// Rows of the vectors file.
 const VECTORS: usize = 2000;

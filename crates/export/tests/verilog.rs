@@ -87,7 +87,10 @@ fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
     };
     let plain = export(Format::Verilog, &trained).unwrap();
     assert!(plain.iter().all(|file| !file.name.contains("axis")));
-    let options = Options { axi_stream: true };
+    let options = Options {
+        axi_stream: true,
+        ..Options::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     for file in export_with(Format::Verilog, &trained, options).unwrap() {
         std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
@@ -133,4 +136,30 @@ fn what_a_format_cannot_say_is_refused_by_layer() {
     for format in [Format::Json, Format::Cpp, Format::Rust, Format::Verilog] {
         assert!(export(format, &trained).is_ok(), "{format}");
     }
+}
+
+#[test]
+fn the_streamed_circuit_stands_by_itself() {
+    let candidate = candidate("quantized_relu(3,1)");
+    let weights = weights(&candidate);
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights,
+        circuit: BuildOptions::default(),
+    };
+    let options = Options {
+        reuse: Some(2),
+        ..Options::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for file in export_with(Format::Verilog, &trained, options).unwrap() {
+        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    }
+    let right = make(folder.path(), "check");
+    let output = String::from_utf8_lossy(&right.stdout);
+    assert!(right.status.success(), "{output}");
+    assert!(
+        output.contains("vectors 2000 mismatches 0 first -1"),
+        "{output}"
+    );
 }
