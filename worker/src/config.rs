@@ -9,6 +9,7 @@ use bitfront_proto::v1::WorkKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerError;
+use crate::memory::available_memory;
 
 /// Settings of one worker process.
 #[derive(Clone)]
@@ -34,6 +35,9 @@ pub struct Config {
     pub grace: Duration,
     /// Limits of one synthesis tool's process.
     pub limits: Limits,
+    /// Bytes that this process may take, shared evenly by its slots: a trial that needs more than its
+    /// share is refused before it starts. 0: no limit.
+    pub memory_limit: u64,
     /// Cancelled on the second signal: running work is released at once, whatever `grace` says.
     pub immediate: CancellationToken,
 }
@@ -83,7 +87,7 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Settings with defaults: one slot, every kind the machine can run, 30 s of grace.
+    /// Settings with defaults: one slot, every kind the machine can run, 30 s of grace, the machine's memory.
     pub fn new(url: impl Into<String>, cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             url: url.into(),
@@ -96,8 +100,14 @@ impl Config {
             kinds: Vec::new(),
             grace: Duration::from_secs(30),
             limits: Limits::default(),
+            memory_limit: available_memory(),
             immediate: CancellationToken::new(),
         }
+    }
+
+    /// Bytes that one unit of work may take; 0: no limit.
+    pub(crate) fn slot_memory(&self) -> u64 {
+        self.memory_limit / self.slots.max(1) as u64
     }
 
     /// Checks what can be checked before anything is started.
@@ -136,6 +146,7 @@ impl fmt::Debug for Config {
             .field("kinds", &self.kinds)
             .field("grace", &self.grace)
             .field("limits", &self.limits)
+            .field("memory_limit", &self.memory_limit)
             .finish_non_exhaustive()
     }
 }

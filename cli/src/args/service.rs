@@ -116,6 +116,10 @@ pub(crate) struct Worker {
     /// How long running work may go on after SIGTERM before it is handed back.
     #[arg(long, value_parser = duration, env = "BITFRONT_GRACE", default_value = "30s")]
     pub(crate) grace: Duration,
+    /// Memory of all slots together (`8GiB`, `512MiB`): a trial that needs more than its slot's share is refused before it
+    /// starts. `auto` is what the control group and the machine allow.
+    #[arg(long, value_name = "SIZE", env = "BITFRONT_MEMORY_LIMIT", default_value = "auto", value_parser = memory)]
+    pub(crate) memory_limit: u64,
     /// Drain when standard input closes: how `bitfront up` takes its workers with it.
     #[arg(long, hide = true)]
     pub(crate) until_stdin_closes: bool,
@@ -218,6 +222,28 @@ fn slots(text: &str) -> Result<usize, String> {
     }
 }
 
+fn memory(text: &str) -> Result<u64, String> {
+    if text == "auto" {
+        return Ok(bitfront_worker::available_memory());
+    }
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let shift = match unit {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => u32::MAX,
+    };
+    let bytes = number.parse::<u64>().ok().zip(1_u64.checked_shl(shift));
+    bytes
+        .and_then(|(number, unit)| number.checked_mul(unit))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("`{text}` is no size of memory; write auto, 512MiB or 8GiB"))
+}
+
 /// Cores this process may use (the scheduler's and the container's limits counted).
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -245,6 +271,21 @@ mod tests {
         for text in ["", "s", "5d", "-1s", "1e400"] {
             assert!(
                 duration(text).unwrap_err().contains("write 30s, 10m or 2h"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_has_a_unit() {
+        assert_eq!(memory("auto"), Ok(bitfront_worker::available_memory()));
+        assert_eq!(memory("3GiB"), Ok(3 << 30));
+        assert_eq!(memory("512MiB"), Ok(512 << 20));
+        for text in ["", "0GiB", "5", "5GB", "MiB", "-1GiB", "99999999999TiB"] {
+            assert!(
+                memory(text)
+                    .unwrap_err()
+                    .contains("write auto, 512MiB or 8GiB"),
                 "{text}"
             );
         }

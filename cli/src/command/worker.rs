@@ -23,6 +23,7 @@ pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
     config.max_idle = options.max_idle;
     config.kinds = options.kinds;
     config.grace = options.grace;
+    config.memory_limit = options.memory_limit;
 
     let drain = CancellationToken::new();
     let immediate = config.immediate.clone();

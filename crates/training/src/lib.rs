@@ -44,6 +44,7 @@ mod engine;
 mod error;
 mod extent;
 mod fold;
+mod footprint;
 #[cfg(test)]
 mod gradient_check;
 mod initial;
@@ -71,6 +72,7 @@ pub use averaging::Averaging;
 pub use class_weights::ClassWeights;
 pub use distillation::{Distillation, SoftTargets};
 pub use error::TrainError;
+pub use footprint::training_bytes;
 pub use loss::LossFunction;
 pub use optimizer::Optimizer;
 pub use random::row_order;

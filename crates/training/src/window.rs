@@ -96,6 +96,11 @@ impl Table {
     }
 }
 
+/// Values of the patches that are multiplied together; the last tap's copy may run over by a block.
+pub(crate) fn patch_values(taps: usize, channels: usize) -> usize {
+    PATCHES * stride(taps * channels) + stride(channels)
+}
+
 /// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
 #[derive(Debug)]
 pub(crate) struct Patches {
@@ -109,9 +114,7 @@ pub(crate) struct Patches {
 impl Patches {
     /// Of a window over `channels` channels, with `columns` filters.
     pub(crate) fn new(table: Table, channels: usize, columns: usize) -> Self {
-        let row = stride(table.taps * channels);
-        // The last tap's copy may run over.
-        let buffer = Buffer::zeroed(PATCHES * row + stride(channels));
+        let buffer = Buffer::zeroed(patch_values(table.taps, channels));
         Self {
             gradients: buffer.clone(),
             gathered: buffer,

@@ -1,4 +1,5 @@
-//! No step but the first allocates: runs of few and of many steps allocate equally often.
+//! No step but the first allocates: runs of few and of many steps allocate equally often, and no more
+//! bytes at a time than is said before.
 //!
 //! The global allocator of this test counts by thread, so that engines on several threads are counted
 //! apart.
@@ -9,7 +10,7 @@ use allocation_counter::{AllocationInfo, measure};
 use bitfront_network::{Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Window};
 use bitfront_training::{
     Averaging, ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, Recipe,
-    Samples, Schedule, Targets, Trainer,
+    Samples, Schedule, Targets, Trainer, training_bytes,
 };
 
 const BATCH: usize = 32;
@@ -160,11 +161,12 @@ fn allocated(candidate: &Candidate, recipe: &Recipe, rows: usize) -> AllocationI
         rows: BATCH,
         columns,
     };
-    let mut trainer = Trainer::new(candidate, &samples, &validation, recipe, 1).unwrap();
-    if recipe.distillation.is_some() {
-        trainer = trainer.taught_by(&vec![0.5; rows * 3]).unwrap();
-    }
+    let taught = vec![0.5; rows * 3];
     measure(|| {
+        let mut trainer = Trainer::new(candidate, &samples, &validation, recipe, 1).unwrap();
+        if recipe.distillation.is_some() {
+            trainer = trainer.taught_by(&taught).unwrap();
+        }
         trainer.run(&mut |_| Control::Continue, &|| false).unwrap();
     })
 }
@@ -173,6 +175,20 @@ fn check(name: &str, candidate: &Candidate, recipe: &Recipe) {
     let [few, many] = [FEW, MANY].map(|rows| allocated(candidate, recipe, rows));
     assert!(few.count_total > 0, "{name}: the allocator does not count");
     assert_eq!(few.count_total, many.count_total, "{name}");
+    // What is said before a run starts is what it takes.
+    for (rows, seen) in [(FEW, few), (MANY, many)] {
+        let said = training_bytes(candidate, recipe, [rows, BATCH]);
+        let most = seen.bytes_max as usize;
+        assert!(
+            said >= most,
+            "{name}, {rows} rows: {said} bytes said, {most} taken"
+        );
+        let loose = most + most / 2 + (16 << 10);
+        assert!(
+            said <= loose,
+            "{name}, {rows} rows: {said} bytes said, only {most} taken"
+        );
+    }
 }
 
 fn recipe() -> Recipe {

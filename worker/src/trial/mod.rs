@@ -11,7 +11,7 @@ use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
 use bitfront_search::search::{Averaging, ClassWeights, OptimizerName, Schedule, Training};
-use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer};
+use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer, training_bytes};
 
 pub use score::{ScoreError, score};
 pub(crate) use score::{freeze, no_circuit};
@@ -44,6 +44,9 @@ pub(crate) async fn run(context: &Context, attempt: &Arc<Attempt>, work: TrialWo
         Ok(start) => start,
         Err(ended) => return Produced::ended(ended),
     };
+    if let Err(failure) = has_room(context.config.slot_memory(), &search, &candidate, &data) {
+        return Produced::ended(failure);
+    }
     let on_cpu = on_thread("trial", {
         let attempt = Arc::clone(attempt);
         move || train_and_score(&attempt, &search, &candidate, start, &data, &work)
@@ -209,6 +212,42 @@ fn trainer<'a>(
         Some(start) => trainer.starting_from(start),
         None => Ok(trainer),
     }
+}
+
+/// Refuses a trial that needs more than `limit` bytes (0: no limit): its training, and the data's splits,
+/// which slots share but a machine must hold. Another worker may have more, so it may be tried again.
+fn has_room(
+    limit: u64,
+    search: &Search,
+    candidate: &Candidate,
+    data: &Prepared,
+) -> Result<(), Failure> {
+    // Training names the faults of a graph.
+    if limit == 0 || candidate.check_shapes().is_err() {
+        return Ok(());
+    }
+    let rows = [data.train.rows, data.validation.rows];
+    let training = training_bytes(candidate, &recipe(&search.training), rows);
+    let splits = [&data.train, &data.validation, &data.test];
+    let splits: usize = splits
+        .iter()
+        .map(|table| size_of_val(&*table.x) + size_of_val(&*table.y))
+        .sum();
+    let needed = training as u64 + splits as u64;
+    if needed <= limit {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    Err(Failure::passing(
+        "too-large",
+        format!(
+            "training needs {} MiB ({} MiB of them the data), a slot of this worker has {} MiB: a smaller batch_size or \
+             fewer slots help, or a worker with a higher --memory-limit",
+            mib(needed),
+            mib(splits as u64),
+            limit >> 20
+        ),
+    ))
 }
 
 /// Whether the candidate takes this data set's rows and tells its classes apart.

@@ -137,3 +137,51 @@ async fn a_damaged_file_in_the_cache_is_fetched_again() {
     assert_eq!(std::fs::read(&cached).unwrap(), crate::fixture::dataset());
     worker.drained().await;
 }
+
+#[tokio::test]
+async fn any_number_of_slots_gives_the_same_results() {
+    let fake = Fake::start();
+    let mut results = Vec::new();
+    for slots in [1, 4] {
+        let worker = Running::start(&fake, |config| config.slots = slots);
+        // Four trials that differ, queued together, so that four slots run them beside each other.
+        let units = [2, 3, 4, 5].map(|epochs| queue_trial(&fake, epochs));
+        let mut digests = Vec::new();
+        for unit in &units {
+            let done = fake.completed(unit).await;
+            let weights = done.artifacts.iter().find(|a| a.kind == "weights").unwrap();
+            digests.push((done.result_json.clone(), weights.digest.clone()));
+        }
+        results.push(digests);
+        worker.drained().await;
+    }
+    assert_eq!(results[0], results[1]);
+    assert_ne!(results[0][0].1, results[0][1].1);
+}
+
+#[tokio::test]
+async fn a_trial_larger_than_a_slots_memory_is_refused_before_it_starts() {
+    let fake = Fake::start();
+    let worker = Running::start(&fake, |config| {
+        config.slots = 2;
+        config.memory_limit = 64 << 10;
+    });
+    let unit = queue_trial(&fake, 2);
+    let failed = fake.failed(&unit).await;
+    // Another worker may have more.
+    assert_eq!(
+        (failed.code.as_str(), failed.retryable),
+        ("too-large", true)
+    );
+    let message = &failed.message;
+    assert!(
+        message.contains("training needs 1 MiB")
+            && message.contains("a slot of this worker has 0 MiB"),
+        "{message}"
+    );
+    assert!(points(&fake, &unit).is_empty());
+    let log = failed.artifacts.iter().find(|a| a.kind == "log").unwrap();
+    let log = fake.with(|state| state.artifacts[&log.digest].clone());
+    assert!(!String::from_utf8(log).unwrap().contains("engine"));
+    worker.drained().await;
+}

@@ -42,11 +42,16 @@ struct Plan {
     name: String,
     cache: PathBuf,
     log: PathBuf,
+    /// Its share of the machine's memory, in bytes.
+    memory: u64,
 }
 
 impl Workers {
-    /// Starts `count` worker processes of one slot each.
+    /// Starts `count` worker processes of one slot each, which share the machine's memory evenly. Processes,
+    /// not slots: one that dies takes one unit of work with it, and the prepared data is one mapped file for all.
     pub(super) fn start(url: &str, data: &Path, count: usize) -> Outcome<Self> {
+        // At least a MiB, which refuses all work but says why.
+        let memory = (bitfront_worker::available_memory() / count.max(1) as u64).max(1 << 20);
         let slots = (1..=count)
             .map(|number| {
                 let plan = Plan {
@@ -54,6 +59,7 @@ impl Workers {
                     name: format!("up-{number}"),
                     cache: data.join("cache"),
                     log: data.join(format!("worker-{number}.log")),
+                    memory,
                 };
                 let mut child = plan.spawn()?;
                 let lifeline = child.stdin.take();
@@ -165,6 +171,8 @@ impl Plan {
                 "worker", "--url", &self.url, "--name", &self.name, "--slots", "1", "--grace",
                 GRACE,
             ])
+            .arg("--memory-limit")
+            .arg(format!("{}KiB", self.memory >> 10))
             .arg("--until-stdin-closes")
             .arg("--cache")
             .arg(&self.cache)

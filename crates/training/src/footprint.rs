@@ -1,0 +1,43 @@
+//! How much memory a training run takes, known before it starts.
+
+use bitfront_kernel::stride;
+use bitfront_network::Candidate;
+
+use crate::engine::buffer_bytes;
+use crate::recipe::Recipe;
+
+/// Copies of the weights that exist beside the engine's: those it starts from and the best epoch's or the
+/// last's, and a node's while it is made or read.
+const WEIGHT_COPIES: usize = 4;
+
+/// Bytes that a run allocates at any time, at most, beside the samples that it is given: inputs on their
+/// grid, buffers of the engine, weights with gradients and moments, the order of the rows, a teacher's
+/// probabilities.
+///
+/// The candidate's graph has no faults ([`Candidate::check_shapes`]).
+#[must_use]
+pub fn training_bytes(
+    candidate: &Candidate,
+    recipe: &Recipe,
+    [train, validation]: [usize; 2],
+) -> usize {
+    let columns = candidate.inputs();
+    let padded = |rows: usize| rows.saturating_mul(stride(columns) * size_of::<f32>());
+    let dense = |rows: usize| rows.saturating_mul(columns * size_of::<f32>());
+    let weights = candidate.tensors().into_iter().map(|spec| spec.shape);
+    let weights = weights.map(|shape| shape.iter().product::<usize>() * size_of::<f32>());
+    let weights = weights.fold(0, usize::saturating_add);
+    let order = train.saturating_mul(size_of::<u32>());
+    let taught = match recipe.distillation {
+        Some(_) => train.saturating_mul((candidate.outputs() + 1) * size_of::<f32>()),
+        None => 0,
+    };
+    let running = buffer_bytes(candidate, recipe.batch_size.min(train))
+        .saturating_add(weights.saturating_mul(WEIGHT_COPIES))
+        .saturating_add(order)
+        .saturating_add(taught)
+        .saturating_add(padded(validation));
+    // Inputs are quantized before they are padded, split by split.
+    let beginning = dense(train).max(padded(validation).saturating_add(dense(validation)));
+    padded(train).saturating_add(running.max(beginning))
+}
