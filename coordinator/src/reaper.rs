@@ -46,7 +46,7 @@ pub async fn sweep(state: &State) -> Result<()> {
             break;
         }
     }
-    if state.store.settle_idle().await? > 0 {
+    if state.store.settle_sharable().await? + state.store.settle_idle().await? > 0 {
         state.wake.ring();
     }
     Ok(())

@@ -43,6 +43,11 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
         view::json(&job);
     } else {
         view::line(&format!("{id} {}", job["state"].as_str().unwrap_or("-")));
+        if let Some(source) = job["shared_from"].as_str() {
+            view::line(&format!(
+                "  an equal circuit was synthesised before, by job {source}"
+            ));
+        }
         if let Some(result) = job["result"].as_object() {
             for name in [
                 "lut_measured",

@@ -155,6 +155,15 @@ impl Store {
         }
         settle::settle(&mut transaction, &search, events).await?;
         transaction.commit().await?;
+        // Other searches are settled under their own locks. What a kill leaves undone here, the next sweep does.
+        if standing.kind == UnitKind::Synthesis
+            && let Err(error) = self.settle_sharable().await
+        {
+            tracing::warn!(
+                ?error,
+                "failed to share a synthesis result; the next sweep does"
+            );
+        }
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! What follows from an outcome: the synthesis jobs that the policy owes, the end of the search, and the events.
+//! What follows from an outcome: the synthesis jobs that the policy owes, results they share with equal ones, the end of the
+//! search, and the events.
 //!
 //! Settling is idempotent and runs under the lock of the search's row: after every outcome in its transaction, and again
 //! for searches that a killed coordinator left behind ([`Store::settle_idle`]).
@@ -14,7 +15,7 @@ use sqlx::PgConnection;
 use super::{
     Store, front,
     leases::LetGo,
-    synthesis::{RequestedBy, queue},
+    synthesis::{RequestedBy, queue, share},
 };
 use crate::{
     error::{Error, Result},
@@ -52,8 +53,8 @@ pub(super) async fn lock(connection: &mut PgConnection, id: SearchId) -> Result<
     })
 }
 
-/// Queues the synthesis jobs owed once all trials have ended, finishes the search when nothing is left, and writes
-/// `events` and the search's own, last.
+/// Queues the synthesis jobs owed once all trials have ended, completes those whose circuit was synthesised before,
+/// finishes the search when nothing is left, and writes `events` and the search's own, last.
 pub(super) async fn settle(
     connection: &mut PgConnection,
     search: &Locked,
@@ -63,13 +64,18 @@ pub(super) async fn settle(
     let mut progress = count(&mut *connection, id).await?;
     let proposals = search.next_number < search.budget && !search.exhausted;
     let mut state = search.state;
+    let mut owed = u64::from(search.synthesis_owed);
+    let queued = state.is_open() && owed > 0 && !proposals && progress.open_trials == 0;
+    if queued {
+        queue_owed(&mut *connection, search).await?;
+        owed = 0;
+    }
+    let shared = share(&mut *connection, &search.resolved, id).await?;
+    if queued || !shared.is_empty() {
+        progress = count(&mut *connection, id).await?;
+    }
+    events.extend(shared);
     if state.is_open() {
-        let mut owed = u64::from(search.synthesis_owed);
-        if owed > 0 && !proposals && progress.open_trials == 0 {
-            queue_owed(&mut *connection, search).await?;
-            owed = 0;
-            progress = count(&mut *connection, id).await?;
-        }
         let remaining = Remaining {
             proposals,
             open_trials: progress.open_trials as u64,
@@ -193,6 +199,20 @@ impl Store {
             self.settle(search).await?;
         }
         Ok(())
+    }
+
+    /// Settles the searches with jobs that wait for nothing but the result of an equal one, which is there.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn settle_sharable(&self) -> Result<usize> {
+        let searches = sqlx::query_file_scalar!("src/store/sql/synthesis/sharable.sql")
+            .fetch_all(self.pool())
+            .await?;
+        for id in &searches {
+            self.settle(SearchId(*id)).await?;
+        }
+        Ok(searches.len())
     }
 
     /// Settles the searches whose work is done and that a killed coordinator left open.

@@ -1,9 +1,15 @@
-//! Synthesis jobs: queueing them and what a worker needs to run them.
+//! Synthesis jobs: queueing them, sharing results between equal ones, and what a worker needs to run them.
+//!
+//! The rule this module keeps: equal circuits - the same RTL by the same tool in the same version with as many vectors - are
+//! synthesised once, in whatever searches their trials are. A job whose equal is leased waits (`unit/claim.sql`); once
+//! there is a result, it ends with it and says whose it is.
 
-use serde_json::Value;
+use bitfront_search::Search;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, front};
 use crate::{
     error::{Error, Result},
     ids::{SearchId, SynthesisId, TrialId, UnitId},
@@ -78,6 +84,31 @@ pub(super) async fn queue(
     Ok(id.map(SynthesisId))
 }
 
+/// Completes the waiting jobs of a search, whose row is locked, that equal one with a result; the events that say so.
+pub(super) async fn share(
+    connection: &mut PgConnection,
+    search: &Search,
+    id: SearchId,
+) -> Result<Vec<(&'static str, Value)>> {
+    let shared = sqlx::query_file!("src/store/sql/synthesis/share.sql", id.get())
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut events = Vec::new();
+    for job in shared {
+        events.push((
+            "synthesis.updated",
+            json!({
+                "id": job.id, "trial_id": job.trial_id, "state": "completed", "attempt": job.attempt,
+                "shared_from": job.source_id,
+            }),
+        ));
+        let measured = serde_json::from_value(job.result)?;
+        events
+            .extend(front::measure(&mut *connection, search, id, UnitId(job.id), &measured).await?);
+    }
+    Ok(events)
+}
+
 impl Store {
     /// Queues a synthesis job for a completed trial at a user's request, or names the one that the trial has.
     ///
@@ -95,6 +126,8 @@ impl Store {
             other => other?,
         };
         if let Some(id) = queued {
+            // An equal circuit may have been built before.
+            self.settle(search).await?;
             return Ok((id, true));
         }
         sqlx::query_file_scalar!(

@@ -9,5 +9,6 @@ mod leasing;
 mod life;
 mod proposals;
 mod searches;
+mod sharing;
 mod support;
 mod worker_service;

@@ -15,6 +15,8 @@
 //!    |                  |  `---------------------------+
 //!    |     cancel       |  cancel       (leased: cancel too)
 //!    +------------------+------------------------> cancelled
+//!    |  share           (synthesis jobs only)
+//!    `-------------------------------------------> completed
 //!
 //! search
 //!
@@ -28,7 +30,7 @@
 //! The rules this module keeps (promise P3): completed, failed, pruned and cancelled absorb - no
 //! event moves a unit out of them, so it has at most one outcome. Only a leased unit ends by its own
 //! worker's report, and whether the reporter holds the lease (the fence) is the store's check, made
-//! in the same statement. A lease that expires is charged as an attempt, a released one is not.
+//! in the same statement; a synthesis job that waits may end with the result of an equal one. A lease that expires is charged as an attempt, a released one is not.
 //! Pausing a search stops leasing and lets leased work end; a cancelled search cancels its units,
 //! and its workers learn of it with their next heartbeat.
 
@@ -72,6 +74,8 @@ pub enum UnitEvent {
     Lease,
     /// The lease's holder reports its scores.
     Complete,
+    /// The result of an equal synthesis job stands for this one's: equal circuits are built once.
+    Share,
     /// The lease's holder reports a failure; `retry` if it may pass and attempts are left.
     Fail {
         /// Whether it is tried again.
@@ -182,6 +186,7 @@ impl UnitState {
         match (self, event) {
             (Self::Queued, UnitEvent::Lease) => Ok(Self::Leased),
             (Self::Leased, UnitEvent::Complete) => Ok(Self::Completed),
+            (Self::Queued, UnitEvent::Share) if !trial => Ok(Self::Completed),
             (
                 Self::Leased,
                 UnitEvent::Fail { retry: true }
@@ -207,6 +212,7 @@ impl UnitEvent {
         match self {
             Self::Lease => "lease",
             Self::Complete => "complete",
+            Self::Share => "share",
             Self::Fail { .. } => "fail",
             Self::Expire { .. } => "expire",
             Self::Release => "release",

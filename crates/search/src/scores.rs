@@ -27,6 +27,10 @@ pub struct TrialScores {
     /// Hardware costs; absent for a float reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
+    /// SHA-256 of the RTL that the candidate's circuit is written as, lowercase hex: equal circuits are
+    /// synthesised once. Absent for a float reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit_digest: Option<String>,
     /// What synthesis measured, if it did. No part of what a worker reports of a trial: it comes from
     /// a synthesis job, later, and who keeps the scores puts it here.
     #[serde(skip)]

@@ -55,6 +55,7 @@ pub(crate) fn scores(accuracy: f64, luts: u64) -> TrialScores {
         auc_test: None,
         accuracy_float_batch_norm: None,
         costs: Some(serde_json::from_value(costs).expect("costs")),
+        circuit_digest: None,
         measured: None,
     }
 }

@@ -296,6 +296,11 @@ fn versions(tools: &Tools, engine: Engine) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// SHA-256 of the RTL that a job would write of this circuit: what makes two circuits equal.
+pub(crate) fn rtl_digest(circuit: &Circuit) -> String {
+    digest_of(emit(circuit, MODULE).as_bytes())
+}
+
 /// Smallest counts are not compared with their estimates: a handful of cells may all fold away.
 const FEW: u64 = 30;
 

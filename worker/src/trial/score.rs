@@ -14,7 +14,7 @@ use bitfront_search::TrialScores;
 
 use super::auc::one_against_rest;
 use crate::error::Failure;
-use crate::synthesis::{Mismatch, Vectors, compare};
+use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
 
 /// Measures everything that a trial stores: what a worker does with a trained candidate, and what
 /// `bitfront train` shows without one. The test split is measured and shown, never used to choose
@@ -42,6 +42,7 @@ pub fn score(
             auc_test: None,
             accuracy_float_batch_norm: None,
             costs: None,
+            circuit_digest: None,
             measured: None,
         });
     }
@@ -69,6 +70,7 @@ pub fn score(
         auc_test: Some(auc_test),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
         costs: Some(circuit_costs(&program, &circuit)),
+        circuit_digest: Some(rtl_digest(&circuit)),
         measured: None,
     })
 }

@@ -9,14 +9,15 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::response::Response;
 
-/// Shows one synthesis job with what its attempts produced.
+/// Shows one synthesis job with what its attempts produced; of a shared result, those of the job that it is from.
 #[utoipa::path(get, path = "/synthesis-jobs/{id}", tag = "synthesis", operation_id = "show_synthesis", params(("id" = Uuid, Path, description = "The synthesis job")), responses((status = 200, description = "The synthesis job", body = SynthesisDetailView), (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn show(
     Shared(state): Shared<State>,
     Path(id): Path<SynthesisId>,
 ) -> Result<Json<SynthesisDetailView>, Problem> {
     let Json(job) = one(&state, id).await?;
-    let artifacts = state.store.unit_artifacts(id.into()).await?;
+    let built = job.shared_from.map_or(id, SynthesisId);
+    let artifacts = state.store.unit_artifacts(built.into()).await?;
     Ok(Json(SynthesisDetailView { job, artifacts }))
 }
 

@@ -41,6 +41,8 @@ pub struct SynthesisView {
     /// What synthesis measured: cells, levels, vectors checked, tool, version, command, digests.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
+    /// The job of an equal circuit whose result and artifacts these are; nothing was run for this one.
+    pub shared_from: Option<Uuid>,
     /// When it was queued.
     pub created_at: DateTime<Utc>,
     /// When its first lease was given.
@@ -66,6 +68,7 @@ impl From<SynthesisRow> for SynthesisView {
             error_message: row.error_message,
             estimate: row.estimate,
             result: row.result,
+            shared_from: row.shared_from,
             created_at: row.created_at,
             started_at: row.started_at,
             ended_at: row.ended_at,

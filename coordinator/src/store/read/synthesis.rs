@@ -26,6 +26,7 @@ pub struct SynthesisRow {
     pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub result: Option<Value>,
+    pub shared_from: Option<Uuid>,
     pub estimate: Option<Value>,
     pub worker: Option<String>,
     pub created_at: DateTime<Utc>,

@@ -167,6 +167,11 @@ impl TestStore {
     }
 
     pub(crate) async fn worker(&self) -> TestWorker {
+        self.worker_with(json!({})).await
+    }
+
+    /// A worker with these tools, name to version.
+    pub(crate) async fn worker_with(&self, tools: Value) -> TestWorker {
         let id = WorkerId::new();
         let worker = NewWorker {
             id,
@@ -175,7 +180,7 @@ impl TestStore {
             version: "0".to_owned(),
             slots: 1,
             kinds: vec![UnitKind::Trial, UnitKind::Synthesis],
-            tools: json!({}),
+            tools,
             cpu_level: "scalar".to_owned(),
         };
         self.store()

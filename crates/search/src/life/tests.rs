@@ -3,9 +3,10 @@
 use super::{Remaining, SearchEvent, SearchState, UnitEvent, UnitKind, UnitState, may_retry};
 use proptest::prelude::*;
 
-const UNIT_EVENTS: [UnitEvent; 11] = [
+const UNIT_EVENTS: [UnitEvent; 12] = [
     UnitEvent::Lease,
     UnitEvent::Complete,
+    UnitEvent::Share,
     UnitEvent::Fail { retry: true },
     UnitEvent::Fail { retry: false },
     UnitEvent::Expire { retry: true },
@@ -62,6 +63,16 @@ fn a_synthesis_job_is_never_pruned_or_paused() {
         for event in UNIT_EVENTS {
             let next = state.next(UnitKind::Synthesis, event);
             assert!(!matches!(next, Ok(UnitState::Pruned | UnitState::Paused)));
+        }
+    }
+}
+
+#[test]
+fn only_a_waiting_synthesis_job_shares_a_result() {
+    for state in UnitState::ALL {
+        for kind in KINDS {
+            let may = state == UnitState::Queued && kind == UnitKind::Synthesis;
+            assert_eq!(state.next(kind, UnitEvent::Share).is_ok(), may);
         }
     }
 }

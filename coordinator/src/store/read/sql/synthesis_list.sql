@@ -12,6 +12,7 @@ select
     u.error_code,
     u.error_message,
     j.result as "result?",
+    j.shared_from as "shared_from?",
     c.scores -> 'costs' as "estimate?",
     w.name as "worker?",
     u.created_at,

@@ -3,7 +3,7 @@
 -- Rule: a trial has at most one job a tool, and only a completed trial, whose weights are kept, has one. No row in the
 -- answer: it has one already, or has no weights.
 with source as (
-    select t.id as trial_id, t.search_id, w.digest
+    select t.id as trial_id, t.search_id, w.digest, substring(s.scores ->> 'circuit_digest' from '^[0-9a-f]{64}$') as circuit_digest
     from trials t
     join scores s on s.trial_id = t.id
     join unit_artifacts w on w.unit_id = t.id and w.attempt = s.attempt and w.kind = 'weights'
@@ -21,7 +21,7 @@ told as (
     select search_id, 'synthesis.updated', jsonb_build_object('id', $1::uuid, 'trial', $3::integer, 'state', 'queued')
     from source
 )
-insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, vectors, weights_digest)
-select unit.id, source.search_id, source.trial_id, $6, $4, $5, source.digest
+insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, vectors, weights_digest, circuit_digest)
+select unit.id, source.search_id, source.trial_id, $6, $4, $5, source.digest, source.circuit_digest
 from unit, source
 returning id

@@ -4,6 +4,9 @@
 -- materialized CTE keeps the planner from evaluating the limit more than once. The attempt, which is the fencing token,
 -- grows with every lease. Unique (lease_request_id, lease_slot) lets only one of two equal requests through.
 -- A paused search leases nothing; a finished one only synthesis jobs that a user asked for later.
+-- Equal circuits are synthesised once: a job waits while an equal one is leased, or waits before it, or has a result that it
+-- will be given. (Two claims at the very moment when such an earlier one becomes free may take both: built twice, each
+-- with its own outcome.)
 with candidate as materialized (
     select u.id
     from units u
@@ -12,6 +15,20 @@ with candidate as materialized (
       and u.kind = any($6::text[])
       and u.not_before <= now()
       and (s.state = 'running' or (u.kind = 'synthesis' and s.state = 'finished'))
+      and (u.kind = 'trial' or not exists (
+          select 1
+          from synthesis_jobs j
+          join synthesis_jobs equal using (circuit_digest, tool, vectors)
+          join units e on e.id = equal.id
+          join searches es on es.id = e.search_id
+          where j.id = u.id
+            and e.id <> u.id
+            and (e.state = 'leased'
+                 or (e.state = 'queued'
+                     and e.not_before <= now()
+                     and es.state in ('running', 'finished')
+                     and (-e.priority, e.not_before, e.id) < (-u.priority, u.not_before, u.id)))))
+      and (u.kind = 'trial' or not exists (select 1 from synthesis_sharable where synthesis_sharable.id = u.id))
     order by u.priority desc, u.not_before, u.id
     limit $3
     for update of u skip locked
