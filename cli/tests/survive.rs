@@ -111,6 +111,60 @@ fn a_synthesis_job_of_a_killed_worker_ends_on_another_attempt_once() {
     assert!(ended["result"]["lut_measured"].as_u64().expect("LUTs") > 0);
 }
 
+/// The same search twice: its trials are trained twice (promise P2: to the same bits), its circuit is built once.
+#[test]
+fn equal_circuits_of_two_searches_are_built_once_though_their_worker_is_killed() {
+    if !bitfront_worker::tools().can_synthesise() {
+        eprintln!(
+            "not run: {} not on PATH",
+            bitfront_worker::tools().missing().join(", ")
+        );
+        return;
+    }
+    let service = Service::start();
+    let file = search_file(3, 3, 1);
+    let searches = [service.submit(&file), service.submit(&file)];
+    let jobs = |state: &str| -> Vec<Value> {
+        let trials = searches.iter().flat_map(|search| service.trials(search));
+        let trials = trials.filter(|trial| trial["synthesis"]["state"] == state);
+        trials
+            .map(|trial| {
+                let detail = service.trial(trial["id"].as_str().expect("an id"));
+                let mut job = detail["synthesis_jobs"][0].clone();
+                job["circuit_digest"] = detail["scores"]["circuit_digest"].clone();
+                job
+            })
+            .collect()
+    };
+    let mut first = service.worker("first");
+    wait_for("a synthesis job in the middle", || {
+        (!jobs("leased").is_empty()).then_some(())
+    });
+    first.kill();
+
+    let _second = service.worker("second");
+    for search in &searches {
+        service.wait_until_finished(search);
+    }
+    let ended = jobs("completed");
+    let [one, two] = &ended[..] else {
+        panic!("two jobs: {ended:?}");
+    };
+    let (built, shared) = if one["shared_from"].is_null() {
+        (one, two)
+    } else {
+        (two, one)
+    };
+    assert!(built["shared_from"].is_null(), "{ended:?}");
+    assert_eq!(built["worker"], "second");
+    assert_eq!(shared["shared_from"], built["id"]);
+    assert_eq!(shared["result"], built["result"]);
+    // What the trials' workers wrote is what the job built.
+    for job in &ended {
+        assert_eq!(job["circuit_digest"], built["result"]["rtl_digest"]);
+    }
+}
+
 #[test]
 fn a_killed_coordinator_loses_nothing_and_its_workers_go_on() {
     let mut service = Service::start();
