@@ -99,6 +99,16 @@ fn what_keras_would_round_is_refused_by_layer() {
     let weights = weights(&candidate);
     let error = exported(&candidate, &weights).unwrap_err().to_string();
     assert!(error.contains("act has `quantized_tanh(4)`"), "{error}");
+    let channels = NETWORK.replace(
+        r#""activation", "quantizer": "ACTIVATION""#,
+        r#""channel_activation", "quantizers": ["quantized_relu(4,1)", "quantized_relu(3,1)", "quantized_relu(2,1)"]"#,
+    );
+    let candidate: Candidate = serde_json::from_str(&channels).unwrap();
+    let error = exported(&candidate, &weights).unwrap_err().to_string();
+    assert!(
+        error.contains("act has a quantizer for each channel"),
+        "{error}"
+    );
     let mut text = NETWORK.replace("ACTIVATION", "quantized_relu(4,1)");
     text = text.replace(
         "quantized_bits(4,1,alpha=1.0)",

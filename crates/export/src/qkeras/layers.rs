@@ -40,6 +40,8 @@ impl Writer<'_> {
             IntegerOperation::Activation(_) => {
                 let Operation::Activation { quantizer } = program.candidate.layers[index].operation
                 else {
+                    let reason = "has a quantizer for each channel; accepted is one for the layer";
+                    self.refusals.add(place, reason);
                     return name;
                 };
                 self.check(place, "sums", &input.range);
