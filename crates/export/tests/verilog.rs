@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use bitfront_export::{ExportError, Format, Options, Trained, export, export_with};
 use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, Weights};
+use tempfile::TempDir;
 
 fn candidate(activation: &str) -> Candidate {
     let text = r#"{
@@ -39,33 +40,48 @@ fn make(folder: &Path, target: &str) -> Output {
     command.arg(target).current_dir(folder).output().unwrap()
 }
 
-#[test]
-fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
+/// The files of a small network, on disk.
+fn written(options: Options) -> TempDir {
     let candidate = candidate("quantized_relu(3,1)");
-    let weights = weights(&candidate);
     let trained = Trained {
         candidate: &candidate,
-        weights: &weights,
+        weights: &weights(&candidate),
         circuit: BuildOptions::default(),
     };
     let folder = tempfile::tempdir().unwrap();
-    for file in export(Format::Verilog, &trained).unwrap() {
+    for file in export_with(Format::Verilog, &trained, options).unwrap() {
         std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
     }
-    let right = make(folder.path(), "check");
-    let output = String::from_utf8_lossy(&right.stdout);
-    assert!(right.status.success(), "{output}");
-    assert!(
-        output.contains("vectors 2000 mismatches 0 first -1"),
-        "{output}"
-    );
+    folder
+}
 
-    let path = folder.path().join("vectors.txt");
+/// Changes the last digit of one line of the vectors.
+fn spoil(folder: &Path, line: usize) {
+    let path = folder.join("vectors.txt");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let last = lines[700].pop().unwrap();
-    lines[700].push(if last == '0' { '1' } else { '0' });
+    let last = lines[line].pop().unwrap();
+    lines[line].push(if last == '0' { '1' } else { '0' });
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+}
+
+/// A check that ends well and found 2,000 equal vectors.
+fn assert_equal(folder: &Path, target: &str) {
+    let run = make(folder, target);
+    let output = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{target}: {output}");
+    assert!(
+        output.contains("vectors 2000 mismatches 0 first -1"),
+        "{target}: {output}"
+    );
+}
+
+#[test]
+fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
+    let folder = written(Options::default());
+    assert!(!folder.path().join("network_axis.v").exists());
+    assert_equal(folder.path(), "check");
+    spoil(folder.path(), 700);
     let wrong = make(folder.path(), "check");
     assert!(!wrong.status.success());
     let output = String::from_utf8_lossy(&wrong.stdout);
@@ -78,41 +94,33 @@ fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
         eprintln!("skipped: iverilog not on PATH");
         return;
     }
-    let candidate = candidate("quantized_relu(3,1)");
-    let weights = weights(&candidate);
-    let trained = Trained {
-        candidate: &candidate,
-        weights: &weights,
-        circuit: BuildOptions::default(),
-    };
-    let plain = export(Format::Verilog, &trained).unwrap();
-    assert!(plain.iter().all(|file| !file.name.contains("axis")));
-    let options = Options {
+    let folder = written(Options {
         axi_stream: true,
         ..Options::default()
-    };
-    let folder = tempfile::tempdir().unwrap();
-    for file in export_with(Format::Verilog, &trained, options).unwrap() {
-        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    });
+    let targets = ["check-icarus", "check-axi-stream"];
+    for target in targets {
+        assert_equal(folder.path(), target);
     }
-    for target in ["check-icarus", "check-axi-stream"] {
-        let run = make(folder.path(), target);
-        let output = String::from_utf8_lossy(&run.stdout);
-        assert!(run.status.success(), "{target}: {output}");
-        assert!(
-            output.contains("vectors 2000 mismatches 0 first -1"),
-            "{target}: {output}"
-        );
-    }
-    let path = folder.path().join("vectors.txt");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let last = lines[700].pop().unwrap();
-    lines[700].push(if last == '0' { '1' } else { '0' });
-    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    for target in ["check-icarus", "check-axi-stream"] {
+    spoil(folder.path(), 700);
+    for target in targets {
         assert!(!make(folder.path(), target).status.success(), "{target}");
     }
+}
+
+#[test]
+fn the_streamed_circuit_streams_every_row_and_a_wrong_one_is_found() {
+    let folder = written(Options {
+        reuse: Some(2),
+        ..Options::default()
+    });
+    assert_equal(folder.path(), "check");
+    // A line for the row, one for its logits: those of row 350.
+    spoil(folder.path(), 701);
+    let wrong = make(folder.path(), "check");
+    assert!(!wrong.status.success());
+    let output = String::from_utf8_lossy(&wrong.stdout);
+    assert!(output.contains("mismatches 2 first 350"), "{output}");
 }
 
 #[test]
@@ -136,30 +144,4 @@ fn what_a_format_cannot_say_is_refused_by_layer() {
     for format in [Format::Json, Format::Cpp, Format::Rust, Format::Verilog] {
         assert!(export(format, &trained).is_ok(), "{format}");
     }
-}
-
-#[test]
-fn the_streamed_circuit_stands_by_itself() {
-    let candidate = candidate("quantized_relu(3,1)");
-    let weights = weights(&candidate);
-    let trained = Trained {
-        candidate: &candidate,
-        weights: &weights,
-        circuit: BuildOptions::default(),
-    };
-    let options = Options {
-        reuse: Some(2),
-        ..Options::default()
-    };
-    let folder = tempfile::tempdir().unwrap();
-    for file in export_with(Format::Verilog, &trained, options).unwrap() {
-        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
-    }
-    let right = make(folder.path(), "check");
-    let output = String::from_utf8_lossy(&right.stdout);
-    assert!(right.status.success(), "{output}");
-    assert!(
-        output.contains("vectors 2000 mismatches 0 first -1"),
-        "{output}"
-    );
 }

@@ -40,9 +40,7 @@ impl Writer<'_> {
             IntegerOperation::Activation(_) => {
                 let Operation::Activation { quantizer } = program.candidate.layers[index].operation
                 else {
-                    let reason = "has a quantizer for each channel; accepted is one for the layer";
-                    self.refusals.add(place, reason);
-                    return name;
+                    return self.unknown(index);
                 };
                 self.check(place, "sums", &input.range);
                 return self.activation(place, name, &quantizer, reads[0].clone());
@@ -63,7 +61,7 @@ impl Writer<'_> {
             IntegerOperation::MaxPool(_) => {
                 let Operation::MaxPool { window } = &program.candidate.layers[index].operation
                 else {
-                    return name;
+                    return self.unknown(index);
                 };
                 pooling(["MaxPooling1D", "MaxPooling2D"], rank, window)
             }
@@ -97,6 +95,19 @@ impl Writer<'_> {
             IntegerOperation::Concatenate => ("Concatenate", json!({"axis": -1})),
         };
         self.push(class, name, config, reads, Vec::new())
+    }
+
+    /// Refuses a layer that is written nowhere above, so that none is left out without a word.
+    fn unknown(&mut self, index: usize) -> String {
+        let layer = &self.program.candidate.layers[index];
+        let reason = match &layer.operation {
+            Operation::ChannelActivation { .. } => {
+                "has a quantizer for each channel; accepted is one for the layer".to_owned()
+            }
+            other => format!("is a layer of kind {}, which has no form yet", other.kind()),
+        };
+        self.refusals.add(&layer.name, reason);
+        plain(&layer.name)
     }
 
     /// A quantizer as a layer of its own.
@@ -188,7 +199,7 @@ impl Writer<'_> {
                 [kernel, bias],
                 reads,
             ),
-            _ => name,
+            _ => self.unknown(index),
         }
     }
 
@@ -209,7 +220,7 @@ impl Writer<'_> {
             multiplier, window, ..
         } = &program.candidate.layers[index].operation
         else {
-            return name;
+            return self.unknown(index);
         };
         let step = |linear, input, output| Step {
             place,
