@@ -10,7 +10,7 @@ const NETWORK: &str = r#"{
     "layers": [
         {"name": "conv", "operation": {"kind": "conv", "filters": 3,
             "window": {"size": [3, 3], "strides": [1, 1], "dilation": [1, 1], "padding": "same"},
-            "kernel": "quantized_bits(4,0,symmetric=1,alpha='auto_po2')", "bias": null, "fold": null}},
+            "kernel": "quantized_bits(4,0,alpha=1.0)", "bias": null, "fold": null}},
         {"name": "bn", "operation": {"kind": "batch_norm", "epsilon": 0.001, "momentum": 0.99,
             "scale_bits": 3, "offset_bits": 5}},
         {"name": "act", "operation": {"kind": "activation", "quantizer": "ACTIVATION"}},

@@ -142,13 +142,6 @@ impl Writer<'_> {
         let layer = &program.layers[index];
         let affine = self.affine_behind(index);
         let operation = &program.candidate.layers[index].operation;
-        let folded = matches!(
-            operation,
-            Operation::Dense { fold: Some(_), .. }
-                | Operation::Conv { fold: Some(_), .. }
-                | Operation::DepthwiseConv { fold: Some(_), .. }
-        );
-        let own = !folded && affine.is_none();
         let affine = affine.and_then(|at| match &program.layers[at].operation {
             IntegerOperation::Affine {
                 multiplier,
@@ -162,7 +155,6 @@ impl Writer<'_> {
             }),
             _ => None,
         });
-        let parts = own.then_some((index, Part::Kernel));
         let name = plain(&layer.name);
         let step = Step {
             place: &layer.name,
@@ -171,7 +163,7 @@ impl Writer<'_> {
             output: &layer.output,
             affine,
         };
-        let Some([kernel, bias]) = self.constants(&step, parts) else {
+        let Some([kernel, bias]) = self.constants(&step, (index, Part::Kernel)) else {
             return name;
         };
         match operation {
@@ -231,8 +223,8 @@ impl Writer<'_> {
         };
         let first = step(steps[0], input, between);
         let second = step(steps[1], between, &layer.output);
-        let first = self.constants(&first, Some((index, Part::DepthwiseKernel)));
-        let second = self.constants(&second, Some((index, Part::PointwiseKernel)));
+        let first = self.constants(&first, (index, Part::DepthwiseKernel));
+        let second = self.constants(&second, (index, Part::PointwiseKernel));
         let (Some(first), Some(second)) = (first, second) else {
             return name;
         };
@@ -301,9 +293,12 @@ impl Writer<'_> {
         self.push("QDepthwiseConv2D", name, config.into(), reads, weights)
     }
 
-    /// Kernel and bias of a step; nothing if they are refused. `own` names the trained kernel, if
-    /// the step's numbers are those of its layer's own weights.
-    fn constants(&mut self, step: &Step<'_>, own: Option<(usize, Part)>) -> Option<[Constant; 2]> {
+    /// Kernel and bias of a step, whose trained kernel is part `part` of layer `index`; nothing if they are refused.
+    fn constants(
+        &mut self,
+        step: &Step<'_>,
+        (index, part): (usize, Part),
+    ) -> Option<[Constant; 2]> {
         self.check(step.place, "sums", &step.sums());
         let found = constants(step.linear, step.input, step.output, step.affine);
         let (kernel, bias) = match found {
@@ -313,10 +308,10 @@ impl Writer<'_> {
                 return None;
             }
         };
-        let bias_part = own.filter(|(_, part)| *part != Part::DepthwiseKernel);
-        let bias_part = bias_part.map(|(index, _)| (index, Part::Bias));
-        let kernel = self.constant(step, &kernel, own)?;
-        let bias = self.constant(step, &bias, bias_part)?;
+        // The first step of a separable layer has no bias of its own.
+        let bias_part = (part != Part::DepthwiseKernel).then_some(Part::Bias);
+        let kernel = self.constant(step, &kernel, (index, Some(part)))?;
+        let bias = self.constant(step, &bias, (index, bias_part))?;
         Some([kernel, bias])
     }
 
@@ -324,22 +319,18 @@ impl Writer<'_> {
         &mut self,
         step: &Step<'_>,
         numbers: &Scaled,
-        own: Option<(usize, Part)>,
+        (index, part): (usize, Option<Part>),
     ) -> Option<Constant> {
         if let Some(reason) = numbers.refusal() {
             self.refusals.add(step.place, reason);
             return None;
         }
         let values = numbers.values();
-        if let Some((index, part)) = own
-            && let Some(kept) = self.kept(index, part, &values)
-        {
-            return Some(kept);
-        }
-        Some(Constant {
+        let kept = part.and_then(|part| self.kept(index, part, &values));
+        Some(kept.unwrap_or_else(|| Constant {
             quantizer: grid(numbers.width(), numbers.exponent),
             values,
-        })
+        }))
     }
 
     /// The trained weights with their own quantizer, where QKeras makes `values` of them.
