@@ -1,0 +1,76 @@
+//! What is said of a circuit before synthesis is what Yosys counts, within the errors that are stated.
+
+mod common;
+
+use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::circuit_costs;
+use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
+use bitfront_hardware::verilog::emit;
+use common::{Rule, Spec, program};
+use std::process::Command;
+
+/// Circuits of rounding rectifiers, signed codes and step functions, small enough for a test.
+fn specs() -> Vec<Spec> {
+    let spec = |widths: &[usize], weight_bits, rule, seed| Spec {
+        widths: widths.to_vec(),
+        weight_bits,
+        rule,
+        seed,
+        ..Spec::default()
+    };
+    vec![
+        spec(&[8, 10, 8, 4], 4, Rule::Relu, 1),
+        spec(&[8, 12, 4], 3, Rule::Signed, 2),
+        spec(&[8, 8, 4], 3, Rule::Steps, 3),
+    ]
+}
+
+fn synthesised(circuit: &Circuit) -> SynthesisReport {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("net.v"), emit(circuit, "net")).unwrap();
+    let script = yosys_script("net.v", "net", "stat.txt", "ltp.txt");
+    let output = Command::new("yosys")
+        .args(["-q", "-p", &script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    parse(&read("stat.txt"), &read("ltp.txt"), false).unwrap()
+}
+
+/// Whether `said` is within so many percent of `counted`.
+fn near(said: u64, counted: u64, percent: u64) -> bool {
+    100 * said.abs_diff(counted) <= percent * counted
+}
+
+#[test]
+fn counts_are_those_of_synthesis_within_their_stated_errors() {
+    if Command::new("yosys").arg("-V").output().is_err() {
+        eprintln!("skipped: yosys not on PATH");
+        return;
+    }
+    for spec in specs() {
+        let program = program(&spec);
+        let circuit = Circuit::build(&program).unwrap();
+        let (costs, counted) = (circuit_costs(&program, &circuit), synthesised(&circuit));
+        let carry = costs.carry_estimate.unwrap();
+        let levels = costs.levels_estimate.unwrap();
+        let said = format!(
+            "{spec:?}: LUT {} / {}, FF {} / {}, carry {carry} / {}, levels {levels} / {}",
+            costs.lut_estimate,
+            counted.lut,
+            costs.ff_estimate,
+            counted.ff,
+            counted.carry,
+            counted.levels
+        );
+        println!("{said}");
+        assert!(near(costs.lut_estimate, counted.lut, 10), "{said}");
+        assert!(near(costs.ff_estimate, counted.ff, 2), "{said}");
+        assert!(near(carry, counted.carry, 5), "{said}");
+        assert!(levels.abs_diff(counted.levels) <= 3, "{said}");
+        assert_eq!(costs.dsp_estimate, counted.dsp);
+    }
+}
