@@ -152,7 +152,7 @@ impl Report {
             .fold(0.0, f64::max);
         let float = self.accuracy_float.map_or_else(|| "-".to_owned(), percent);
         format!(
-            "{} trials in {:.1} s ({:.0} a minute, {} workers), first front {first}, {} circuits synthesised\n\
+            "{} trials in {:.1} s ({:.0} a minute, {} workers), first front {first}, {} circuits measured\n\
              best member {} %, float network {float} % (validation)",
             self.trials_completed,
             self.wall_s,
