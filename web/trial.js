@@ -15,6 +15,27 @@ const COSTS = [
 
 const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', 'carry_estimate', 'carry_measured'], ['Logic levels', 'levels_estimate', 'levels'], ['Cycles', 'cycles', 'cycles']];
 
+const FITTED = [['LUT', 'lut'], ['FF', 'ff'], ['Carry cells', 'carry']];
+
+/** What the fit with the latest job predicts of the LUTs, in a few words; nothing without one. */
+function fittedLut(it) {
+  const lut = it.predictions.find((fit) => fit.lut_predicted)?.lut_predicted;
+  return lut ? `; fitted ${number.whole(lut.value)}, ${number.whole(lut.low)} to ${number.whole(lut.high)}` : '';
+}
+
+/** A table for each fit: the estimate beside what synthesis jobs that have ended make of it. */
+function fits(it) {
+  return it.predictions.map((fit) => {
+    const rows = FITTED.map(([name, key]) => ({ name, estimate: it.scores.costs[`${key}_estimate`], ...fit[`${key}_predicted`] })).filter((row) => row.value !== undefined);
+    const of = [`${fit.engine} ${fit.tool_version}`, fit.part, fit.options].filter(Boolean).join(', ');
+    const columns = [
+      { title: 'Resource', cell: (r) => r.name }, { title: 'Estimate', number: true, cell: (r) => number.whole(r.estimate) }, { title: 'Fitted', number: true, hint: 'estimate × median of measured / estimate', cell: (r) => number.whole(r.value) },
+      { title: 'Within', number: true, hint: 'prediction interval and its level', cell: (r) => `${number.whole(r.low)} to ${number.whole(r.high)} (${Math.round(100 * r.level)} %)` },
+      { title: 'Error', number: true, hint: 'median over the circuits, each predicted from all others', cell: (r) => number.share(100 * r.median_error) }, { title: 'Circuits', number: true, cell: (r) => number.whole(r.jobs) }];
+    return rows.length > 0 ? table({ id: 'fits', caption: `Fitted to what synthesis measured: ${of}`, columns, rows }) : h('p', { class: 'faint', 'data-testid': 'no-fit' }, `Not fitted yet: ${number.whole(fit.circuits)} circuits measured by ${of}.`);
+  });
+}
+
 /** A quantizer with its bits as a bar of cells: width is what this project is about. */
 function quantizer(placed) {
   if (!placed) return h('span', { class: 'faint' }, '–');
@@ -108,7 +129,7 @@ export function trial(root, id, signal) {
     const done = it.synthesis_jobs.find((job) => job.result)?.result;
     show(parts.tiles,
       tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose'), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
-      tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'),
+      tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),
       tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles` : null));
     show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
   }
@@ -122,7 +143,7 @@ export function trial(root, id, signal) {
     const costs = it.scores?.costs;
     const auc = it.scores?.auc_validation ?? [];
     show(parts.pair,
-      card('Costs', costs ? h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))) : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
+      card('Costs', costs ? [h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))), fits(it)] : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
       card('AUC by class', auc.length ? table({ id: 'auc', caption: 'Area under the one-against-rest ROC curve', columns: [{ title: 'Class', cell: ([i]) => it.classes[i] ?? i }, { title: 'Validation', number: true, cell: ([, v]) => (v ?? NaN).toFixed(4) }, { title: 'Test', number: true, cell: ([, , t]) => (Number.isFinite(t) ? t.toFixed(4) : '–') }], rows: auc.map((v, i) => [i, v, it.scores.auc_test?.[i]]) }) : h('p', { class: 'faint' }, 'Not measured.')));
   }
 

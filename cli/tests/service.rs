@@ -89,6 +89,9 @@ fn a_finished_search_is_read_by_every_command() {
     let devices = service.text(&["device", "ls"]);
     assert!(devices.contains("xc7a35t   Artix-7"), "{devices}");
     assert_eq!(service.json(&["device", "ls"])[0]["uram"], 960);
+    let fits = service.text(&["estimator", "ls"]);
+    assert!(fits.contains("no synthesis job has ended yet"), "{fits}");
+    assert_eq!(service.json(&["estimator", "ls"])["fewest"], 9);
     // Nothing was synthesised, so nothing stands on a front of measurements.
     let measured = service.json(&["front", "points", "--by", "lut_measured"]);
     assert_eq!(measured["members"], serde_json::json!([]));

@@ -142,6 +142,31 @@ test('one trial: layers with their quantizers, curve, scores, attempts and a log
   });
 });
 
+test('what is fitted to measurements stands beside the estimate, with its interval and error', async () => {
+  const best = await target();
+  let address;
+  await visit(`/searches/${best.id}`, async (page) => {
+    await page.waitForSelector('[data-testid=front-row] a', WAIT);
+    address = await page.getAttribute('[data-testid=front-row] a', 'href');
+  });
+  const predicted = { value: 4321, low: 3999, high: 5001, level: 0.9, jobs: 1234, median_error: 0.0312 };
+  const key = { engine: 'yosys', tool_version: '0.23', part: null, options: '-nodsp' };
+  const prepare = (page) => page.route(`**/api/v1${address}`, async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.json();
+    body.predictions = [{ ...key, circuits: 1234, lut_predicted: predicted, ff_predicted: null, carry_predicted: null }, { ...key, tool_version: '0.40', circuits: 4 }];
+    await route.fulfill({ response: answer, json: body });
+  });
+  await visit(address, async (page) => {
+    await page.waitForSelector('[data-testid=fits-row]', WAIT);
+    const [row, ...others] = await texts(page, '[data-testid=fits-row]');
+    assert.deepEqual(others, [], 'a count without a fit has no row');
+    for (const part of ['LUT', '4,321', '3,999 to 5,001 (90 %)', '3.12 %', '1,234']) assert.ok(row.includes(part), `${part}: ${row}`);
+    assert.match(await page.textContent('[data-testid=no-fit]'), /4 circuits measured by yosys 0\.40/);
+    assert.match(await page.textContent('.tiles'), /fitted 4,321, 3,999 to 5,001/);
+  }, { prepare });
+});
+
 test('the workers', () => visit('/workers', async (page) => {
   await page.waitForSelector('[data-testid=workers]', WAIT);
   assert.match(await page.title(), /Workers/);

@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Model(Model),
     /// List the devices that searches may name, and what they hold.
     Device(Device),
+    /// Show how far estimates are from what synthesis jobs measured, and the factors fitted to that.
+    Estimator(Estimator),
     /// Request a synthesis job for a trial.
     Synth(Synth),
     /// Stop leasing a search's work; what runs may end.

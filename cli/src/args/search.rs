@@ -100,6 +100,18 @@ pub(crate) enum DeviceAction {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Estimator {
+    #[command(subcommand)]
+    pub(crate) action: EstimatorAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EstimatorAction {
+    /// List the fits, those with the latest job first.
+    Ls,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Trials {
     #[command(flatten)]
     pub(crate) search: SearchName,

@@ -21,7 +21,7 @@ mod worker;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{Arguments, Command, DatasetAction, DeviceAction, TrialAction};
+use crate::args::{Arguments, Command, DatasetAction, DeviceAction, EstimatorAction, TrialAction};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::view;
 
@@ -51,6 +51,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         Command::Model(options) => model::run(&global, &options.action).await,
         Command::Device(options) => match options.action {
             DeviceAction::Ls => read::devices(&global).await,
+        },
+        Command::Estimator(options) => match options.action {
+            EstimatorAction::Ls => read::estimators(&global).await,
         },
         Command::Synth(options) => synth::run(&global, &options).await,
         Command::Pause(options) => steer::run(&global, &options.search, "pause").await,

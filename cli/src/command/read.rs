@@ -1,4 +1,4 @@
-//! Commands that only read: `ls`, `show`, `front`, `trials`, `trial`, `device`, `workers`.
+//! Commands that only read: `ls`, `show`, `front`, `trials`, `trial`, `device`, `estimator`, `workers`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -127,6 +127,12 @@ pub(super) async fn devices(global: &Global) -> Outcome {
     show(global, &value["items"], |items: &Vec<Value>| {
         view::devices(items)
     })
+}
+
+/// `bitfront estimator ls`.
+pub(super) async fn estimators(global: &Global) -> Outcome {
+    let value: Value = Client::new(global)?.get("/api/v1/estimators", &[]).await?;
+    show(global, &value, view::estimators)
 }
 
 /// `bitfront workers`.

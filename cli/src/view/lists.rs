@@ -235,6 +235,7 @@ pub(crate) fn trial(value: &Value) -> String {
             }
         }
     }
+    shown.push_str(&super::estimators::predictions(value));
     if let Some(usage) = value["usage"].as_array().filter(|rows| !rows.is_empty()) {
         let _ = writeln!(shown, "\ndevice {}", cell(&value["device"]["part"]));
         shown.push_str(&used(usage));

@@ -1,11 +1,13 @@
 //! What people read on stdout: tables with plain columns, `--json` apart.
 
+mod estimators;
 mod front;
 mod lists;
 mod number;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+pub(crate) use estimators::estimators;
 pub(crate) use front::{front, front_summary};
 pub(crate) use lists::{
     datasets, devices, model, models, search, searches, tokens, trial, trials, workers,

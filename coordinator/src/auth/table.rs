@@ -46,6 +46,7 @@ pub const ROWS: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/datasets", USER),
     ("GET", "/api/v1/datasets/{id}", USER),
     ("GET", "/api/v1/devices", USER),
+    ("GET", "/api/v1/estimators", USER),
     ("GET", "/api/v1/models", USER),
     ("POST", "/api/v1/models", USER),
     ("GET", "/api/v1/models/{id}", USER),

@@ -9,6 +9,7 @@ pub mod router;
 pub mod artifacts;
 pub mod datasets;
 pub mod devices;
+pub mod estimators;
 pub mod events;
 pub mod models;
 pub mod searches;

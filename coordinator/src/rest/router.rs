@@ -1,7 +1,8 @@
 //! The table of contents of the API, and the `OpenAPI` document made from it.
 
 use super::{
-    artifacts, datasets, devices, events, health, models, searches, synthesis, trials, workers,
+    artifacts, datasets, devices, estimators, events, health, models, searches, synthesis, trials,
+    workers,
 };
 use crate::auth;
 use crate::state::State;
@@ -85,6 +86,7 @@ fn operations() -> OpenApiRouter<State> {
         .routes(routes!(workers::list::list))
         .routes(routes!(datasets::show::show))
         .routes(routes!(devices::list::list))
+        .routes(routes!(estimators::list::list))
         .routes(routes!(models::show::show))
         .layer(time_limit());
     let streaming = OpenApiRouter::new()

@@ -7,6 +7,7 @@ mod access;
 #[path = "../it/support/database.rs"]
 mod database;
 mod devices;
+mod estimators;
 mod events;
 mod faults;
 mod lists;

@@ -107,6 +107,7 @@ pub mod circuit;
 pub mod costs;
 pub mod device;
 pub mod engine;
+pub mod fit;
 mod lut_estimate;
 pub mod netlist;
 mod program_costs;

@@ -4,11 +4,13 @@ use super::view::{LayerView, Placed, TrialView, layers};
 use crate::error::Error;
 use crate::ids::{SearchId, TrialId};
 use crate::problem::{Problem, ProblemBody};
+use crate::rest::estimators::view::{PredictionView, predictions};
 use crate::rest::extract::Path;
 use crate::rest::searches::view::{DeviceView, ObjectiveView};
 use crate::rest::synthesis::view::SynthesisView;
 use crate::state::State;
 use crate::store::read::{AttemptRow, CurvePoint, SynthesisFilter, UnitArtifact};
+use crate::store::synthesis::TOOL;
 use axum::Json;
 use axum::extract::State as Shared;
 use bitfront_network::Candidate;
@@ -66,6 +68,9 @@ pub struct TrialDetailView {
     pub curve: Vec<CurvePoint>,
     /// What its attempts produced.
     pub artifacts: Vec<UnitArtifact>,
+    /// What fits to this coordinator's synthesis jobs make of its estimates, the fit with the latest job first. Shown, never
+    /// used to choose.
+    pub predictions: Vec<PredictionView>,
     /// Its synthesis jobs with what they measured, next to the estimate.
     pub synthesis_jobs: Vec<SynthesisView>,
     /// Front members beside it, by LUT estimate.
@@ -98,10 +103,12 @@ pub(crate) async fn show(
         ..SynthesisFilter::default()
     };
     let neighbours = store.trial_neighbours(SearchId(row.search_id), id).await?;
+    let ratios = store.estimator_ratios_for(id, TOOL).await?;
     Ok(Json(TrialDetailView {
         attempts: store.list_attempts(id.into()).await?,
         curve: store.curve(id.into(), row.attempt).await?,
         artifacts: store.unit_artifacts(id.into()).await?,
+        predictions: predictions(&ratios, row.scores.as_ref()),
         synthesis_jobs: store
             .list_synthesis(jobs, 100)
             .await?

@@ -1,6 +1,7 @@
 //! What the API shows: one statement a file under `sql/`, each with the rule it keeps; nothing here writes.
 
 mod datasets;
+mod estimators;
 mod events;
 mod models;
 mod searches;
@@ -11,6 +12,7 @@ mod units;
 mod workers;
 
 pub use datasets::DatasetRow;
+pub use estimators::EstimatorRatios;
 pub use events::{EventBounds, EventRow};
 pub use models::ModelRow;
 pub use searches::{SearchDocuments, SearchRow};

@@ -1,0 +1,4 @@
+//! Estimators: list.
+
+pub mod list;
+pub mod view;
