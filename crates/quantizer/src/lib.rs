@@ -75,6 +75,7 @@ mod ulaw;
 mod values;
 mod vector;
 mod workspace;
+mod zero;
 
 pub use exact::Codes;
 pub use family::{

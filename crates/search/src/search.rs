@@ -1,5 +1,7 @@
 //! A resolved search: what is stored, hashed and handed to every other function here.
 
+mod pruning;
+
 use crate::digest::sha256_hex;
 use crate::space::Space;
 use crate::{Goal, Metric};
@@ -9,6 +11,8 @@ use bitfront_network::Candidate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+pub use pruning::{ConstantSparsity, PolynomialSparsity, PruneBy, Pruning, PruningSchedule};
 
 /// A search with every default written out, every name resolved and every quantizer parsed.
 ///
@@ -156,6 +160,9 @@ pub struct Training {
     /// How weights are averaged along a training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
+    /// How kernels are pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
 }
 
 /// Weights of classes, as Keras' `class_weight`.

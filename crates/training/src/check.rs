@@ -1,6 +1,7 @@
 //! What can be trained, and on what.
 
 use bitfront_network::{Candidate, Head, Layer, Operation, Part, Weights};
+use bitfront_quantizer::Role;
 
 use crate::class_weights::ClassWeights;
 use crate::distillation::Distillation;
@@ -151,6 +152,37 @@ pub(crate) fn check_head(
         Ok(())
     } else {
         Err(TrainError::Recipe(faults))
+    }
+}
+
+/// Checks that pruning ends within a run of `steps` steps and that pruned weights can be 0.
+pub(crate) fn check_pruning(
+    recipe: &Recipe,
+    candidate: &Candidate,
+    steps: u64,
+) -> Result<(), TrainError> {
+    let Some(pruning) = recipe.pruning else {
+        return Ok(());
+    };
+    let (pointer, last) = pruning.schedule.last_step();
+    if last >= steps {
+        return Err(TrainError::Recipe(vec![RecipeFault {
+            pointer,
+            value: last.to_string(),
+            accepted: format!("0 to {}, a step of the run", steps - 1).into(),
+        }]));
+    }
+    let mut kernels = candidate.quantizers().into_iter();
+    match kernels.find(|(_, role, q)| *role == Role::Kernel && !q.maps_zero_to_zero()) {
+        Some((place, _, quantizer)) => Err(TrainError::Candidate {
+            place,
+            problem: format!("{quantizer} has no 0 for pruned weights"),
+            accepted:
+                "with pruning, a quantizer that keeps 0, as quantized_bits of 2 bits and more \
+                       or ternary do"
+                    .to_owned(),
+        }),
+        None => Ok(()),
     }
 }
 

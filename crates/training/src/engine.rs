@@ -7,6 +7,7 @@
 
 mod average;
 mod memory;
+mod prune;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::extent::{Extent, Mode, Out, Pass, Read, Target, add, pass_on};
 use crate::loss::Loss;
 use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes};
 use crate::pooling::{flatten, join, part, unflatten};
+use crate::pruning::Sparsity;
 use crate::recipe::Recipe;
 use crate::train::Targets;
 
@@ -29,6 +31,7 @@ use memory::{sizes, whole_batch};
 use step::Rule;
 
 pub(crate) use memory::buffer_bytes;
+pub(crate) use step::is_kernel;
 
 /// Most samples that pass the network together; exactly as many in networks without positions.
 pub(crate) const MICRO_BATCH: usize = 64;
@@ -58,6 +61,7 @@ pub(crate) struct Engine {
     candidate_layers: usize,
     rule: Rule,
     average: Option<Average>,
+    sparsity: Option<Sparsity>,
 }
 
 /// Rows with padded, already quantized features.
@@ -149,6 +153,7 @@ impl Engine {
             candidate_layers: candidate.layers.len(),
             rule: Rule::default(),
             average: None,
+            sparsity: None,
         }
     }
 

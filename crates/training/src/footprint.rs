@@ -3,7 +3,7 @@
 use bitfront_kernel::stride;
 use bitfront_network::Candidate;
 
-use crate::engine::buffer_bytes;
+use crate::engine::{buffer_bytes, is_kernel};
 use crate::recipe::Recipe;
 
 /// Copies of the weights that exist beside the engine's: those it starts from and the best epoch's or the
@@ -32,12 +32,33 @@ pub fn training_bytes(
         Some(_) => train.saturating_mul((candidate.outputs() + 1) * size_of::<f32>()),
         None => 0,
     };
+    // A mask, and each group's place and score.
+    let masks = match recipe.pruning {
+        Some(_) => kernel_bytes(candidate)
+            .saturating_add(weights.saturating_mul(1 + size_of::<f64>() / size_of::<f32>())),
+        None => 0,
+    };
     let running = buffer_bytes(candidate, recipe.batch_size.min(train))
         .saturating_add(weights.saturating_mul(WEIGHT_COPIES))
         .saturating_add(order)
         .saturating_add(taught)
+        .saturating_add(masks)
         .saturating_add(padded(validation));
     // Inputs are quantized before they are padded, split by split.
     let beginning = dense(train).max(padded(validation).saturating_add(dense(validation)));
     padded(train).saturating_add(running.max(beginning))
+}
+
+/// Bytes of all kernels as they are padded.
+fn kernel_bytes(candidate: &Candidate) -> usize {
+    let kernels = candidate
+        .tensors()
+        .into_iter()
+        .filter(|spec| is_kernel(spec.part));
+    let padded = kernels.map(|spec| {
+        let columns = spec.shape.last().copied().unwrap_or(1).max(1);
+        let rows = spec.shape.iter().product::<usize>() / columns;
+        rows.saturating_mul(stride(columns) * size_of::<f32>())
+    });
+    padded.fold(0, usize::saturating_add)
 }

@@ -5,6 +5,7 @@ use bitfront_quantizer::Quantizer;
 
 use crate::drawn::Drawn;
 use crate::extent::Mode;
+use crate::mask::Mask;
 use crate::optimizer;
 use crate::plan::Plan;
 
@@ -16,6 +17,7 @@ pub(crate) struct Parameter {
     drawn: Option<Box<Drawn>>,
     /// Float values are kept within plus and minus this.
     limit: f32,
+    mask: Option<Box<Mask>>,
     /// Float values, what is trained.
     pub(crate) values: Buffer,
     /// Fake-quantized values, what the forward pass uses.
@@ -36,6 +38,7 @@ impl Parameter {
             plan: Plan::of(quantizer),
             drawn: Drawn::of(quantizer),
             limit: limit(quantizer),
+            mask: None,
             quantized: zeros.clone(),
             gradient: zeros.clone(),
             first_moment: zeros.clone(),
@@ -50,6 +53,34 @@ impl Parameter {
     pub(crate) fn unlimited(mut self) -> Self {
         self.limit = f32::INFINITY;
         self
+    }
+
+    /// Is pruned by this mask from now on.
+    pub(crate) fn masked_by(&mut self, mask: Mask) {
+        self.mask = Some(Box::new(mask));
+    }
+
+    /// Prunes this share of the values, where there is a mask; what would move them is forgotten.
+    pub(crate) fn prune(&mut self, share: f64) {
+        let Some(mask) = &mut self.mask else { return };
+        mask.prune(share, &self.values);
+        mask.apply(&mut self.values);
+        mask.apply(&mut self.first_moment);
+        mask.apply(&mut self.second_moment);
+    }
+
+    /// Zeroes pruned values, where others were put in their place.
+    pub(crate) fn mask_values(&mut self) {
+        if let Some(mask) = &self.mask {
+            mask.apply(&mut self.values);
+        }
+    }
+
+    /// Leaves pruned values without a gradient.
+    pub(crate) fn mask_gradient(&mut self) {
+        if let Some(mask) = &self.mask {
+            mask.apply(&mut self.gradient);
+        }
     }
 
     /// Starts the random draws of a step.

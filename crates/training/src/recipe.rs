@@ -9,6 +9,7 @@ use crate::class_weights::ClassWeights;
 use crate::distillation::Distillation;
 use crate::loss::LossFunction;
 use crate::optimizer::Optimizer;
+use crate::pruning::Pruning;
 use crate::schedule::Schedule;
 
 /// Part of a run, its end, in which normalisations that are folded into weights use running statistics.
@@ -72,6 +73,10 @@ pub struct Recipe {
     /// returned. The weights themselves if `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
+    /// How kernels are pruned; not at all if `None`. [`Recipe::best_epoch`] and
+    /// [`Recipe::early_stopping`] look at no epoch before the one that ends pruning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
 }
 
 /// Ends a run whose validation loss no longer falls.
@@ -127,6 +132,7 @@ impl Default for Recipe {
             class_weights: None,
             distillation: None,
             averaging: None,
+            pruning: None,
         }
     }
 }
@@ -245,6 +251,11 @@ impl Recipe {
             }
             None => {}
         }
+        if let Some(pruning) = self.pruning {
+            for (pointer, value, accepted) in pruning.schedule.faults() {
+                expect(false, pointer, &value, accepted);
+            }
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -314,7 +325,9 @@ mod tests {
                 "schedule": {"plateau": {"factor": 1, "patience": 0, "min_delta": -1, "min_rate": -1}},
                 "early_stopping": {"patience": 0, "min_delta": -1}, "label_smoothing": 1,
                 "class_weights": [1, 0], "distillation": {"temperature": 0, "weight": 2},
-                "averaging": {"ema": {"decay": 1}}}"#,
+                "averaging": {"ema": {"decay": 1}},
+                "pruning": {"schedule": {"polynomial": {"initial_sparsity": -1, "final_sparsity": 1,
+                    "begin_step": 2, "end_step": 1, "power": 0, "frequency": 0}}}}"#,
         )
         .unwrap();
         let faults = recipe.check().unwrap_err();
@@ -335,6 +348,11 @@ mod tests {
             "/distillation/temperature",
             "/distillation/weight",
             "/averaging/ema/decay",
+            "/pruning/schedule/polynomial/initial_sparsity",
+            "/pruning/schedule/polynomial/final_sparsity",
+            "/pruning/schedule/polynomial/end_step",
+            "/pruning/schedule/polynomial/power",
+            "/pruning/schedule/polynomial/frequency",
         ];
         assert_eq!(pointers, expected);
         let step = Schedule::Step {

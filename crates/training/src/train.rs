@@ -7,7 +7,8 @@ use bitfront_network::{Candidate, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{
-    check_candidate, check_head, check_loss, check_samples, check_teacher, check_weights,
+    check_candidate, check_head, check_loss, check_pruning, check_samples, check_teacher,
+    check_weights,
 };
 use crate::distillation::SoftTargets;
 use crate::engine::{Engine, Rows};
@@ -146,6 +147,7 @@ impl<'a> Trainer<'a> {
         check_samples("train", train, candidate)?;
         check_samples("validation", validation, candidate)?;
         check_head(recipe, train, candidate)?;
+        check_pruning(recipe, candidate, steps(recipe, train.rows))?;
         let class_weights = match (&recipe.class_weights, train.y) {
             (Some(weights), Targets::Classes(classes)) => {
                 Some(weights.resolve(classes, classes_of(candidate)))
@@ -235,9 +237,12 @@ impl<'a> Trainer<'a> {
             }
             None => {}
         }
+        if let Some(pruning) = self.recipe.pruning {
+            engine = engine.pruning(pruning);
+        }
         let mut order = vec![0_u32; train_rows];
-        let epoch_steps = train_rows.div_ceil(self.recipe.batch_size) as u64;
-        let steps = epoch_steps * u64::from(self.recipe.epochs);
+        let steps = steps(self.recipe, train_rows);
+        let epoch_steps = steps / u64::from(self.recipe.epochs);
         let mut curve = Vec::new();
         let mut stopped = false;
         let mut reduction = match self.recipe.schedule {
@@ -265,6 +270,7 @@ impl<'a> Trainer<'a> {
                 } else {
                     Mode::Train
                 };
+                engine.prune(done);
                 engine.quantize(mode);
                 let loss = engine.gradients(train, batch, mode);
                 total.loss += loss.loss;
@@ -292,7 +298,12 @@ impl<'a> Trainer<'a> {
             let validation_loss = report.validation_loss;
             let control = on_epoch(&report);
             curve.push(report);
-            if self.recipe.best_epoch && lowest.lowers(validation_loss, 0.0) {
+            let pruning = self
+                .recipe
+                .pruning
+                .map(|pruning| pruning.schedule.last_step().1);
+            let settled = pruning.is_none_or(|last| last < (index + 1) * epoch_steps);
+            if self.recipe.best_epoch && settled && lowest.lowers(validation_loss, 0.0) {
                 best = Some(engine.with_average(|engine| engine.weights()));
             }
             if control == Control::Stop && epoch < self.recipe.epochs {
@@ -302,7 +313,9 @@ impl<'a> Trainer<'a> {
             if let Some(reduction) = &mut reduction {
                 reduction.after(validation_loss);
             }
-            if let Some(stopping) = self.recipe.early_stopping {
+            if let Some(stopping) = self.recipe.early_stopping
+                && settled
+            {
                 let lower = patience.lowers(validation_loss, stopping.min_delta);
                 if !lower && patience.waited >= stopping.patience {
                     break;
@@ -315,6 +328,11 @@ impl<'a> Trainer<'a> {
             stopped,
         })
     }
+}
+
+/// Steps of a whole run.
+fn steps(recipe: &Recipe, train_rows: usize) -> u64 {
+    train_rows.div_ceil(recipe.batch_size) as u64 * u64::from(recipe.epochs)
 }
 
 /// Classes that labels tell apart: one an output, or two of a single one.

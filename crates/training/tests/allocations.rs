@@ -9,8 +9,8 @@ use std::thread;
 use allocation_counter::{AllocationInfo, measure};
 use bitfront_network::{Candidate, Fold, Head, Layer, Operation, Padding, SCALE_BITS, Window};
 use bitfront_training::{
-    Averaging, ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, Recipe,
-    Samples, Schedule, Targets, Trainer, training_bytes,
+    Averaging, ClassWeights, Control, Distillation, EarlyStopping, Optimizer, Plateau, PruneBy,
+    Pruning, Recipe, Samples, Schedule, Sparsity, Targets, Trainer, training_bytes,
 };
 
 const BATCH: usize = 32;
@@ -341,6 +341,44 @@ fn by_every_optimiser_schedule_and_head() {
             ..candidate.clone()
         };
         check("head", &candidate, &recipe());
+    }
+}
+
+#[test]
+fn with_pruning_by_weight_and_by_channel() {
+    let six = "quantized_bits(6,1,alpha=1.0)";
+    let (dense, folded) = (
+        stack(six, six, "quantized_relu(6,2)"),
+        network(
+            &[5],
+            Head::ARG_MAX,
+            vec![
+                folded(dense(9, six, six)),
+                activation("quantized_relu(4,2)"),
+                dense(4, six, six),
+                normalisation(),
+            ],
+        ),
+    );
+    for by in [
+        PruneBy::Weight,
+        PruneBy::InputChannel,
+        PruneBy::OutputChannel,
+    ] {
+        let schedule = Sparsity::Polynomial {
+            initial_sparsity: 0.0,
+            final_sparsity: 0.75,
+            begin_step: 0,
+            end_step: 3,
+            power: 3.0,
+            frequency: 1,
+        };
+        let recipe = Recipe {
+            pruning: Some(Pruning { schedule, by }),
+            ..recipe()
+        };
+        check("pruned", &dense, &recipe);
+        check("pruned, folded", &folded, &recipe);
     }
 }
 

@@ -4,7 +4,8 @@ use bitfront_kernel::{Kernels, Level};
 use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
 use bitfront_training::{
     Averaging, ClassWeights, Control, Distillation, EarlyStopping, EpochReport, Optimizer, Plateau,
-    Recipe, RecipeFault, Samples, Schedule, Targets, TrainError, Trained, Trainer,
+    PruneBy, Pruning, Recipe, RecipeFault, Samples, Schedule, Sparsity, Targets, TrainError,
+    Trained, Trainer,
 };
 
 /// Three noisy blobs in five features.
@@ -165,6 +166,30 @@ fn all() -> Vec<Recipe> {
         Recipe {
             averaging: Some(Averaging::Swa { start_epoch: 2 }),
             best_epoch: true,
+            ..base()
+        },
+        Recipe {
+            pruning: Some(Pruning {
+                schedule: Sparsity::Polynomial {
+                    initial_sparsity: 0.0,
+                    final_sparsity: 0.5,
+                    begin_step: 2,
+                    end_step: 20,
+                    power: 3.0,
+                    frequency: 4,
+                },
+                by: PruneBy::Weight,
+            }),
+            ..base()
+        },
+        Recipe {
+            pruning: Some(Pruning {
+                schedule: Sparsity::Constant {
+                    sparsity: 0.25,
+                    begin_step: 10,
+                },
+                by: PruneBy::OutputChannel,
+            }),
             ..base()
         },
     ]

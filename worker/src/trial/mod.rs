@@ -10,7 +10,9 @@ use bitfront_dataset::{Prepared, SplitSpec, Table};
 use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
-use bitfront_search::search::{Averaging, ClassWeights, OptimizerName, Schedule, Training};
+use bitfront_search::search::{
+    Averaging, ClassWeights, OptimizerName, PruneBy, Pruning, PruningSchedule, Schedule, Training,
+};
 use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer, training_bytes};
 
 pub use score::{ScoreError, score};
@@ -154,7 +156,7 @@ fn attempt_scores(
         ));
     }
     let start = Instant::now();
-    let recipe = recipe(&search.training);
+    let recipe = recipe(&search.training, data.train.rows);
     let trainer = trainer(candidate, start_from, data, &recipe, work.seed)
         .map_err(|e| training_failure(&e))?;
     let trained = trainer.run(
@@ -227,7 +229,7 @@ fn has_room(
         return Ok(());
     }
     let rows = [data.train.rows, data.validation.rows];
-    let training = training_bytes(candidate, &recipe(&search.training), rows);
+    let training = training_bytes(candidate, &recipe(&search.training, data.train.rows), rows);
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits
         .iter()
@@ -275,8 +277,8 @@ fn samples(table: &Table) -> Samples<'_> {
     }
 }
 
-/// The search's recipe in the engine's words.
-fn recipe(training: &Training) -> Recipe {
+/// The search's recipe in the engine's words, for so many train rows.
+fn recipe(training: &Training, train_rows: usize) -> Recipe {
     use bitfront_training as engine;
     Recipe {
         epochs: training.epochs,
@@ -341,7 +343,37 @@ fn recipe(training: &Training) -> Recipe {
                 start_epoch: mean.start_epoch,
             },
         }),
+        pruning: training.pruning.map(|pruning| {
+            let epoch_steps = train_rows.div_ceil(training.batch_size as usize) as u64;
+            engine_pruning(&pruning, epoch_steps)
+        }),
     }
+}
+
+/// A schedule over epochs as one over steps: from an epoch's first step, to an epoch's last one.
+fn engine_pruning(pruning: &Pruning, epoch_steps: u64) -> bitfront_training::Pruning {
+    use bitfront_training as engine;
+    let first = |epoch: u32| u64::from(epoch - 1) * epoch_steps;
+    let schedule = match pruning.schedule {
+        PruningSchedule::Constant(constant) => engine::Sparsity::Constant {
+            sparsity: constant.sparsity,
+            begin_step: first(constant.begin_epoch),
+        },
+        PruningSchedule::Polynomial(polynomial) => engine::Sparsity::Polynomial {
+            initial_sparsity: polynomial.initial_sparsity,
+            final_sparsity: polynomial.final_sparsity,
+            begin_step: first(polynomial.begin_epoch),
+            end_step: (u64::from(polynomial.end_epoch) * epoch_steps).saturating_sub(1),
+            power: polynomial.power,
+            frequency: polynomial.frequency.into(),
+        },
+    };
+    let by = match pruning.by {
+        PruneBy::Weight => engine::PruneBy::Weight,
+        PruneBy::InputChannel => engine::PruneBy::InputChannel,
+        PruneBy::OutputChannel => engine::PruneBy::OutputChannel,
+    };
+    engine::Pruning { schedule, by }
 }
 
 fn training_failure(error: &TrainError) -> Ended {
@@ -382,6 +414,7 @@ mod tests {
             label_smoothing: 0.0,
             class_weights: None,
             averaging: None,
+            pruning: None,
         }
     }
 
@@ -393,7 +426,7 @@ mod tests {
             learning_rate: 0.5,
             ..Recipe::default()
         };
-        assert_eq!(recipe(&training()), plain);
+        assert_eq!(recipe(&training(), 1000), plain);
         let full = Training {
             clip_norm: Some(0.75),
             l1: 0.25,
@@ -406,6 +439,17 @@ mod tests {
             label_smoothing: 0.0625,
             class_weights: Some(ClassWeights::Each(vec![0.5, 2.0])),
             averaging: Some(Averaging::Swa(search::LateMean { start_epoch: 2 })),
+            pruning: Some(Pruning {
+                schedule: PruningSchedule::Polynomial(search::PolynomialSparsity {
+                    initial_sparsity: 0.125,
+                    final_sparsity: 0.75,
+                    begin_epoch: 2,
+                    end_epoch: 3,
+                    power: 2.0,
+                    frequency: 5,
+                }),
+                by: PruneBy::OutputChannel,
+            }),
             ..training()
         };
         let expected = Recipe {
@@ -420,23 +464,49 @@ mod tests {
             label_smoothing: 0.0625,
             class_weights: Some(bitfront_training::ClassWeights::Each(vec![0.5, 2.0])),
             averaging: Some(bitfront_training::Averaging::Swa { start_epoch: 2 }),
+            // 1000 rows are 16 batches of 64.
+            pruning: Some(bitfront_training::Pruning {
+                schedule: bitfront_training::Sparsity::Polynomial {
+                    initial_sparsity: 0.125,
+                    final_sparsity: 0.75,
+                    begin_step: 16,
+                    end_step: 47,
+                    power: 2.0,
+                    frequency: 5,
+                },
+                by: bitfront_training::PruneBy::OutputChannel,
+            }),
             ..plain
         };
-        assert_eq!(recipe(&full), expected);
+        assert_eq!(recipe(&full, 1000), expected);
         let other = Training {
             class_weights: Some(ClassWeights::Balanced),
             averaging: Some(Averaging::Ema(search::MovingAverage { decay: 0.75 })),
+            pruning: Some(Pruning {
+                schedule: PruningSchedule::Constant(search::ConstantSparsity {
+                    sparsity: 0.5,
+                    begin_epoch: 3,
+                }),
+                by: PruneBy::InputChannel,
+            }),
             ..training()
         };
         let expected = Recipe {
             class_weights: Some(bitfront_training::ClassWeights::Balanced),
             averaging: Some(bitfront_training::Averaging::Ema { decay: 0.75 }),
+            pruning: Some(bitfront_training::Pruning {
+                schedule: bitfront_training::Sparsity::Constant {
+                    sparsity: 0.5,
+                    begin_step: 32,
+                },
+                by: bitfront_training::PruneBy::InputChannel,
+            }),
             epochs: 3,
             batch_size: 64,
             learning_rate: 0.5,
             ..Recipe::default()
         };
-        assert_eq!(recipe(&other), expected);
+        assert_eq!(recipe(&other, 1000), expected);
     }
 
     #[test]

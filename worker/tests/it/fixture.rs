@@ -164,6 +164,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             label_smoothing: 0.0,
             class_weights: None,
             averaging: None,
+            pruning: None,
         },
         device: Device {
             part: "xcvu9p".into(),

@@ -7,6 +7,7 @@ mod fixture;
 mod drain;
 mod leases;
 mod outage;
+mod pruning;
 mod start;
 mod synthesis;
 mod tls;

@@ -40,6 +40,10 @@ impl Engine {
             average.show(index, values);
             index += 1;
         });
+        // Values from before a weight was pruned are in its average.
+        for node in &mut self.nodes {
+            node.each_parameter(|_, parameter| parameter.mask_values());
+        }
         let found = f(self);
         let mut index = 0;
         self.each_averaged(&mut |values| {

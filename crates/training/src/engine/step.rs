@@ -21,7 +21,7 @@ pub(super) struct Rule {
 }
 
 /// Whether a part is a kernel, which penalties are for.
-fn is_kernel(part: Part) -> bool {
+pub(crate) fn is_kernel(part: Part) -> bool {
     matches!(
         part,
         Part::Kernel | Part::DepthwiseKernel | Part::PointwiseKernel
@@ -68,6 +68,9 @@ impl Engine {
     /// # Errors
     /// Layer and parameter that are no longer finite.
     pub(crate) fn update(&mut self, learning_rate: f32) -> Result<(), String> {
+        for node in &mut self.nodes {
+            node.each_parameter(|_, parameter| parameter.mask_gradient());
+        }
         self.shape_gradients();
         self.steps += 1;
         self.decay[0] *= f64::from(BETA1);

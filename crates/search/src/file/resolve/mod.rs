@@ -3,6 +3,7 @@
 mod layers;
 mod network;
 mod pools;
+mod pruning;
 mod seeds;
 mod settings;
 mod space;
@@ -120,6 +121,7 @@ pub fn resolve(
         seed: file.seed,
     };
     check_candidates(&search)?;
+    pruning::check_kernels(&search)?;
     Ok(search)
 }
 

@@ -1,6 +1,7 @@
 //! The sections that are settings: objectives, constraints, sampler, budget, training, device,
 //! synthesis.
 
+use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
@@ -237,6 +238,9 @@ pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault
         let at = at.at("averaging").at("swa").at("start_epoch");
         faults.push(Fault::new(at, detail));
     }
+    if let Some(pruning) = &training.pruning {
+        pruning::check_schedule(pruning, training.epochs, &at.at("pruning"), faults);
+    }
     Training {
         epochs: training.epochs,
         batch_size: training.batch_size,
@@ -254,6 +258,7 @@ pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault
         label_smoothing: training.label_smoothing,
         class_weights: training.class_weights.clone(),
         averaging: training.averaging,
+        pruning: training.pruning,
     }
 }
 

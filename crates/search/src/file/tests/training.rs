@@ -2,8 +2,9 @@
 
 use super::{faults, pointers, set};
 use crate::search::{
-    Averaging, ClassWeights, EarlyStopping, LateMean, MovingAverage, OptimizerName, Plateau,
-    Schedule, StepDecay, WarmCosine,
+    Averaging, ClassWeights, ConstantSparsity, EarlyStopping, LateMean, MovingAverage,
+    OptimizerName, Plateau, PolynomialSparsity, PruneBy, Pruning, PruningSchedule, Schedule,
+    StepDecay, WarmCosine,
 };
 use crate::testing::search_with;
 use serde_json::{Value, json};
@@ -137,6 +138,7 @@ fn a_plain_recipe_is_stored_as_before_so_that_digests_stay() {
     let spelled_out = search_with(&json!({"training": {
         "clip_norm": null, "l1": 0.0, "l2": 0, "early_stopping": null, "best_epoch": false,
         "label_smoothing": 0.0, "class_weights": null, "averaging": null,
+        "pruning": null,
     }}));
     let stored = serde_json::to_value(&plain.training).unwrap();
     let keys: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
@@ -234,4 +236,105 @@ fn average_faults_name_their_field() {
         at("/swa/start_epoch")
     );
     assert_eq!(of(json!({"polyak": {}})), at(""));
+}
+
+/// A space whose kernels all have a zero.
+fn with_zeros(training: &Value) -> Value {
+    json!({
+        "training": training,
+        "search_space": {
+            "pools": {"kernel": ["ternary(alpha=1.0)", "quantized_bits(4,0,alpha=1.0)"]},
+            "seed_trials": [{"float": true}, {"uniform_bits": 6}],
+        },
+    })
+}
+
+#[test]
+fn pruning_is_by_weight_or_channel_along_epochs() {
+    let of = |value: Value| {
+        let search = search_with(&with_zeros(&json!({ "pruning": value })));
+        let again: crate::Search = serde_json::from_str(&search.canonical_json()).unwrap();
+        assert_eq!(again, search);
+        search.training.pruning.unwrap()
+    };
+    let polynomial = PolynomialSparsity {
+        initial_sparsity: 0.0,
+        final_sparsity: 0.75,
+        begin_epoch: 1,
+        end_epoch: 6,
+        power: 3.0,
+        frequency: 100,
+    };
+    let expected = Pruning {
+        schedule: PruningSchedule::Polynomial(polynomial),
+        by: PruneBy::Weight,
+    };
+    let given = json!({"schedule": {"polynomial": {"final_sparsity": 0.75, "end_epoch": 6}}});
+    assert_eq!(of(given), expected);
+    let expected = Pruning {
+        schedule: PruningSchedule::Constant(ConstantSparsity {
+            sparsity: 0.5,
+            begin_epoch: 3,
+        }),
+        by: PruneBy::OutputChannel,
+    };
+    let constant = json!({"constant": {"sparsity": 0.5, "begin_epoch": 3}});
+    let given = json!({"schedule": constant, "by": "output_channel"});
+    assert_eq!(of(given), expected);
+}
+
+#[test]
+fn pruning_faults_name_their_field() {
+    let of = |pruning: Value| pointers(&with_zeros(&json!({"epochs": 4, "pruning": pruning})));
+    let at = |rest: &str| set(&[&format!("/training/pruning{rest}")]);
+    let polynomial = |with: Value| {
+        let mut all = json!({"final_sparsity": 0.5, "end_epoch": 3});
+        for (key, value) in with.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        of(json!({"schedule": {"polynomial": all}}))
+    };
+    let field = |name: &str| at(&format!("/schedule/polynomial/{name}"));
+    assert_eq!(polynomial(json!({"end_epoch": 5})), field("end_epoch"));
+    assert_eq!(
+        polynomial(json!({"begin_epoch": 4, "end_epoch": 3})),
+        field("end_epoch")
+    );
+    assert_eq!(polynomial(json!({"begin_epoch": 5})), field("begin_epoch"));
+    assert_eq!(
+        polynomial(json!({"initial_sparsity": 0.6})),
+        field("initial_sparsity")
+    );
+    assert_eq!(
+        polynomial(json!({"final_sparsity": 1})),
+        field("final_sparsity")
+    );
+    assert_eq!(polynomial(json!({"power": 0})), field("power"));
+    assert_eq!(polynomial(json!({"frequency": 0})), field("frequency"));
+    assert_eq!(
+        of(json!({"schedule": {"constant": {"sparsity": 0.5, "begin_epoch": 5}}})),
+        at("/schedule/constant/begin_epoch")
+    );
+    assert_eq!(
+        of(json!({"schedule": {"constant": {"sparsity": 0.5}}, "by": "layer"})),
+        at("/by")
+    );
+    assert_eq!(of(json!({"by": "weight"})), at(""));
+}
+
+#[test]
+fn kernels_without_zero_are_refused_where_there_is_pruning() {
+    let pruning = json!({"schedule": {"constant": {"sparsity": 0.5}}});
+    let faults = faults(&json!({"training": {"pruning": pruning}, "search_space": {
+        "pools": {"kernel": ["quantized_bits(4,0,alpha=1.0)", "quantized_po2(4,1)"]},
+        "seed_trials": [{"float": true}, {"uniform_bits": 2}, {"uniform_bits": 1}],
+    }}));
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let expected = [
+        "/training/pruning: `fc1.kernel` may be `quantized_po2(4,max_value=1)`, which has no 0 for pruned weights; \
+         accepted: kernels that keep 0, as `quantized_bits` of 2 bits and more or `ternary` do",
+        "/training/pruning: `fc1.kernel of seed trial uniform-1` may be `binary(alpha=1.0)`, which has no 0 for \
+         pruned weights; accepted: kernels that keep 0, as `quantized_bits` of 2 bits and more or `ternary` do",
+    ];
+    assert_eq!(told, expected);
 }

@@ -1,6 +1,6 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
-use crate::search::{Averaging, ClassWeights, EarlyStopping, Schedule, is_default};
+use crate::search::{Averaging, ClassWeights, EarlyStopping, Pruning, Schedule, is_default};
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,10 @@ pub struct TrainingSpec {
     /// `{swa: {start_epoch: 8}}`. None if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
+    /// How kernels are pruned by magnitude: `{schedule: {polynomial: {final_sparsity: 0.5, end_epoch:
+    /// 6}}, by: weight}`. Not at all if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
 }
 
 impl Default for TrainingSpec {
@@ -69,6 +73,7 @@ impl Default for TrainingSpec {
             label_smoothing: 0.0,
             class_weights: None,
             averaging: None,
+            pruning: None,
         }
     }
 }
