@@ -97,8 +97,8 @@ export function trial(root, id, signal) {
         { title: 'Resource', cell: (r) => r.name }, { title: 'Estimate', number: true, cell: (r) => number.whole(r.estimate) }, { title: 'Measured', number: true, cell: (r) => number.whole(r.measured) },
         { title: 'Available', number: true, cell: (r) => number.whole(r.available) }, { title: 'Measured share', number: true, cell: (r) => number.share(r.share) },
         { title: 'Measured / estimate', number: true, cell: (r) => (r.estimate && r.measured !== undefined ? number.ratio(r.measured / r.estimate) : '–') }];
-      return [h('p', {}, chip(job.state), ' ', job.state === 'failed' && h('strong', {}, job.error_code, ': ', job.error_message, ' '),
-        h('span', { class: 'faint' }, `${job.tool}${result?.tool_version ? ` ${result.tool_version}` : ''}, asked for by ${job.requested_by}${result ? `, ${number.whole(result.vectors_checked)} vectors equal to integer inference` : ''}${job.worker ? `, on ${job.worker}` : ''}${job.shared_from ? ', taken from an equal circuit that was synthesised before' : ''}`)),
+      return [h('p', {}, chip(job.state), ' ', job.state === 'failed' && h('strong', {}, job.error_code, ': ', job.error_message, ' '), job.waits_for && h('span', { 'data-testid': 'waits-for' }, `waits for ${job.waits_for} `),
+        h('span', { class: 'faint' }, `${job.tool}${result?.tool_version ? ` ${result.tool_version}` : ''}${job.part ? ` on ${job.part}` : ''}, asked for by ${job.requested_by}${result ? `, ${number.whole(result.vectors_checked)} vectors equal to integer inference` : ''}${job.worker ? `, on ${job.worker}` : ''}${job.shared_from ? ', taken from an equal circuit that was synthesised before' : ''}`)),
       result && table({ id: 'synthesis', caption: `Estimate and measurement, ${result.stage ?? 'synthesis'} out of context`, columns, rows }),
       result && h('details', {}, h('summary', {}, 'Cells, command, digests'), h('p', { class: 'mono' }, Object.entries(result.cells ?? {}).map(([cell, count]) => h('span', { class: 'tag' }, `${cell} ${number.whole(count)}`))),
         h('pre', { tabindex: 0 }, result.command ?? ''), facts(['rtl_digest', 'netlist_digest', 'report_digest'].filter((key) => result[key]).map((key) => [key.replace('_digest', ''), h('button', { type: 'button', class: 'plain mono', onclick: () => download(result[key], `${key.replace('_digest', '')}-${result[key].slice(0, 12)}`) }, result[key])]))),
@@ -126,7 +126,7 @@ export function trial(root, id, signal) {
       h('div', { class: 'actions' }, step(previous, 'prev', '← smaller'), step(next, 'next', 'larger →')));
     const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
     const costs = it.scores?.costs ?? {};
-    const done = it.synthesis_jobs.find((job) => job.result)?.result;
+    const done = it.measured;
     show(parts.tiles,
       tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose'), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
       tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),

@@ -105,6 +105,15 @@ async fn announce(context: &Context) -> Result<bool, WorkerError> {
     }
 }
 
+/// Engines of the synthesis jobs that this worker takes.
+fn engines(context: &Context) -> Vec<String> {
+    if !context.kinds.contains(&Kind::Synthesis) {
+        return Vec::new();
+    }
+    let here = context.tools.engines().into_iter();
+    here.map(|engine| engine.name().to_owned()).collect()
+}
+
 /// Announces this process and takes over the coordinator's times.
 pub(crate) async fn register(context: &Context) -> Result<(), Status> {
     let config = &context.config;
@@ -126,6 +135,7 @@ pub(crate) async fn register(context: &Context) -> Result<(), Status> {
                 .collect(),
             tools: context.tools.versions(),
             cpu_level: bitfront_kernel::level().to_owned(),
+            engines: engines(context),
         })
         .await?;
     let lease_ttl = Duration::from_millis(response.lease_ttl_ms.max(100).into());

@@ -16,7 +16,10 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("vivado", "-version"),
 ];
 
-/// The tools without which there are no synthesis jobs, in the order they are used.
+/// The simulator of the RTL, which every engine needs.
+const SIMULATOR: [&str; 2] = ["verilator", "g++"];
+
+/// The tools of the default engine, in the order they are used.
 pub const SYNTHESIS_TOOLS: [&str; 3] = ["verilator", "g++", "yosys"];
 
 /// A program found on PATH.
@@ -71,17 +74,18 @@ impl Tools {
             .collect()
     }
 
-    /// Whether synthesis jobs can run here.
+    /// Whether synthesis jobs of any engine can run here.
     pub fn can_synthesise(&self) -> bool {
-        self.missing().is_empty()
+        !self.engines().is_empty()
     }
 
     /// Engines whose programs are all here, the default first; none without the simulator.
     pub fn engines(&self) -> Vec<Engine> {
-        if !self.can_synthesise() {
+        let has = |name: &str| self.found.contains_key(name);
+        if !SIMULATOR.into_iter().all(has) {
             return Vec::new();
         }
-        let here = |engine: &Engine| engine.is_here(|name| self.found.contains_key(name));
+        let here = |engine: &Engine| engine.is_here(has);
         Engine::ALL.into_iter().filter(here).collect()
     }
 
@@ -151,6 +155,27 @@ mod tests {
         assert_eq!(none.missing(), SYNTHESIS_TOOLS);
         assert!(!none.can_synthesise() && none.versions().is_empty());
         assert_eq!(none.engines(), []);
+    }
+
+    #[test]
+    fn an_engine_needs_its_programs_and_the_simulator() {
+        let with = |names: &[&'static str]| {
+            let tool = || Tool {
+                path: PathBuf::new(),
+                version: "1".to_owned(),
+            };
+            let found = names.iter().map(|name| (*name, tool())).collect();
+            Tools {
+                found,
+                ..Tools::default()
+            }
+        };
+        assert_eq!(with(&["yosys", "vivado", "g++"]).engines(), []);
+        let vendor = with(&["verilator", "g++", "vivado"]);
+        assert_eq!(vendor.engines(), [Engine::Vivado]);
+        assert!(vendor.can_synthesise());
+        let open = with(&["verilator", "g++", "yosys", "nextpnr-ice40"]);
+        assert_eq!(open.engines(), [Engine::Yosys, Engine::Ice40]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bitfront_hardware::engine::{Engine, UnknownEngine};
 use clap::{Args, Subcommand};
 
 use super::service::duration;
@@ -205,12 +206,23 @@ pub(crate) enum ModelAction {
 pub(crate) struct Synth {
     #[command(flatten)]
     pub(crate) trial: TrialName,
+    /// Engine in place of the search's own; what it measures stands in the job alone.
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    pub(crate) engine: Option<Engine>,
+    /// Part that the engine places for, in place of its usual one.
+    #[arg(long, value_name = "PART", requires = "engine")]
+    pub(crate) part: Option<String>,
     /// Wait until the job has ended.
     #[arg(long)]
     pub(crate) wait: bool,
     /// Give up waiting after this long; the job goes on.
     #[arg(long, value_parser = duration, requires = "wait")]
     pub(crate) timeout: Option<Duration>,
+}
+
+fn engine(text: &str) -> Result<Engine, String> {
+    text.parse()
+        .map_err(|error: UnknownEngine| error.to_string())
 }
 
 #[derive(Debug, Args)]

@@ -32,11 +32,16 @@ pub(crate) struct TrialCounts {
 }
 
 /// Synthesis jobs by state.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct SynthesisCounts {
     pub(crate) open: u64,
     pub(crate) completed: u64,
     pub(crate) failed: u64,
+    /// Queued ones that no worker which is here can take, and what they wait for.
+    #[serde(default)]
+    pub(crate) waiting: u64,
+    #[serde(default)]
+    pub(crate) waits_for: Option<String>,
 }
 
 impl Search {
@@ -114,7 +119,11 @@ pub(crate) struct Measured {
     pub(crate) ff_measured: u64,
     pub(crate) carry_measured: u64,
     pub(crate) dsp_measured: u64,
-    pub(crate) levels: u64,
+    /// Absent from an engine that does not tell.
+    pub(crate) levels: Option<u64>,
+    /// The engine whose counts these are; absent in results from before it was stored.
+    #[serde(default)]
+    pub(crate) tool: Option<String>,
     pub(crate) vectors_checked: u64,
 }
 

@@ -13,10 +13,13 @@ use crate::view;
 pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
     let client = Client::new(global)?;
     let trial = client.trial_id(&options.trial.trial).await?;
+    let engine = options.engine.map(|engine| ("engine", engine.name()));
+    let part = options.part.as_deref().map(|part| ("part", part));
+    let query: Vec<(&str, &str)> = engine.into_iter().chain(part).collect();
     let mut job: Value = client
         .post(
             &format!("/api/v1/trials/{trial}/synthesis-jobs"),
-            &[],
+            &query,
             &json!({}),
         )
         .await?;
@@ -43,6 +46,9 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
         view::json(&job);
     } else {
         view::line(&format!("{id} {}", job["state"].as_str().unwrap_or("-")));
+        if let Some(worker) = job["waits_for"].as_str() {
+            view::line(&format!("  waits for {worker}"));
+        }
         if let Some(source) = job["shared_from"].as_str() {
             view::line(&format!(
                 "  an equal circuit was synthesised before, by job {source}"
@@ -50,18 +56,21 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
         }
         if let Some(result) = job["result"].as_object() {
             for name in [
+                "tool",
+                "part",
                 "lut_measured",
                 "ff_measured",
                 "carry_measured",
                 "dsp_measured",
                 "levels",
+                "fmax_mhz",
                 "lut_estimate",
                 "vectors_checked",
             ] {
-                view::line(&format!(
-                    "  {name:<16}{}",
-                    result.get(name).unwrap_or(&Value::Null)
-                ));
+                // An engine that does not place has no clock, one that places no levels.
+                if let Some(value) = result.get(name) {
+                    view::line(&format!("  {name:<16}{value}"));
+                }
             }
         }
         if let Some(message) = job["error_message"].as_str() {

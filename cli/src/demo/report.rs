@@ -182,7 +182,7 @@ impl Member {
             ff_measured: measured.map(|measured| measured.ff_measured),
             carry_measured: measured.map(|measured| measured.carry_measured),
             dsp_measured: measured.map(|measured| measured.dsp_measured),
-            levels: measured.map(|measured| measured.levels),
+            levels: measured.and_then(|measured| measured.levels),
             vectors_checked: measured.map(|measured| measured.vectors_checked),
         })
     }

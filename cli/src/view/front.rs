@@ -63,10 +63,24 @@ pub(crate) fn front(front: &Front) -> String {
     shown.push_str(
         "\nval and test: accuracy on the validation and the test split; only validation chooses.\n\
          (%): share of what the device has.\n\
-         energy: 45 nm model, corrected mode. LUT est.: from the trained weights' adder graphs.\n\
-         LUT to levels: measured by synthesis (not placed); vectors: simulated bit for bit, all equal.\n",
+         energy: 45 nm model, corrected mode. LUT est.: from the trained weights' adder graphs.\n",
+    );
+    let _ = writeln!(
+        shown,
+        "LUT to levels: measured by {}; vectors: simulated bit for bit, all equal.",
+        engine(front)
     );
     shown
+}
+
+/// What measured the trials: one engine, that of the search.
+fn engine(front: &Front) -> &str {
+    let trials = front.members.iter().chain(&front.baselines);
+    let mut tools = trials.filter_map(|trial| trial.measured()?.tool.as_deref());
+    match tools.next() {
+        None | Some("yosys") => "synthesis (not placed)",
+        Some(tool) => tool,
+    }
 }
 
 /// `xcvu9p: 1 182 240 LUT, 2 364 480 FF, ...`.
@@ -118,7 +132,7 @@ fn row(trial: &Trial) -> Vec<String> {
                 with_share(measured.ff_measured, trial.measured_percent("ff")),
                 grouped(measured.carry_measured),
                 with_share(measured.dsp_measured, trial.measured_percent("dsp")),
-                grouped(measured.levels),
+                measured.levels.map_or_else(none, grouped),
                 if estimate == 0 {
                     none()
                 } else {

@@ -70,7 +70,7 @@ pub(crate) fn search(search: &Search) -> String {
     let jobs = &search.synthesis;
     format!(
         "{} ({})\n  id            {}\n  created       {}\n  trials        {} of {} ended: {} completed, {} failed, {} \
-         pruned, {} cancelled; {} running\n  synthesis     {} completed, {} failed, {} open\n  front         {}\n  \
+         pruned, {} cancelled; {} running\n  synthesis     {} completed, {} failed, {} open{}\n  front         {}\n  \
          reproducible  {}\n",
         search.name,
         search.state,
@@ -86,6 +86,12 @@ pub(crate) fn search(search: &Search) -> String {
         jobs.completed,
         jobs.failed,
         jobs.open,
+        jobs.waits_for
+            .as_ref()
+            .map_or_else(String::new, |worker| format!(
+                "; {} wait for {worker}",
+                jobs.waiting
+            )),
         front_summary(
             search.front_size,
             search.best_accuracy_validation,
@@ -283,6 +289,7 @@ pub(crate) fn workers(items: &[Value]) -> String {
         ("draining", "/draining"),
         ("lost", "/lost"),
         ("cpu", "/cpu_level"),
+        ("engines", "/engines"),
         ("tools", "/tools"),
         ("last seen", "/last_seen_at"),
     ];

@@ -1,5 +1,6 @@
 //! Reads the parts of messages, with an error that names the field.
 
+use bitfront_hardware::engine::Engine;
 use bitfront_proto::v1::{ArtifactRef, EpochMeasurement, UnitRef, WorkKind};
 use bitfront_search::life::UnitKind;
 use uuid::Uuid;
@@ -42,6 +43,22 @@ pub(super) fn kinds(kinds: &[i32]) -> Result<Vec<UnitKind>> {
             )),
         })
         .collect()
+}
+
+/// The engines of a worker. One from before they were announced has Yosys if it takes synthesis jobs.
+pub(super) fn engines(kinds: &[UnitKind], engines: Vec<String>) -> Result<Vec<String>> {
+    if engines.is_empty() && kinds.contains(&UnitKind::Synthesis) {
+        return Ok(vec![Engine::Yosys.name().to_owned()]);
+    }
+    // A worker of a later version may have one that is unknown here: no job asks for it.
+    let plain = |name: &String| (1..=64).contains(&name.len()) && !name.contains('\0');
+    match engines.iter().find(|name| !plain(name)) {
+        Some(name) => Err(invalid(
+            "engines",
+            format_args!("{name:?} is no name of 1 to 64 characters"),
+        )),
+        None => Ok(engines),
+    }
 }
 
 pub(super) fn holding(unit: Option<&UnitRef>) -> Result<Holding> {

@@ -10,7 +10,9 @@ use bitfront_proto::v1::{
 };
 use bitfront_search::life::UnitKind;
 
-use super::convert::{holding, invalid, kinds, measured, produced, unit_ref, uuid, worker};
+use super::convert::{
+    engines, holding, invalid, kinds, measured, produced, unit_ref, uuid, worker,
+};
 use crate::{
     error::{Error, Result},
     ids::{UnitId, WorkerId},
@@ -47,13 +49,15 @@ pub(super) async fn register(state: &State, message: RegisterRequest) -> Result<
             format_args!("{}, accepted are 1 to 1024", message.slots),
         ));
     }
+    let kinds = kinds(&message.kinds)?;
     let worker = NewWorker {
         id: worker(&message.worker_id)?,
         name: message.name,
         host: message.host,
         version: message.version,
         slots: message.slots,
-        kinds: kinds(&message.kinds)?,
+        engines: engines(&kinds, message.engines)?,
+        kinds,
         tools: serde_json::to_value(&message.tools)?,
         cpu_level: message.cpu_level,
     };
@@ -126,6 +130,7 @@ async fn describe(state: &State, leases: &[Leased]) -> Result<Vec<Lease>> {
                     dataset_digest: job.dataset_digest,
                     dataset_file: job.dataset_file,
                     tool: job.tool,
+                    part: job.part,
                     vectors: job.vectors,
                 }),
             );

@@ -8,7 +8,6 @@ use bitfront_search::{Measured, Search, TrialScores};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::synthesis::TOOL;
 use crate::{
     error::Result,
     ids::{SearchId, UnitId},
@@ -82,8 +81,9 @@ pub(super) async fn measure(
     let updated = sqlx::query_file!(
         "src/store/sql/score/measure.sql",
         job.get(),
-        TOOL,
-        serde_json::to_value(measured)?
+        search.synthesis_target.engine.name(),
+        serde_json::to_value(measured)?,
+        search.synthesis_target.part.as_deref().unwrap_or_default()
     )
     .execute(&mut *connection)
     .await?;

@@ -153,10 +153,16 @@ async fn queue_owed(connection: &mut PgConnection, search: &Locked) -> Result<()
         .map(|trial| (trial.number, &trial.scores))
         .collect();
     for number in synthesis_policy::owed(&search.resolved, &finished) {
-        if queue(&mut *connection, search.id, number, RequestedBy::Policy)
-            .await?
-            .is_none()
-        {
+        let queued = queue(
+            &mut *connection,
+            search.id,
+            &search.resolved,
+            &search.resolved.synthesis_target,
+            number,
+            RequestedBy::Policy,
+        )
+        .await?;
+        if queued.is_none() {
             tracing::warn!(search = %search.id, number, "no synthesis job: the trial has one already or kept no weights");
         }
     }

@@ -1,9 +1,10 @@
 //! Synthesis jobs: queueing them, sharing results between equal ones, and what a worker needs to run them.
 //!
-//! The rule this module keeps: equal circuits - the same RTL by the same tool in the same version with as many vectors - are
-//! synthesised once, in whatever searches their trials are. A job whose equal is leased waits (`unit/claim.sql`); once
+//! The rule this module keeps: equal circuits - the same RTL by the same engine in the same version, on the same part with the
+//! same options, with as many vectors - are synthesised once, in whatever searches their trials are. A job whose equal is leased waits (`unit/claim.sql`); once
 //! there is a result, it ends with it and says whose it is.
 
+use bitfront_hardware::engine::Target;
 use bitfront_search::Search;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -14,9 +15,6 @@ use crate::{
     error::{Error, Result},
     ids::{SearchId, SynthesisId, TrialId, UnitId},
 };
-
-/// The tool that synthesis jobs use.
-pub const TOOL: &str = "yosys";
 
 /// Test vectors of a synthesis job at least.
 pub const VECTORS: u32 = 2_000;
@@ -57,16 +55,21 @@ pub struct SynthesisWork {
     pub dataset_digest: String,
     /// File name of the data set.
     pub dataset_file: String,
-    /// Tool.
+    /// Engine.
     pub tool: String,
+    /// The part that it places for; empty for an engine that places nothing.
+    pub part: String,
     /// Test vectors at least.
     pub vectors: u32,
 }
 
-/// Queues a job within any transaction or connection; `None` where the trial has one already or has no weights.
+/// Queues a job of an engine within any transaction or connection; `None` where the trial has one of that engine already or
+/// has no weights.
 pub(super) async fn queue(
     executor: impl sqlx::PgExecutor<'_>,
     search: SearchId,
+    resolved: &Search,
+    target: &Target,
     number: u32,
     requested_by: RequestedBy,
 ) -> Result<Option<SynthesisId>> {
@@ -75,9 +78,11 @@ pub(super) async fn queue(
         SynthesisId::new().get(),
         search.get(),
         number as i32,
-        TOOL,
+        target.engine.name(),
         VECTORS as i32,
-        requested_by.name()
+        requested_by.name(),
+        target.part.as_deref().unwrap_or_default(),
+        target.options(&resolved.build_options())
     )
     .fetch_optional(executor)
     .await?;
@@ -110,7 +115,7 @@ pub(super) async fn share(
 }
 
 impl Store {
-    /// Queues a synthesis job for a completed trial at a user's request, or names the one that the trial has.
+    /// Queues a synthesis job for a completed trial at a user's request, or names the one that the trial has of that engine.
     ///
     /// # Errors
     /// The trial does not exist or is not completed with weights (conflict), or the database fails.
@@ -118,8 +123,18 @@ impl Store {
         &self,
         search: SearchId,
         number: u32,
+        target: &Target,
     ) -> Result<(SynthesisId, bool)> {
-        let queued = queue(self.pool(), search, number, RequestedBy::User).await;
+        let resolved = self.resolved(search).await?;
+        let queued = queue(
+            self.pool(),
+            search,
+            &resolved,
+            target,
+            number,
+            RequestedBy::User,
+        )
+        .await;
         let queued = match queued {
             // Two requests at once: the other one's job stands.
             Err(error) if is_double(&error) => None,
@@ -134,7 +149,7 @@ impl Store {
             "src/store/sql/synthesis/of_trial.sql",
             search.get(),
             number as i32,
-            TOOL
+            target.engine.name()
         )
         .fetch_optional(self.pool())
         .await?
@@ -166,6 +181,7 @@ impl Store {
                 dataset_digest: row.dataset_digest,
                 dataset_file: row.dataset_file,
                 tool: row.tool,
+                part: row.part,
                 vectors: row.vectors as u32,
             })
             .collect())

@@ -28,6 +28,8 @@ pub struct NewWorker {
     pub tools: Value,
     /// Instruction set level of its kernels.
     pub cpu_level: String,
+    /// Synthesis engines that it has.
+    pub engines: Vec<String>,
 }
 
 impl Store {
@@ -50,7 +52,8 @@ impl Store {
             worker.slots as i32,
             &kinds,
             worker.tools,
-            worker.cpu_level
+            worker.cpu_level,
+            &worker.engines
         )
         .execute(self.pool())
         .await?;

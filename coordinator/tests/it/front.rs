@@ -181,7 +181,7 @@ async fn counts_of_another_tool_stand_in_no_ranking() {
         ..Wanted::default()
     })
     .await;
-    let worker = test.worker().await;
+    let worker = test.worker_with(json!({}), &["another"]).await;
     let trial = worker.lease_one().await;
     worker.complete_with(trial, scored(0.7, 100)).await.unwrap();
     sqlx::query("update synthesis_jobs set tool = 'another'")

@@ -1,6 +1,7 @@
 //! Submitting and steering searches, and how they end.
 
 use bitfront_coordinator::{error::Kind, store::searches::NewSearch};
+use bitfront_hardware::engine::Target;
 use bitfront_search::life::{SearchEvent, SearchState};
 use serde_json::json;
 
@@ -167,12 +168,11 @@ async fn the_policys_synthesis_jobs_are_owed_once_all_trials_have_ended() {
     assert_eq!(stored, [report]);
 
     // A user may still ask for another one, which leaves the search finished.
-    let (job, new) = test.store().request_synthesis(search, 0).await.unwrap();
+    let target = Target::default();
+    let ask = || test.store().request_synthesis(search, 0, &target);
+    let (job, new) = ask().await.unwrap();
     assert!(new);
-    assert_eq!(
-        test.store().request_synthesis(search, 0).await.unwrap(),
-        (job, false)
-    );
+    assert_eq!(ask().await.unwrap(), (job, false));
     assert_eq!(worker.lease_one().await.unit, job.into());
     assert_eq!(test.search_state(search).await, "finished");
 }
@@ -186,7 +186,7 @@ async fn only_a_completed_trial_can_be_synthesised() {
     for number in [0, 99] {
         let error = test
             .store()
-            .request_synthesis(search, number)
+            .request_synthesis(search, number, &Target::default())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict);

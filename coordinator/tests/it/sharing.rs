@@ -12,11 +12,24 @@ const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 
 /// A search with one trial for each of `circuits`, all completed, all owed a circuit.
 async fn search_of(test: &TestStore, worker: &TestWorker, circuits: &[&str]) -> SearchId {
+    search_by(test, worker, circuits, &json!({})).await
+}
+
+/// The same with more keys of `synthesis`.
+pub(crate) async fn search_by(
+    test: &TestStore,
+    worker: &TestWorker,
+    circuits: &[&str],
+    more: &Value,
+) -> SearchId {
+    let mut synthesis = json!({ "policy": "every_nth", "every": 1 });
+    let keys = synthesis.as_object_mut().unwrap();
+    keys.extend(more.as_object().unwrap().clone());
     let search = test
         .submit(Wanted {
             trials: circuits.len() as u32,
             cost: "lut_measured",
-            synthesis: json!({ "policy": "every_nth", "every": 1 }),
+            synthesis,
             ..Wanted::default()
         })
         .await;
@@ -60,7 +73,8 @@ async fn jobs(test: &TestStore, search: SearchId) -> Vec<Job> {
 }
 
 async fn builder(test: &TestStore, version: &str) -> TestWorker {
-    test.worker_with(json!({ "yosys": version })).await
+    test.worker_with(json!({ "yosys": version }), &["yosys"])
+        .await
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ impl Served {
             kinds: vec![WorkKind::Trial.into(), WorkKind::Synthesis.into()],
             tools: [("yosys".to_owned(), "0.23".to_owned())].into(),
             cpu_level: "avx2".to_owned(),
+            engines: vec!["yosys".to_owned()],
         }
     }
 

@@ -1,6 +1,7 @@
 //! Estimates fitted to what synthesis jobs measured, on made-up jobs.
 
 use crate::support::{Server, trial};
+use bitfront_hardware::synthesis_report::OPTIONS;
 use serde_json::{Value, json};
 
 /// A made-up job of the fixture's search, for a trial of its own with an estimate of 1,000 LUTs and 100 flip-flops.
@@ -28,7 +29,7 @@ impl Default for Job {
         Self {
             tool: "yosys",
             version: "0.23",
-            options: "-nodsp",
+            options: OPTIONS,
             circuit: 0,
             lut: 1_000,
             shared_from: None,
@@ -44,7 +45,11 @@ async fn store(server: &Server, n: u32, job: &Job) {
         Worker::Present => id(0, 2),
         Worker::Older => id(0, 3),
     };
-    let result = json!({"tool": job.tool, "tool_version": job.version, "options": job.options, "lut_measured": job.lut,
+    let versions = match job.tool {
+        "yosys" => json!({"yosys": job.version}),
+        _ => json!({"yosys": "0.23", "nextpnr-ice40": job.version}),
+    };
+    let result = json!({"tool": job.tool, "tool_version": job.version, "tool_versions": versions, "lut_measured": job.lut,
         "ff_measured": 100, "dsp_measured": 0, "carry_measured": 50});
     let source = job
         .shared_from
@@ -65,11 +70,11 @@ async fn store(server: &Server, n: u32, job: &Job) {
          values ('{trial}', '{search}', 100 + {n}, '{{}}', '{n}', '{{}}', 0);
          insert into scores (trial_id, attempt, search_id, scores) values ('{trial}', 1, '{search}',
              '{{\"accuracy_validation\": 0.7, \"costs\": {{\"lut_estimate\": 1000, \"ff_estimate\": 100}}}}');
-         insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, vectors, weights_digest, result, result_attempt,
+         insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, options, vectors, weights_digest, result, result_attempt,
              circuit_digest, shared_from)
-         values ('{unit}', '{search}', '{trial}', 'policy', '{}', 2000, repeat('a', 64), '{result}', {attempt},
+         values ('{unit}', '{search}', '{trial}', 'policy', '{}', '{}', 2000, repeat('a', 64), '{result}', {attempt},
              lpad('{}', 64, '0'), {source});",
-        id(0, 3), job.tool, job.circuit
+        id(0, 3), job.tool, job.options, job.circuit
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
         .execute(&server.pool)
@@ -93,7 +98,7 @@ async fn store_all(server: &Server, lut: &[u32]) {
 async fn estimator(server: &Server) -> Value {
     let list = server.read("/estimators").await;
     let items = list["items"].as_array().expect("fits");
-    let key = json!(["yosys", "0.23", "-nodsp", ""]);
+    let key = json!(["yosys", "0.23", OPTIONS, ""]);
     let found = items.iter().find(|item| {
         let of = ["engine", "tool_version", "options", "estimator_version"];
         json!(of.map(|name| &item[name])) == key
@@ -164,7 +169,7 @@ async fn a_circuit_counts_once_and_different_tools_options_and_estimators_never_
         Job {
             circuit: 51,
             lut: 9_000,
-            tool: "vivado",
+            tool: "yosys-nextpnr-ice40",
             ..Job::default()
         },
         Job {
@@ -204,7 +209,7 @@ async fn a_circuit_counts_once_and_different_tools_options_and_estimators_never_
                 [
                     word("engine"),
                     word("tool_version"),
-                    word("options"),
+                    word("options").replace(OPTIONS, "OPTIONS"),
                     word("estimator_version"),
                 ]
                 .join("|"),
@@ -213,11 +218,14 @@ async fn a_circuit_counts_once_and_different_tools_options_and_estimators_never_
         })
         .collect();
     for key in [
-        ("yosys|0.23|-nodsp|", 9),
-        ("yosys|0.23|-nodsp|0.0.1", 1),
-        ("yosys|0.40|-nodsp|", 1),
+        ("yosys|0.23|OPTIONS|", 9),
+        ("yosys|0.23|OPTIONS|0.0.1", 1),
+        ("yosys|0.40|OPTIONS|", 1),
         ("yosys|0.23|-dsp|", 1),
-        ("vivado|0.23|-nodsp|", 1),
+        (
+            "yosys-nextpnr-ice40|nextpnr-ice40 0.23, yosys 0.23|OPTIONS|",
+            1,
+        ),
         ("yosys|||", 1),
     ] {
         assert!(
@@ -248,8 +256,8 @@ async fn a_trial_shows_what_the_fits_predict_beside_its_estimate() {
     let it = server.read(&format!("/trials/{}", trial(4))).await;
     assert_eq!(it["scores"]["costs"]["lut_estimate"], 400, "as it was");
     let predictions = it["predictions"].as_array().expect("predictions");
-    // Of its search's engine, with estimates of the version that made its own; the fixture's own job is another version's.
-    assert_eq!(predictions.len(), 2, "{predictions:?}");
+    // Of its search's engine and options, with estimates of the version that made its own.
+    assert_eq!(predictions.len(), 1, "{predictions:?}");
     let fitted = &predictions[0];
     assert_eq!(
         (&fitted["tool_version"], &fitted["circuits"]),
@@ -265,7 +273,6 @@ async fn a_trial_shows_what_the_fits_predict_beside_its_estimate() {
     assert_eq!(lut["median_error"], error);
     assert_eq!(fitted["ff_predicted"]["value"], 200);
     assert_eq!(fitted["carry_predicted"], Value::Null);
-    assert_eq!(predictions[1]["lut_predicted"], Value::Null, "one circuit");
     // A float network has no circuit.
     let float = server.read(&format!("/trials/{}", trial(0))).await;
     assert_eq!(float["predictions"], json!([]));

@@ -227,3 +227,68 @@ async fn only_a_trial_with_weights_is_synthesised_and_once() {
         assert_eq!(cancelled["state"], "cancelled");
     }
 }
+
+#[tokio::test]
+async fn another_engine_is_asked_for_by_name_and_says_what_it_waits_for() {
+    let server = Server::with_rows().await;
+    let ask = async |query: &str| {
+        let path = format!("/trials/{}/synthesis-jobs{query}", trial(2));
+        server.post(&path, &json!({})).await
+    };
+    for (query, says) in [
+        ("?engine=quartus", "\"yosys-nextpnr-ice40\""),
+        ("?engine=yosys-nextpnr-ice40&part=xcvu9p", "`hx8k-ct256`"),
+        ("?engine=yosys&part=hx8k-ct256", "places nothing"),
+        ("?part=hx8k-ct256", "places nothing"),
+    ] {
+        let refused = problem(ask(query).await).await;
+        let detail = refused["detail"].as_str().expect("text");
+        assert!(detail.contains(says), "{query}: {detail}");
+    }
+    sqlx::query(
+        "with kept as (insert into artifacts (digest, bytes) values (repeat('b', 64), 5) returning digest)
+         insert into unit_artifacts (unit_id, attempt, kind, digest)
+         select '01900000-0000-7000-8000-000000000102', 1, 'weights', digest from kept",
+    )
+    .execute(&server.pool)
+    .await
+    .expect("weights");
+    // The fixture's worker announced no engine; its search is Yosys', whose job trial 2 has.
+    let job: Value = ask("?engine=yosys-nextpnr-ice40")
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(
+        (&job["tool"], &job["part"], &job["state"]),
+        (
+            &json!("yosys-nextpnr-ice40"),
+            &json!("hx8k-ct256"),
+            &json!("queued")
+        )
+    );
+    let waits_for = json!("a worker with yosys, nextpnr-ice40, verilator and g++ on PATH");
+    assert_eq!(job["waits_for"], waits_for);
+    assert_eq!(ask("?engine=yosys-nextpnr-ice40").await.status(), 200);
+    let search = server.read(&format!("/searches/{SEARCH}")).await;
+    assert_eq!(
+        search["synthesis_target"],
+        json!({"engine": "yosys", "part": null})
+    );
+    assert_eq!(search["synthesis"]["waiting"], 1);
+    let it = server.read(&format!("/trials/{}", trial(2))).await;
+    assert_eq!(it["synthesis_jobs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(it["synthesis"]["id"], JOB, "its search's engine");
+    sqlx::query("update workers set engines = '{yosys-nextpnr-ice40}'")
+        .execute(&server.pool)
+        .await
+        .expect("a worker that has it");
+    let id = job["id"].as_str().expect("an id");
+    let job = server.read(&format!("/synthesis-jobs/{id}")).await;
+    assert_eq!(job["waits_for"], Value::Null);
+    let workers = server.read("/workers").await;
+    assert_eq!(
+        workers["items"][0]["engines"],
+        json!(["yosys-nextpnr-ice40"])
+    );
+}

@@ -61,6 +61,9 @@ pub enum ReportError {
     NoLevels,
 }
 
+/// Yosys' synthesis command with the options that decide about its figures.
+pub const OPTIONS: &str = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten";
+
 /// The Yosys commands whose reports [`parse`] reads: synthesis of a file for `UltraScale+`, with the
 /// cell statistics written to `stat` and the longest path to `ltp`.
 ///
@@ -68,8 +71,7 @@ pub enum ReportError {
 /// and would add up the stages of the whole pipeline.
 pub fn yosys_script(verilog: &str, module_name: &str, stat: &str, ltp: &str) -> String {
     format!(
-        "read_verilog {verilog}; synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten \
-         -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
+        "read_verilog {verilog}; {OPTIONS} -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
     )
 }
 

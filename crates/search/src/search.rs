@@ -7,6 +7,7 @@ use crate::space::Space;
 use crate::{Goal, Metric};
 use bitfront_hardware::circuit::BuildOptions;
 use bitfront_hardware::device::Resources;
+use bitfront_hardware::engine::Target;
 use bitfront_network::Candidate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub struct Search {
     pub order: Order,
     /// Which front members become circuits.
     pub synthesis: SynthesisPolicy,
+    /// What builds and measures them. `lut_measured` and its like are of this engine alone.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub synthesis_target: Target,
     /// The one number that fixes sampling, initial weights and shuffling.
     pub seed: u64,
 }

@@ -27,6 +27,10 @@ pub struct RegisterRequest {
     /// Instruction set level of the training kernels ("avx512", "avx2", "scalar").
     #[prost(string, tag = "8")]
     pub cpu_level: ::prost::alloc::string::String,
+    /// Synthesis engines whose programs are all here ("yosys", "yosys-nextpnr-ice40"). Empty from a worker of before they were
+    /// announced: it has "yosys" if it takes synthesis jobs.
+    #[prost(string, repeated, tag = "9")]
+    pub engines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterResponse {
@@ -130,12 +134,15 @@ pub struct SynthesisWork {
     pub dataset_digest: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub dataset_file: ::prost::alloc::string::String,
-    /// "yosys".
+    /// Engine: "yosys", "yosys-nextpnr-ice40", "yosys-nextpnr-ecp5" or "vivado".
     #[prost(string, tag = "7")]
     pub tool: ::prost::alloc::string::String,
     /// Test vectors at least.
     #[prost(uint32, tag = "8")]
     pub vectors: u32,
+    /// The part that the engine places for; empty for one that places nothing.
+    #[prost(string, tag = "9")]
+    pub part: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Progress {

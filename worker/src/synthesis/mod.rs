@@ -33,7 +33,8 @@ use std::time::Instant;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::circuit_costs;
-use bitfront_hardware::engine::{Engine, UnknownEngine};
+use bitfront_hardware::device::Devices;
+use bitfront_hardware::engine::{Engine, Target, UnknownEngine};
 use bitfront_hardware::verilog::{emit, test_bench};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
@@ -95,6 +96,10 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         return Err(Failure::lasting("tool-failed", message).into());
     }
     let (search, candidate) = trial::parse(&work.search_json, &work.candidate_json)?;
+    let part = Some(work.part.as_str()).filter(|part| !part.is_empty());
+    // Checked again: what a part is called goes into scripts and command lines.
+    let target = Target::new(engine, part, &search.device.part, Devices::known())
+        .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
     let (digest, file) = (&work.dataset_digest, &work.dataset_file);
     let data = trial::data(context, attempt, &search, digest, file).await?;
     let folder = JobFolder::new(context.cache.folder())
@@ -115,7 +120,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         .map_err(|e| Failure::lasting("internal", format!("the trial's weights: {e}")))?;
     Ok(Job {
         folder,
-        engine,
+        target,
         candidate,
         weights,
         test_rows: data.test.x.to_vec(),
@@ -127,7 +132,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
 /// A job with everything on this machine.
 struct Job {
     folder: JobFolder,
-    engine: Engine,
+    target: Target,
     candidate: Candidate,
     weights: Weights,
     test_rows: Vec<f32>,
@@ -158,7 +163,7 @@ impl Job {
         let stopped = || attempt.is_stopped();
         measure(
             &Workbench {
-                engine: self.engine,
+                target: &self.target,
                 tools: &context.tools,
                 limits: context.config.limits,
                 folder: self.folder.path(),
@@ -176,7 +181,7 @@ impl Job {
 
 /// Where and how a circuit is measured.
 struct Workbench<'a> {
-    engine: Engine,
+    target: &'a Target,
     tools: &'a Tools,
     limits: Limits,
     folder: &'a Path,
@@ -226,7 +231,14 @@ fn measure(
         "RTL simulated: every output bit of {compared} vectors equal"
     ));
     let period_ps = circuit.delays().period_ps;
-    let synthesised = engine::of(bench.engine).synthesise(&run, &circuit, period_ps)?;
+    let Target { engine, part } = bench.target;
+    let engine = *engine;
+    let synthesised = engine::of(engine).synthesise(
+        &run,
+        &circuit,
+        part.as_deref().unwrap_or_default(),
+        period_ps,
+    )?;
     step(&synthesised.summary());
     // The evidence first: it is kept whatever the checks below say.
     let (report, netlist) = (&synthesised.report, &synthesised.netlist);
@@ -238,7 +250,7 @@ fn measure(
     }
     let estimate = circuit_costs(program, &circuit);
     // Estimates are of six-input tables.
-    if matches!(bench.engine, Engine::Yosys | Engine::Vivado) {
+    if matches!(engine, Engine::Yosys | Engine::Vivado) {
         plausible("LUT", synthesised.lut, estimate.lut_estimate)?;
     }
     plausible("flip-flops", synthesised.ff, estimate.ff_estimate)?;
@@ -251,21 +263,21 @@ fn measure(
             "netlist simulated: every output bit of {netlist_compared} vectors equal"
         ));
     }
-    let last_program = bench.engine.programs().last().copied().unwrap_or_default();
+    let last_program = engine.programs().last().copied().unwrap_or_default();
     Ok(SynthesisResult {
-        tool: bench.engine.name().to_owned(),
+        tool: engine.name().to_owned(),
         tool_version: version(bench.tools, last_program),
-        tool_versions: versions(bench.tools, bench.engine),
-        untested_on_the_tool: !bench.engine.is_tested_on_the_tool(),
-        options: synthesised.options,
-        part: synthesised.part,
+        tool_versions: versions(bench.tools, engine),
+        untested_on_the_tool: !engine.is_tested_on_the_tool(),
+        options: bench.target.options(&bench.options),
+        part: part.clone(),
         period_ps: Some(period_ps),
         slack_ns: synthesised.slack_ns,
         fmax_mhz: synthesised.fmax_mhz,
         simulator: "verilator".to_owned(),
         simulator_version: version(bench.tools, "verilator"),
         command: synthesised.command,
-        stage: bench.engine.stage(),
+        stage: engine.stage(),
         rtl_digest: digest_of(&artifacts[0].bytes),
         report_digest: digest_of(&synthesised.report),
         netlist_digest: netlist.as_deref().map_or_else(String::new, digest_of),

@@ -148,7 +148,7 @@ fn evidence_is_kept_when_a_job_fails() {
     let vectors = Vectors::for_program(&program, &[], 2000);
     let mut artifacts = Vec::new();
     let bench = Workbench {
-        engine: Engine::Yosys,
+        target: &Target::default(),
         tools: &tools,
         limits: Limits::default(),
         folder: folder.path(),
@@ -167,7 +167,7 @@ fn evidence_is_kept_when_a_job_fails() {
 fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
     std::fs::write(run.folder.join(RTL), rtl).unwrap();
     let circuit = Circuit::build(&program(&[3, 4, 2])).unwrap();
-    let synthesised = engine::of(Engine::Yosys).synthesise(run, &circuit, 5_000);
+    let synthesised = engine::of(Engine::Yosys).synthesise(run, &circuit, "", 5_000);
     String::from_utf8(synthesised.unwrap().netlist.unwrap()).unwrap()
 }
 
@@ -245,7 +245,7 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     let vectors = Vectors::for_program(&program, &rows(&program), 2000);
     let mut artifacts = Vec::new();
     let bench = Workbench {
-        engine: Engine::Ice40,
+        target: &Target::new(Engine::Ice40, None, "", Devices::known()).unwrap(),
         tools: &tools,
         limits: Limits::default(),
         folder: folder.path(),
@@ -269,6 +269,7 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
         "{} of {estimate}",
         result.ff_measured
     );
+    assert_eq!(result.part.as_deref(), Some("hx8k-ct256"));
     assert!(result.options.contains("--seed 1") && result.tool_versions.len() == 2);
     assert_eq!(
         (result.vectors_checked, result.netlist_vectors_checked),

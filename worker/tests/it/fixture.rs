@@ -185,6 +185,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
         },
         order: Order::Number,
         synthesis: SynthesisPolicy::None,
+        synthesis_target: bitfront_hardware::engine::Target::default(),
         seed: 1,
     }
 }
@@ -239,6 +240,7 @@ pub(crate) fn queue_synthesis(fake: &Fake, weights_digest: &str, tool: &str) -> 
             dataset_file: "tiny.csv".into(),
             tool: tool.into(),
             vectors: 2000,
+            part: String::new(),
         }),
     )
 }

@@ -13,7 +13,7 @@ pub struct EstimatorKey {
     /// Engine of the synthesis jobs.
     #[schema(example = "yosys")]
     pub engine: String,
-    /// Version of the tool whose figures these are.
+    /// Version of the tool whose figures these are; of several programs, each with its version.
     #[schema(example = "0.23")]
     pub tool_version: String,
     /// Part or device; absent where the engine does not place.

@@ -1,5 +1,6 @@
 //! A search as the API shows it.
 
+use crate::rest::synthesis::view::worker_with;
 use crate::store::read::SearchRow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct SearchView {
     pub budget: i32,
     /// Trials by state.
     pub trials: TrialCounts,
+    /// What builds and measures circuits.
+    pub synthesis_target: TargetView,
     /// Synthesis jobs by state.
     pub synthesis: SynthesisCounts,
     /// Members of the front.
@@ -49,6 +52,17 @@ pub struct SearchView {
     pub created_at: DateTime<Utc>,
     /// When it finished or was cancelled.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// What builds and measures a search's circuits: `lut_measured` and its like are of this engine alone.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SynthesisTarget)]
+pub struct TargetView {
+    /// The engine.
+    #[schema(example = "yosys")]
+    pub engine: String,
+    /// The part that it places for; absent where it places nothing.
+    pub part: Option<String>,
 }
 
 /// One axis of the front.
@@ -115,7 +129,7 @@ pub struct TrialCounts {
 }
 
 /// Synthesis jobs by state.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SynthesisCounts {
     /// Queued or leased.
     pub open: i64,
@@ -123,6 +137,10 @@ pub struct SynthesisCounts {
     pub completed: i64,
     /// Failed.
     pub failed: i64,
+    /// Queued ones that no worker which is here can take.
+    pub waiting: i64,
+    /// What those wait for; of several engines, that of the first by name.
+    pub waits_for: Option<String>,
 }
 
 impl From<SearchRow> for SearchView {
@@ -150,10 +168,16 @@ impl From<SearchRow> for SearchView {
                 pruned: row.trials_pruned,
                 cancelled: row.trials_cancelled,
             },
+            synthesis_target: TargetView {
+                engine: row.engine,
+                part: row.part,
+            },
             synthesis: SynthesisCounts {
                 open: row.synthesis_open,
                 completed: row.synthesis_completed,
                 failed: row.synthesis_failed,
+                waiting: row.synthesis_lacks_engine,
+                waits_for: row.synthesis_lacking.as_deref().map(worker_with),
             },
             front_size: row.front_size,
             best_accuracy_validation: row.best_accuracy,

@@ -1,6 +1,7 @@
 //! A synthesis job as the API shows it: what was estimated next to what was measured.
 
 use crate::store::read::{SynthesisRow, UnitArtifact};
+use bitfront_hardware::engine::Engine;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,12 +22,20 @@ pub struct SynthesisView {
     pub trial_number: i32,
     /// `policy` or `user`.
     pub requested_by: String,
-    /// `yosys`.
+    /// Engine: `yosys`, `yosys-nextpnr-ice40`, `yosys-nextpnr-ecp5` or `vivado`.
+    #[schema(example = "yosys")]
     pub tool: String,
+    /// The part that it places for; absent where it places nothing.
+    pub part: Option<String>,
+    /// Options that decide about the figures.
+    pub options: String,
     /// Test vectors at least.
     pub vectors: i32,
     /// `queued`, `leased`, `completed`, `failed` or `cancelled`.
     pub state: String,
+    /// What a queued job waits for, where no worker that is here can take it.
+    #[schema(example = "a worker with yosys, nextpnr-ice40, verilator and g++ on PATH")]
+    pub waits_for: Option<String>,
     /// The last attempt, 0 before the first.
     pub attempt: i32,
     /// Name of the worker that has or had the last attempt.
@@ -59,7 +68,10 @@ impl From<SynthesisRow> for SynthesisView {
             trial_id: row.trial_id,
             trial_number: row.trial_number,
             requested_by: row.requested_by,
+            waits_for: row.lacks_engine.then(|| worker_with(&row.tool)),
             tool: row.tool,
+            part: row.part,
+            options: row.options,
             vectors: row.vectors,
             state: row.state,
             attempt: row.attempt,
@@ -73,6 +85,17 @@ impl From<SynthesisRow> for SynthesisView {
             started_at: row.started_at,
             ended_at: row.ended_at,
         }
+    }
+}
+
+/// The worker that jobs of an engine wait for.
+pub(in crate::rest) fn worker_with(engine: &str) -> String {
+    match engine.parse::<Engine>() {
+        Ok(engine) => {
+            let programs = engine.programs().join(", ");
+            format!("a worker with {programs}, verilator and g++ on PATH")
+        }
+        Err(_) => format!("a worker with engine {engine}"),
     }
 }
 

@@ -10,7 +10,6 @@ use crate::rest::searches::view::{DeviceView, ObjectiveView};
 use crate::rest::synthesis::view::SynthesisView;
 use crate::state::State;
 use crate::store::read::{AttemptRow, CurvePoint, SynthesisFilter, UnitArtifact};
-use crate::store::synthesis::TOOL;
 use axum::Json;
 use axum::extract::State as Shared;
 use bitfront_network::Candidate;
@@ -68,8 +67,8 @@ pub struct TrialDetailView {
     pub curve: Vec<CurvePoint>,
     /// What its attempts produced.
     pub artifacts: Vec<UnitArtifact>,
-    /// What fits to this coordinator's synthesis jobs make of its estimates, the fit with the latest job first. Shown, never
-    /// used to choose.
+    /// What fits to this coordinator's synthesis jobs of its search's engine, part and options make of its estimates, the fit
+    /// with the latest job first. Shown, never used to choose.
     pub predictions: Vec<PredictionView>,
     /// Its synthesis jobs with what they measured, next to the estimate.
     pub synthesis_jobs: Vec<SynthesisView>,
@@ -103,7 +102,8 @@ pub(crate) async fn show(
         ..SynthesisFilter::default()
     };
     let neighbours = store.trial_neighbours(SearchId(row.search_id), id).await?;
-    let ratios = store.estimator_ratios_for(id, TOOL).await?;
+    let search = store.resolved(SearchId(row.search_id)).await?;
+    let ratios = store.estimator_ratios_for(id, &search).await?;
     Ok(Json(TrialDetailView {
         attempts: store.list_attempts(id.into()).await?,
         curve: store.curve(id.into(), row.attempt).await?,

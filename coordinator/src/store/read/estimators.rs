@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::ids::TrialId;
 use crate::store::Store;
+use bitfront_search::Search;
 use chrono::{DateTime, Utc};
 
 /// The ratios of one engine, version of its tool, part, options and version of Bitfront.
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 pub struct EstimatorRatios {
     /// Engine of the jobs.
     pub engine: String,
-    /// Version of the tool whose figures these are.
+    /// Version of the tool whose figures these are; of several programs, each with its version.
     pub tool_version: String,
     /// Part or device; empty where the engine does not place.
     pub part: String,
@@ -39,28 +40,33 @@ impl Store {
         self.ratios(None, None).await
     }
 
-    /// The ratios of `engine` with estimates of the version of Bitfront that estimated `trial`.
+    /// The ratios of jobs like `trial`'s own - the same engine, part and options - with estimates of the version of Bitfront that
+    /// estimated it.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn estimator_ratios_for(
         &self,
         trial: TrialId,
-        engine: &str,
+        search: &Search,
     ) -> Result<Vec<EstimatorRatios>> {
-        self.ratios(Some(trial), Some(engine)).await
+        self.ratios(Some(trial), Some(search)).await
     }
 
     async fn ratios(
         &self,
         trial: Option<TrialId>,
-        engine: Option<&str>,
+        search: Option<&Search>,
     ) -> Result<Vec<EstimatorRatios>> {
+        let target = search.map(|search| &search.synthesis_target);
+        let options = search.map(|search| search.synthesis_target.options(&search.build_options()));
         Ok(sqlx::query_file_as!(
             EstimatorRatios,
             "src/store/read/sql/estimator_ratios.sql",
             trial.map(TrialId::get),
-            engine,
+            target.map(|target| target.engine.name()),
+            target.map(|target| target.part.as_deref().unwrap_or_default()),
+            options,
         )
         .fetch_all(self.pool())
         .await?)

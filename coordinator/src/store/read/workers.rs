@@ -30,6 +30,8 @@ pub struct WorkerRow {
     pub tools: Value,
     /// Instruction set level of its kernels.
     pub cpu_level: String,
+    /// Synthesis engines whose programs it has.
+    pub engines: Vec<String>,
     /// It takes no more work.
     pub draining: bool,
     /// When it registered.

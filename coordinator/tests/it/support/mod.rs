@@ -167,11 +167,11 @@ impl TestStore {
     }
 
     pub(crate) async fn worker(&self) -> TestWorker {
-        self.worker_with(json!({})).await
+        self.worker_with(json!({}), &["yosys"]).await
     }
 
-    /// A worker with these tools, name to version.
-    pub(crate) async fn worker_with(&self, tools: Value) -> TestWorker {
+    /// A worker with these tools, name to version, and synthesis engines.
+    pub(crate) async fn worker_with(&self, tools: Value, engines: &[&str]) -> TestWorker {
         let id = WorkerId::new();
         let worker = NewWorker {
             id,
@@ -182,6 +182,7 @@ impl TestStore {
             kinds: vec![UnitKind::Trial, UnitKind::Synthesis],
             tools,
             cpu_level: "scalar".to_owned(),
+            engines: engines.iter().map(|name| (*name).to_owned()).collect(),
         };
         self.store()
             .register_worker(&worker)

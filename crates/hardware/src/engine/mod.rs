@@ -5,7 +5,10 @@
 //! engines, or of two stages, never stand in one ranking.
 
 pub mod nextpnr;
+mod target;
 pub mod vivado;
+
+pub use target::{PartError, Target};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

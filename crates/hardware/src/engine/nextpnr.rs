@@ -12,33 +12,79 @@ use std::collections::BTreeMap;
 pub struct Family {
     /// Yosys' command.
     pub synthesis: &'static str,
-    /// Options of nextpnr that name the device.
-    pub device: &'static [&'static str],
+    /// Devices: what nextpnr calls them, and what a part's name begins with.
+    pub devices: &'static [&'static str],
+    /// The part where none is named: a device and its package.
+    pub default_part: &'static str,
+    /// Option of nextpnr that lets it choose the pads.
+    free_pads: &'static str,
     /// Cells that count as look-up tables, flip-flops and carries: beginnings of their names.
     cells: [&'static str; 3],
 }
 
-/// iCE40 HX8K: 7,680 cells of one table and one flip-flop.
+/// iCE40; the HX8K has 7,680 cells of one table and one flip-flop.
 pub const ICE40: Family = Family {
     synthesis: "synth_ice40",
-    device: &["--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"],
+    devices: &[
+        "hx8k", "hx4k", "hx1k", "lp8k", "lp4k", "lp1k", "lp384", "up5k", "up3k", "u4k", "u2k",
+        "u1k",
+    ],
+    default_part: "hx8k-ct256",
+    free_pads: "--pcf-allow-unconstrained",
     cells: ["SB_LUT4", "SB_DFF", "SB_CARRY"],
 };
 
-/// ECP5 of 85,000 tables. Untested on the real tool.
+/// ECP5, by default of 85,000 tables. Untested on the real tool.
 pub const ECP5: Family = Family {
     synthesis: "synth_ecp5",
-    device: &[
-        "--85k",
-        "--package",
-        "CABGA756",
-        "--lpf-allow-unconstrained",
+    devices: &[
+        "85k", "45k", "25k", "12k", "um-85k", "um-45k", "um-25k", "um5g-85k", "um5g-45k",
+        "um5g-25k",
     ],
+    default_part: "85k-CABGA756",
+    free_pads: "--lpf-allow-unconstrained",
     cells: ["LUT4", "TRELLIS_FF", "CCU2C"],
 };
 
 /// Seed of placement; the same seed gives the same placement.
 pub const SEED: u32 = 1;
+
+impl Family {
+    /// Whether a part is one of the family's devices with a package; whether the device comes in that package is the
+    /// router's to say.
+    pub fn has(&self, part: &str) -> bool {
+        part.rsplit_once('-').is_some_and(|(device, package)| {
+            self.devices.contains(&device)
+                && !package.is_empty()
+                && package.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    }
+
+    /// nextpnr's options for a part and a clock of `period_ps`. A clock that is missed is a figure, not a failure.
+    pub fn router_options(&self, part: &str, period_ps: u32) -> Vec<String> {
+        let (device, package) = part.rsplit_once('-').unwrap_or((part, ""));
+        let (device, seed) = (format!("--{device}"), SEED.to_string());
+        let mhz = format!("{:.3}", 1e6 / f64::from(period_ps));
+        let options = [
+            &device,
+            "--package",
+            package,
+            self.free_pads,
+            "--seed",
+            &seed,
+            "--freq",
+            &mhz,
+            "--timing-allow-fail",
+        ];
+        options.map(str::to_owned).into()
+    }
+
+    /// Both programs' options, as they are stored with a result.
+    pub fn options(&self, part: &str, period_ps: u32) -> String {
+        let router = self.router_options(part, period_ps).join(" ");
+        format!("{}; {router}", self.synthesis)
+    }
+}
 
 /// The module `<module_name>_pads` around a circuit, with four pads: rows are shifted in bit by bit, and logits
 /// are loaded into a register and shifted out, so that every bit of the circuit stays needed.

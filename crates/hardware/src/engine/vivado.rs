@@ -8,8 +8,16 @@ use super::{Measured, ReportError, number};
 /// A part where the search names none: the one of most published designs.
 pub const DEFAULT_PART: &str = "xcvu9p-flgb2104-2-i";
 
-/// Options of [`script`], as they are stored with a result.
-pub const OPTIONS: &str = "synth_design -mode out_of_context -flatten_hierarchy full; opt_design; place_design; phys_opt_design; route_design";
+/// Options of [`script`].
+const OPTIONS: &str = "synth_design -mode out_of_context -flatten_hierarchy full; opt_design; place_design; phys_opt_design; route_design";
+
+/// Options of [`script`] with the clock of [`constraints`], as they are stored with a result.
+pub fn options(period_ps: u32) -> String {
+    format!(
+        "create_clock -period {:.3}; {OPTIONS}",
+        f64::from(period_ps) / 1000.0
+    )
+}
 
 /// Constraints: one clock on port `clk` of `period_ps`. Ports stay without delays: out of context they
 /// are not pads, and inputs and outputs of a circuit are registered.

@@ -1,6 +1,6 @@
 //! Synthesis engines behind one trait: RTL in the job's folder in, figures and a report out.
 //!
-//! The rule this module keeps: an engine runs what [`bitfront_hardware::engine`] scripts, and says which options it had; it
+//! The rule this module keeps: an engine runs what [`bitfront_hardware::engine`] scripts, with the options of its target; it
 //! compares nothing and judges nothing but its own report.
 
 mod nextpnr;
@@ -20,10 +20,6 @@ use crate::error::{Ended, Failure};
 pub(super) struct Synthesised {
     /// Command lines, exactly.
     pub(super) command: String,
-    /// Options that decide about the figures.
-    pub(super) options: String,
-    /// Part or device, where the engine places.
-    pub(super) part: Option<String>,
     /// Look-up tables.
     pub(super) lut: u64,
     /// Flip-flops.
@@ -68,11 +64,13 @@ impl Synthesised {
 
 /// An engine on this machine.
 pub(super) trait Synthesise {
-    /// Synthesises [`RTL`](super::simulate::RTL) in the run's folder, for a clock of `period_ps`.
+    /// Synthesises [`RTL`](super::simulate::RTL) in the run's folder, for a clock of `period_ps` on `part`, which is empty for
+    /// an engine that places nothing.
     fn synthesise(
         &self,
         run: &Run<'_>,
         circuit: &Circuit,
+        part: &str,
         period_ps: u32,
     ) -> Result<Synthesised, Ended>;
 }

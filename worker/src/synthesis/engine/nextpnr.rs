@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::engine::nextpnr::{self, Family, SEED};
+use bitfront_hardware::engine::nextpnr::{self, Family};
 
 use super::super::process::Run;
 use super::super::simulate::MODULE;
@@ -35,6 +35,7 @@ impl Synthesise for Nextpnr {
         &self,
         run: &Run<'_>,
         circuit: &Circuit,
+        part: &str,
         period_ps: u32,
     ) -> Result<Synthesised, Ended> {
         let (Some(yosys), Some(router)) = (run.tools.get("yosys"), run.tools.get(self.program))
@@ -50,15 +51,10 @@ impl Synthesise for Nextpnr {
         let (cpu_s, peak_rss_kib) =
             super::yosys::usage(&fs::read_to_string(log).unwrap_or_default());
 
-        let mhz = format!("{:.3}", 1e6 / f64::from(period_ps));
-        let seed = SEED.to_string();
-        let mut options = self.family.device.to_vec();
-        // A clock that is missed is a figure, not a failure.
-        options.extend(["--seed", &seed, "--freq", &mhz, "--timing-allow-fail"]);
-        let files = ["--json", "netlist.json", "--report", "report.json"];
-        let arguments = || options.iter().chain(&files);
-        let line: Vec<OsString> = arguments().map(OsString::from).collect();
-        run.tool(self.program, &router.path, &line)?;
+        let mut line = self.family.router_options(part, period_ps);
+        line.extend(["--json", "netlist.json", "--report", "report.json"].map(str::to_owned));
+        let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+        run.tool(self.program, &router.path, &arguments)?;
 
         let stat = left(run, "yosys", "stat.txt")?;
         let routed = left(run, self.program, "report.json")?;
@@ -69,15 +65,12 @@ impl Synthesise for Nextpnr {
             period_ps,
         )
         .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
-        let words: Vec<&str> = arguments().copied().collect();
         Ok(Synthesised {
             command: format!(
                 "yosys -Q -p \"{script}\"; {} {}",
                 self.program,
-                words.join(" ")
+                line.join(" ")
             ),
-            options: format!("{}; {}", self.family.synthesis, options.join(" ")),
-            part: Some(self.family.device[..3].join(" ").replace("--", "")),
             lut: measured.lut,
             ff: measured.ff,
             carry: measured.carry,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::engine::vivado::{DEFAULT_PART, OPTIONS, constraints, parse, script};
+use bitfront_hardware::engine::vivado::{constraints, parse, script};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST};
@@ -18,12 +18,18 @@ pub(super) struct Vivado;
 const LIMITS: Limits = Limits::new(4 * 3600, 64 << 30);
 
 impl Synthesise for Vivado {
-    fn synthesise(&self, run: &Run<'_>, _: &Circuit, period_ps: u32) -> Result<Synthesised, Ended> {
+    fn synthesise(
+        &self,
+        run: &Run<'_>,
+        _: &Circuit,
+        part: &str,
+        period_ps: u32,
+    ) -> Result<Synthesised, Ended> {
         let Some(vivado) = run.tools.get("vivado") else {
             return Err(Failure::internal("vivado is not on PATH").into());
         };
         write(run, "constraints.xdc", &constraints("clk", period_ps))?;
-        write(run, "synthesise.tcl", &script(MODULE, DEFAULT_PART))?;
+        write(run, "synthesise.tcl", &script(MODULE, part))?;
         let arguments = ["-mode", "batch", "-nojournal", "-source", "synthesise.tcl"];
         let wide = Run {
             limits: LIMITS,
@@ -40,8 +46,6 @@ impl Synthesise for Vivado {
         .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
         Ok(Synthesised {
             command: format!("vivado {}", arguments.join(" ")),
-            options: OPTIONS.to_owned(),
-            part: Some(DEFAULT_PART.to_owned()),
             lut: measured.lut,
             ff: measured.ff,
             carry: measured.carry,

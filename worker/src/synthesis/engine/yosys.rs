@@ -3,7 +3,7 @@
 use std::fs;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::synthesis_report::{ReportError, parse};
+use bitfront_hardware::synthesis_report::{OPTIONS, ReportError, parse};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST, RTL};
@@ -12,9 +12,6 @@ use crate::error::{Ended, Failure};
 
 /// Cells of `UltraScale+`, without multipliers, pads, clock buffers and shift-register cells.
 pub(super) struct Yosys;
-
-/// Options of the synthesis command.
-const OPTIONS: &str = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten";
 
 /// The script. Flip-flops are instances by the time the longest path is asked for, so they are taken
 /// out of the selection: a path then ends at each register. Buses are split before the netlist is
@@ -29,7 +26,13 @@ fn script() -> String {
 }
 
 impl Synthesise for Yosys {
-    fn synthesise(&self, run: &Run<'_>, _: &Circuit, _: u32) -> Result<Synthesised, Ended> {
+    fn synthesise(
+        &self,
+        run: &Run<'_>,
+        _: &Circuit,
+        _: &str,
+        _: u32,
+    ) -> Result<Synthesised, Ended> {
         let Some(yosys) = run.tools.get("yosys") else {
             return Err(Failure::internal("yosys is not on PATH").into());
         };
@@ -51,8 +54,6 @@ impl Synthesise for Yosys {
         let (cpu_s, peak_rss_kib) = usage(&fs::read_to_string(log).unwrap_or_default());
         Ok(Synthesised {
             command: format!("yosys -Q -p \"{script}\""),
-            options: OPTIONS.to_owned(),
-            part: None,
             lut: totals.lut,
             ff: totals.ff,
             carry: totals.carry,

@@ -22,6 +22,10 @@ select
     jobs.open as "synthesis_open!",
     jobs.completed as "synthesis_completed!",
     jobs.failed as "synthesis_failed!",
+    jobs.lacks_engine as "synthesis_lacks_engine!",
+    jobs.lacking as synthesis_lacking,
+    coalesce(s.resolved -> 'synthesis_target' ->> 'engine', 'yosys') as "engine!",
+    s.resolved -> 'synthesis_target' ->> 'part' as part,
     front.size as "front_size!",
     front.best_accuracy,
     front.smallest_lut_estimate,
@@ -45,8 +49,11 @@ cross join lateral (
     select
         count(*) filter (where u.state in ('queued', 'leased')) as open,
         count(*) filter (where u.state = 'completed') as completed,
-        count(*) filter (where u.state = 'failed') as failed
+        count(*) filter (where u.state = 'failed') as failed,
+        count(*) filter (where u.state = 'queued' and not engine_is_here(j.tool)) as lacks_engine,
+        min(j.tool) filter (where u.state = 'queued' and not engine_is_here(j.tool)) as lacking
     from units u
+    join synthesis_jobs j on j.id = u.id
     where u.search_id = s.id and u.kind = 'synthesis'
 ) jobs
 cross join lateral (

@@ -48,6 +48,7 @@ with keyed as (
         from synthesis_jobs j
         join units ju on ju.id = j.id
         where j.trial_id = t.id
+          and j.tool = coalesce(s.resolved -> 'synthesis_target' ->> 'engine', 'yosys')
         order by (ju.state = 'completed') desc, j.id desc
         limit 1
     ) y on true

@@ -9,6 +9,7 @@ select
     w.kinds,
     w.tools as "tools!",
     w.cpu_level,
+    w.engines,
     w.draining,
     w.registered_at,
     w.last_seen_at,

@@ -1,4 +1,5 @@
--- Queues synthesis job $1 of trial number $3 in search $2, for tool $4 with $5 vectors, asked for by $6.
+-- Queues synthesis job $1 of trial number $3 in search $2, for tool $4 with $5 vectors, asked for by $6, on part $7 with
+-- options $8.
 --
 -- Rule: a trial has at most one job a tool, and only a completed trial, whose weights are kept, has one. No row in the
 -- answer: it has one already, or has no weights.
@@ -21,7 +22,7 @@ told as (
     select search_id, 'synthesis.updated', jsonb_build_object('id', $1::uuid, 'trial', $3::integer, 'state', 'queued')
     from source
 )
-insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, vectors, weights_digest, circuit_digest)
-select unit.id, source.search_id, source.trial_id, $6, $4, $5, source.digest, source.circuit_digest
+insert into synthesis_jobs (id, search_id, trial_id, requested_by, tool, part, options, vectors, weights_digest, circuit_digest)
+select unit.id, source.search_id, source.trial_id, $6, $4, $7, $8, $5, source.digest, source.circuit_digest
 from unit, source
 returning id

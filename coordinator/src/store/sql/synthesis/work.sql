@@ -2,6 +2,7 @@
 select j.id,
        j.trial_id,
        j.tool,
+       j.part,
        j.vectors,
        j.weights_digest,
        t.candidate,

@@ -1,6 +1,6 @@
 -- Announces worker $1, or announces it again.
-insert into workers (id, name, host, version, slots, kinds, tools, cpu_level)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into workers (id, name, host, version, slots, kinds, tools, cpu_level, engines)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do update
 set name = excluded.name,
     host = excluded.host,
@@ -9,5 +9,6 @@ set name = excluded.name,
     kinds = excluded.kinds,
     tools = excluded.tools,
     cpu_level = excluded.cpu_level,
+    engines = excluded.engines,
     draining = false,
     last_seen_at = now()

@@ -78,6 +78,7 @@ pub fn resolve(
     let circuit = settings::circuit(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
+    let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
     let training = settings::training(file, dataset.classes, &mut faults);
     let network = network::network(file, dataset, model, &mut faults);
     let pools = pools::Pools::new(file);
@@ -118,6 +119,7 @@ pub fn resolve(
         budget: settings::budget(file),
         order: file.order,
         synthesis,
+        synthesis_target,
         seed: file.seed,
     };
     check_candidates(&search)?;

@@ -5,7 +5,7 @@ use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, ObjectiveSpec, OptimizerKind,
+    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, ObjectiveSpec, OptimizerKind,
     OptimizerSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName,
     default_clock_mhz,
 };
@@ -15,6 +15,7 @@ use crate::search::{
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::device::{Devices, Resources};
+use bitfront_hardware::engine::{Engine, Target};
 
 /// Trials that may become parents, unless the file says otherwise.
 const DEFAULT_POPULATION: u32 = 32;
@@ -488,6 +489,32 @@ pub(super) fn synthesis(file: &SearchFile, faults: &mut Vec<Fault>) -> Synthesis
             }
         }
     }
+}
+
+/// The engine and its part. A fault of the device leaves the default, and is told there.
+pub(super) fn synthesis_target(
+    file: &SearchFile,
+    device: &Device,
+    devices: &Devices,
+    faults: &mut Vec<Fault>,
+) -> Target {
+    let spec = &file.synthesis;
+    let engine = match spec.engine.unwrap_or_default() {
+        EngineName::Yosys => Engine::Yosys,
+        EngineName::Ice40 => Engine::Ice40,
+        EngineName::Ecp5 => Engine::Ecp5,
+        EngineName::Vivado => Engine::Vivado,
+    };
+    Target::new(engine, spec.part.as_deref(), &device.part, devices).unwrap_or_else(|error| {
+        let at = Pointer::root().at("synthesis");
+        let at = if spec.part.is_some() {
+            at.at("part")
+        } else {
+            at
+        };
+        faults.push(Fault::new(at, error.to_string()));
+        Target::default()
+    })
 }
 
 fn policy_name(policy: SynthesisPolicyName) -> &'static str {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 mod device;
+mod engine;
 mod network;
 mod space;
 mod training;

@@ -321,6 +321,13 @@ fn default_parallel() -> u32 {
 pub struct SynthesisSpec {
     /// Which.
     pub policy: SynthesisPolicyName,
+    /// What builds and measures them; default `yosys`. A job waits for a worker that has the engine's programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineName>,
+    /// The part that the engine places for: `hx8k-ct256` of nextpnr, `xcvu9p-flgb2104-2-i` of Vivado, whose default is the
+    /// device's. `yosys` places nothing and has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// Of `front` and `top_k`: how many at most; default 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
@@ -347,6 +354,8 @@ impl Default for SynthesisSpec {
     fn default() -> Self {
         Self {
             policy: SynthesisPolicyName::None,
+            engine: None,
+            part: None,
             count: None,
             max_accuracy_drop: None,
             metric: None,
@@ -354,6 +363,24 @@ impl Default for SynthesisSpec {
             max_lut_estimate: None,
         }
     }
+}
+
+/// Synthesis engines. Figures of different ones are never compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EngineName {
+    /// Yosys for `UltraScale+`: cells are mapped, nothing is placed.
+    #[default]
+    #[serde(rename = "yosys")]
+    Yosys,
+    /// Yosys and nextpnr on an iCE40: placed and routed, for small circuits.
+    #[serde(rename = "yosys-nextpnr-ice40")]
+    Ice40,
+    /// Yosys and nextpnr on an ECP5. Untested on the real tool.
+    #[serde(rename = "yosys-nextpnr-ecp5")]
+    Ecp5,
+    /// Vivado out of context, after routing. Untested on the real tool.
+    #[serde(rename = "vivado")]
+    Vivado,
 }
 
 /// Synthesis policies. All look at the completed trials once the last one has ended.

@@ -1,0 +1,236 @@
+//! What measures a circuit: an engine, the part it places for, and the options that decide about its figures.
+//!
+//! The rule this module keeps: circuits whose RTL, engine, part and options are equal measure the same, by the same
+//! version of the programs; where one differs, nothing is shared and nothing is compared.
+
+use super::{Engine, nextpnr, vivado};
+use crate::circuit::BuildOptions;
+use crate::device::Devices;
+use crate::synthesis_report;
+use serde::{Deserialize, Serialize};
+
+/// An engine and the part that it places for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The engine.
+    pub engine: Engine,
+    /// Its part; `None` for an engine that places nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Yosys,
+            part: None,
+        }
+    }
+}
+
+/// Why a part was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PartError {
+    /// The engine places nothing.
+    #[error("engine `{0}` places nothing, so that it takes no part; leave it out")]
+    NotPlaced(Engine),
+    /// The router has no such device, or the package is no word.
+    #[error(
+        "part `{part}` is none of engine `{engine}`; accepted: DEVICE-PACKAGE like `{example}`, with device {devices}"
+    )]
+    Router {
+        /// The engine.
+        engine: Engine,
+        /// What was given.
+        part: String,
+        /// Its default.
+        example: &'static str,
+        /// Its devices.
+        devices: String,
+    },
+    /// No vendor's part name.
+    #[error(
+        "part `{0}` is no part's full name; accepted: letters, digits and `-`, like `xcvu9p-flgb2104-2-i`"
+    )]
+    Vendor(String),
+    /// A vendor's tool needs a full name, and the device has none.
+    #[error(
+        "engine `{engine}` needs a part: no full name of device `{device}` is known; accepted: one like `xcvu9p-flgb2104-2-i`"
+    )]
+    Needed {
+        /// The engine.
+        engine: Engine,
+        /// The search's device.
+        device: String,
+    },
+}
+
+impl Target {
+    /// An engine with a part, or with the one it has where none is given: the router's usual board, or for a vendor's tool the
+    /// full name of `device`.
+    ///
+    /// # Errors
+    /// [`PartError`] for a part that the engine cannot place for, and where a part is needed.
+    pub fn new(
+        engine: Engine,
+        part: Option<&str>,
+        device: &str,
+        devices: &Devices,
+    ) -> Result<Self, PartError> {
+        let part = match engine {
+            Engine::Yosys => match part {
+                Some(_) => return Err(PartError::NotPlaced(engine)),
+                None => None,
+            },
+            Engine::Ice40 | Engine::Ecp5 => Some(routed(engine, part)?),
+            Engine::Vivado => Some(match part {
+                Some(part) => part.to_owned(),
+                None => full_name(device, devices).ok_or_else(|| PartError::Needed {
+                    engine,
+                    device: device.to_owned(),
+                })?,
+            }),
+        };
+        let plain = |part: &&String| {
+            !(1..=64).contains(&part.len())
+                || !part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        match part.as_ref().filter(plain) {
+            Some(part) => Err(PartError::Vendor(part.clone())),
+            None => Ok(Self { engine, part }),
+        }
+    }
+
+    /// The options that decide about the figures of a circuit built with `build`, as they are stored with a result.
+    pub fn options(&self, build: &BuildOptions) -> String {
+        let part = self.part.as_deref().unwrap_or_default();
+        let period_ps = build.delays.period_ps;
+        match self.engine {
+            Engine::Yosys => synthesis_report::OPTIONS.to_owned(),
+            Engine::Ice40 => nextpnr::ICE40.options(part, period_ps),
+            Engine::Ecp5 => nextpnr::ECP5.options(part, period_ps),
+            Engine::Vivado => vivado::options(period_ps),
+        }
+    }
+}
+
+fn routed(engine: Engine, part: Option<&str>) -> Result<String, PartError> {
+    let family = match engine {
+        Engine::Ecp5 => &nextpnr::ECP5,
+        _ => &nextpnr::ICE40,
+    };
+    let part = part.unwrap_or(family.default_part);
+    if family.has(part) {
+        return Ok(part.to_owned());
+    }
+    Err(PartError::Router {
+        engine,
+        part: part.to_owned(),
+        example: family.default_part,
+        devices: family.devices.join(", "),
+    })
+}
+
+/// The full name that a vendor's tool is given for a device of the tables; a device may be named by it.
+fn full_name(device: &str, devices: &Devices) -> Option<String> {
+    let known = devices.find(device)?;
+    if device.eq_ignore_ascii_case(&known.part) {
+        known.tool_part.clone()
+    } else {
+        Some(device.to_ascii_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(engine: Engine, part: Option<&str>, device: &str) -> Result<Target, PartError> {
+        Target::new(engine, part, device, Devices::known())
+    }
+
+    #[test]
+    fn each_engine_has_a_part_or_none() {
+        let part = |engine, part, device| target(engine, part, device).unwrap().part;
+        assert_eq!(part(Engine::Yosys, None, "xcvu9p"), None);
+        assert_eq!(
+            part(Engine::Ice40, None, "xcvu9p").as_deref(),
+            Some("hx8k-ct256")
+        );
+        assert_eq!(
+            part(Engine::Ice40, Some("up5k-sg48"), "xcvu9p").as_deref(),
+            Some("up5k-sg48")
+        );
+        assert_eq!(
+            part(Engine::Ecp5, None, "xcvu9p").as_deref(),
+            Some("85k-CABGA756")
+        );
+        let known = Devices::known().find("xcvu9p").unwrap().tool_part.clone();
+        assert_eq!(part(Engine::Vivado, None, "xcvu9p"), known);
+        let longer = "xcvu9p-flga2104-3-e";
+        assert_eq!(part(Engine::Vivado, None, longer).as_deref(), Some(longer));
+        assert_eq!(
+            part(Engine::Vivado, Some("xc7z020clg400-1"), "xcvu9p").as_deref(),
+            Some("xc7z020clg400-1")
+        );
+        assert_eq!(target(Engine::Yosys, None, "xcvu9p"), Ok(Target::default()));
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_is_named_with_what_is_accepted() {
+        for (engine, part, device, says) in [
+            (Engine::Yosys, Some("hx8k-ct256"), "xcvu9p", "takes no part"),
+            (
+                Engine::Ice40,
+                Some("xcvu9p"),
+                "xcvu9p",
+                "`hx8k-ct256`, with device",
+            ),
+            (Engine::Ice40, Some("hx9k-ct256"), "xcvu9p", "hx8k, "),
+            (Engine::Ice40, Some("hx8k-"), "xcvu9p", "`hx8k-`"),
+            (
+                Engine::Ice40,
+                Some("hx8k-ct 256"),
+                "xcvu9p",
+                "`hx8k-ct 256`",
+            ),
+            (Engine::Ecp5, Some("hx8k-ct256"), "xcvu9p", "`85k-CABGA756`"),
+            // What is written into a script is a plain word.
+            (
+                Engine::Vivado,
+                Some("a; exec rm"),
+                "xcvu9p",
+                "letters, digits",
+            ),
+            (Engine::Vivado, Some(""), "xcvu9p", "letters, digits"),
+            (Engine::Vivado, None, "my-board", "device `my-board`"),
+        ] {
+            let message = target(engine, part, device).unwrap_err().to_string();
+            assert!(message.contains(says), "{part:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn options_tell_apart_what_measures_differently() {
+        let fast = BuildOptions::new(400.0, Some(1));
+        let slow = BuildOptions::new(200.0, Some(1));
+        let of = |engine, part, build: &BuildOptions| {
+            target(engine, part, "xcvu9p").unwrap().options(build)
+        };
+        // Nothing is placed: the clock is no option.
+        assert_eq!(
+            of(Engine::Yosys, None, &fast),
+            of(Engine::Yosys, None, &slow)
+        );
+        assert_eq!(
+            of(Engine::Ice40, None, &slow),
+            "synth_ice40; --hx8k --package ct256 --pcf-allow-unconstrained --seed 1 --freq 200.000 --timing-allow-fail"
+        );
+        for engine in [Engine::Ice40, Engine::Ecp5, Engine::Vivado] {
+            assert_ne!(of(engine, None, &fast), of(engine, None, &slow), "{engine}");
+        }
+        let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);
+        assert!(other.contains("--up5k --package sg48"), "{other}");
+    }
+}
