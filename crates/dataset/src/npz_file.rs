@@ -3,7 +3,7 @@
 //! The rule this module keeps: what a header declares is checked against the bytes that are there
 //! before anything is allocated for it, and a header's brackets are counted before it is parsed.
 
-use std::io::{Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
@@ -93,6 +93,8 @@ impl Archive<'_> {
             (size, header)
         };
         let entry = self.zip.by_name(&path).map_err(|e| bad(&e))?;
+        // Values are read one by one.
+        let entry = BufReader::with_capacity(1 << 16, entry);
         let array = NpyFile::new(Box::new(entry) as Box<dyn Read + '_>).map_err(|e| bad(&e))?;
         let declared = (array.shape().iter())
             .try_fold(array.dtype().num_bytes().unwrap_or(0) as u64, |n, d| {

@@ -10,8 +10,13 @@ use crate::lanes::Lanes;
 use crate::level::{Kernels, dispatch};
 use crate::matrix::Shape;
 
-/// Vectors that go with each number.
-const BLOCKS: usize = 4;
+/// Fewest vectors that must go with each number for it to pay.
+const FEWEST: usize = 4;
+
+/// Most vectors that are summed at once: as many as there are registers for.
+const fn most<V: Lanes>() -> usize {
+    if V::WIDE { 9 } else { 5 }
+}
 
 /// Rows and columns of a square of bits.
 const SIDE: usize = 64;
@@ -37,13 +42,13 @@ unsafe fn row_bits(bits: &[u16], at: usize, columns: usize) -> u64 {
 
 /// A product with vectors of the numbers with a bit, in their order.
 #[inline(always)]
-unsafe fn chains<V: Lanes>(
+unsafe fn chains<V: Lanes, const B: usize>(
     mut bits: u64,
     numbers: *const f32,
     step: usize,
     vectors: *const f32,
     width: usize,
-    acc: &mut [V; BLOCKS],
+    acc: &mut [V; B],
 ) {
     while bits != 0 {
         let at = bits.trailing_zeros() as usize;
@@ -56,6 +61,28 @@ unsafe fn chains<V: Lanes>(
     }
 }
 
+/// Calls `$body::<V, B>` for as many vectors `B` from column `$k` on as can be summed at once; their columns.
+macro_rules! by_width {
+    ($v:ident, $shape:expr, $k:expr, $body:ident($($arg:expr),*)) => {{
+        let left = (stride($shape.inner) - $k) / LANES;
+        // Two like parts rather than a full and a small one.
+        let parts = left.div_ceil(most::<$v>());
+        let blocks = left.div_ceil(parts);
+        match blocks {
+            1 => $body::<$v, 1>($($arg),*),
+            2 => $body::<$v, 2>($($arg),*),
+            3 => $body::<$v, 3>($($arg),*),
+            4 => $body::<$v, 4>($($arg),*),
+            5 => $body::<$v, 5>($($arg),*),
+            6 => $body::<$v, 6>($($arg),*),
+            7 => $body::<$v, 7>($($arg),*),
+            8 => $body::<$v, 8>($($arg),*),
+            _ => $body::<$v, 9>($($arg),*),
+        }
+        blocks * LANES
+    }};
+}
+
 #[inline(always)]
 unsafe fn inputs<V: Lanes>(
     shape: Shape,
@@ -65,21 +92,41 @@ unsafe fn inputs<V: Lanes>(
     inside: Option<&[u16]>,
     dx: &mut [f32],
 ) {
+    let mut k = 0;
+    while k < stride(shape.inner) {
+        k += by_width!(
+            V,
+            shape,
+            k,
+            inputs_of(shape, k, dy, bits, transposed, inside, dx)
+        );
+    }
+}
+
+/// The input gradient of `B` vectors from column `k` on.
+#[inline(always)]
+unsafe fn inputs_of<V: Lanes, const B: usize>(
+    shape: Shape,
+    k: usize,
+    dy: &[f32],
+    bits: &[u16],
+    transposed: &[f32],
+    inside: Option<&[u16]>,
+    dx: &mut [f32],
+) {
     let (m, n) = (stride(shape.inner), stride(shape.columns));
     for i in 0..shape.rows {
-        for k in (0..m).step_by(BLOCKS * LANES) {
-            let mut acc = [V::splat(0.0); BLOCKS];
-            for j in (0..shape.columns).step_by(SIDE) {
-                let own = row_bits(bits, i * n + j, shape.columns - j);
-                let dy = dy.as_ptr().add(i * n + j);
-                let w = transposed.as_ptr().add(j * m + k);
-                chains(own, dy, 1, w, m, &mut acc);
-            }
-            for (c, acc) in acc.iter().enumerate() {
-                let at = i * m + k + c * LANES;
-                let kept = inside.map_or(u16::MAX, |inside| *inside.as_ptr().add(at / LANES));
-                acc.keep_bits(kept).store(dx.as_mut_ptr().add(at));
-            }
+        let mut acc = [V::splat(0.0); B];
+        for j in (0..shape.columns).step_by(SIDE) {
+            let own = row_bits(bits, i * n + j, shape.columns - j);
+            let dy = dy.as_ptr().add(i * n + j);
+            let w = transposed.as_ptr().add(j * m + k);
+            chains(own, dy, 1, w, m, &mut acc);
+        }
+        for (c, acc) in acc.iter().enumerate() {
+            let at = i * m + k + c * LANES;
+            let kept = inside.map_or(u16::MAX, |inside| *inside.as_ptr().add(at / LANES));
+            acc.keep_bits(kept).store(dx.as_mut_ptr().add(at));
         }
     }
 }
@@ -120,19 +167,34 @@ unsafe fn kernels_turned<V: Lanes>(
             turn(&mut square);
             for (column, own) in (j..shape.columns).zip(square) {
                 let dy = dy.as_ptr().add(first * n + column);
-                for k in (0..m).step_by(BLOCKS * LANES) {
-                    let to = dw.as_mut_ptr().add(column * m + k);
-                    let mut acc = [V::splat(0.0); BLOCKS];
-                    for (c, acc) in acc.iter_mut().enumerate() {
-                        *acc = V::load(to.add(c * LANES));
-                    }
-                    chains(own, dy, n, x.as_ptr().add(first * m + k), m, &mut acc);
-                    for (c, acc) in acc.iter().enumerate() {
-                        acc.store(to.add(c * LANES));
-                    }
+                let (mut k, x) = (0, x.as_ptr().add(first * m));
+                let dw = dw.as_mut_ptr().add(column * m);
+                while k < m {
+                    let (x, to) = (x.add(k), dw.add(k));
+                    k += by_width!(V, shape, k, kernels_of(own, dy, n, x, m, to));
                 }
             }
         }
+    }
+}
+
+/// The turned kernel gradient of `B` vectors, of the rows with a bit.
+#[inline(always)]
+unsafe fn kernels_of<V: Lanes, const B: usize>(
+    own: u64,
+    dy: *const f32,
+    n: usize,
+    x: *const f32,
+    m: usize,
+    to: *mut f32,
+) {
+    let mut acc = [V::splat(0.0); B];
+    for (c, acc) in acc.iter_mut().enumerate() {
+        *acc = V::load(to.add(c * LANES));
+    }
+    chains(own, dy, n, x, m, &mut acc);
+    for (c, acc) in acc.iter().enumerate() {
+        acc.store(to.add(c * LANES));
     }
 }
 
@@ -146,7 +208,7 @@ fn check(name: &str, len: usize, needed: usize) {
 /// Whether inputs of this width are worth leaving out numbers for.
 #[must_use]
 pub fn suits_sparse(inner: usize) -> bool {
-    stride(inner).is_multiple_of(BLOCKS * LANES)
+    stride(inner) >= FEWEST * LANES
 }
 
 impl Kernels {

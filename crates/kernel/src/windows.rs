@@ -1,4 +1,4 @@
-//! Sliding windows: patches of rows side by side, their gradients back to where they came from, and maxima.
+//! Sliding windows: gradients by patches back to where these came from, and maxima.
 //!
 //! The rule this module keeps: a row of a [`TapTable`] that lies outside of the input reads zeros and takes no
 //! gradient, like the border, so that no table reads beyond a slice.
@@ -12,103 +12,6 @@ use crate::level::{Kernels, dispatch};
 
 /// Most input rows whose numbers and the halves between them are f32.
 const MOST_ROWS: usize = 1 << 22;
-
-/// Copies patches; the last block of a tap runs over into the next tap, or into the padding.
-#[inline(always)]
-unsafe fn patches<V: Lanes>(
-    table: TapTable<'_>,
-    rows: Range<usize>,
-    channels: usize,
-    x: &[f32],
-    out: &mut [f32],
-) {
-    match stride(channels) / LANES {
-        _ if channels == 1 => single_patches(table, rows, x, out),
-        1 => patches_of::<V, 1>(table, rows, channels, x, out),
-        2 => patches_of::<V, 2>(table, rows, channels, x, out),
-        3 => patches_of::<V, 3>(table, rows, channels, x, out),
-        4 => patches_of::<V, 4>(table, rows, channels, x, out),
-        _ => wide_patches(table, rows, channels, x, out),
-    }
-}
-
-#[inline(always)]
-unsafe fn patches_of<V: Lanes, const B: usize>(
-    table: TapTable<'_>,
-    rows: Range<usize>,
-    channels: usize,
-    x: &[f32],
-    out: &mut [f32],
-) {
-    let (outputs, row) = (table.outputs(), stride(table.taps * channels));
-    let mut to = out.as_mut_ptr();
-    for at in rows {
-        let x = x.as_ptr().add(at / outputs * table.inputs * B * LANES);
-        let sources = table.rows.as_ptr().add(at % outputs * table.taps);
-        for tap in 0..table.taps {
-            let source = *sources.add(tap) as usize;
-            let to = to.add(tap * channels);
-            for block in 0..B {
-                let value = if source < table.inputs {
-                    V::load(x.add((source * B + block) * LANES))
-                } else {
-                    V::splat(0.0)
-                };
-                value.store(to.add(block * LANES));
-            }
-        }
-        to = to.add(row);
-    }
-}
-
-/// Patches of one channel.
-#[inline(always)]
-unsafe fn single_patches(table: TapTable<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
-    let (outputs, row) = (table.outputs(), stride(table.taps));
-    let mut to = out.as_mut_ptr();
-    for at in rows {
-        let x = x.as_ptr().add(at / outputs * table.inputs * LANES);
-        let sources = table.rows.as_ptr().add(at % outputs * table.taps);
-        for tap in 0..table.taps {
-            let source = *sources.add(tap) as usize;
-            *to.add(tap) = if source < table.inputs {
-                *x.add(source * LANES)
-            } else {
-                0.0
-            };
-        }
-        to = to.add(row);
-    }
-}
-
-/// Patches of many channels.
-#[inline(always)]
-unsafe fn wide_patches(
-    table: TapTable<'_>,
-    rows: Range<usize>,
-    channels: usize,
-    x: &[f32],
-    out: &mut [f32],
-) {
-    let (outputs, row, step) = (
-        table.outputs(),
-        stride(table.taps * channels),
-        stride(channels),
-    );
-    for (at, to) in rows.zip((0..).step_by(row)) {
-        let x = &x[at / outputs * table.inputs * step..][..table.inputs * step];
-        let sources = &table.rows[at % outputs * table.taps..][..table.taps];
-        for (tap, &source) in sources.iter().enumerate() {
-            let to = &mut out[to + tap * channels..][..channels];
-            match x.get(source as usize * step..) {
-                Some(from) if (source as usize) < table.inputs => {
-                    to.copy_from_slice(&from[..channels]);
-                }
-                _ => to.fill(0.0),
-            }
-        }
-    }
-}
 
 /// Adds gradients by patches to those by the rows they were made of.
 #[inline(always)]
@@ -244,31 +147,11 @@ impl TapTable<'_> {
 }
 
 impl Kernels {
-    /// Writes the patches of output `rows` (counted over all samples): a row of `taps * channels` values each,
-    /// padded; what stands in the padding afterwards is unspecified, and a block behind the last row is
-    /// written over.
-    ///
-    /// # Panics
-    /// When `x` (`inputs x channels` a sample, padded) or `patches` is too short.
-    pub fn patches(
-        self,
-        table: TapTable<'_>,
-        rows: Range<usize>,
-        channels: usize,
-        x: &[f32],
-        out: &mut [f32],
-    ) {
-        table.check_patches(&rows, channels, x.len(), out.len());
-        dispatch!(
-            self.level(),
-            patches(table: TapTable<'_>, rows: Range<usize>, channels: usize, x: &[f32], out: &mut [f32])
-        );
-    }
-
     /// Adds the gradients by the patches of output `rows` to `dx`, rows and taps ascending.
     ///
     /// # Panics
-    /// As [`Kernels::patches`].
+    /// When `dx` (`inputs x channels` a sample, padded) or `patches` (`taps * channels`, padded, and a block of channels
+    /// behind the last) is too short.
     pub fn patch_gradients(
         self,
         table: TapTable<'_>,

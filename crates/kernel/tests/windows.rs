@@ -1,6 +1,6 @@
 //! Patches, their gradients and maxima are those of a plain loop, on every level.
 
-use bitfront_kernel::{Buffer, Kernels, Level, TapTable, stride};
+use bitfront_kernel::{Buffer, Kernels, Level, PatchTable, TapTable, stride};
 use proptest::prelude::*;
 
 /// Few different values, so that maxima tie.
@@ -74,12 +74,32 @@ proptest! {
         for (to, from) in longer.chunks_exact_mut(stride(width)).zip(gp.chunks_exact(stride(width))) {
             to[..width].copy_from_slice(&from[..width]);
         }
-        for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
-            let mut out = Buffer::zeroed(longer.len());
-            kernels.patches(table, rows.clone(), channels, &xp, &mut out);
+        // Positions padded, or one behind the other in samples that are padded; the slice may end with the last sample.
+        let packed = inputs * channels + (cut % 3) as usize;
+        let mut xs = vec![f32::NAN; samples * packed];
+        for (to, from) in xs.chunks_exact_mut(packed).zip(x.chunks_exact(inputs * channels)) {
+            to[..from.len()].copy_from_slice(from);
+        }
+        for (x, position, sample) in [(&xp[..], stride(channels), inputs * stride(channels)), (&xs, channels, packed)] {
+            let copies = PatchTable::new(table, channels, position, sample);
+            prop_assert_eq!(copies.outputs(), outputs);
+            for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+                let mut out = vec![f32::NAN; room + 16];
+                copies.copy(kernels, rows.clone(), x, &mut out);
+                let rows_out = out[..room].chunks_exact(stride(width));
+                let dense: Vec<f32> = rows_out.flat_map(|row| row[..width].to_vec()).collect();
+                prop_assert_eq!(&dense, &patches);
+            }
+            // The values are halves of odd numbers, so the border's code is none of theirs.
+            let code = |value: &f32| (2.0 * value + 8.0) as u8;
+            let codes: Vec<u8> = x.iter().map(code).collect();
+            let mut out = vec![0; room + 16];
+            copies.copy_codes(rows.clone(), &codes, 8, &mut out);
             let rows_out = out[..room].chunks_exact(stride(width));
-            let dense: Vec<f32> = rows_out.flat_map(|row| row[..width].to_vec()).collect();
-            prop_assert_eq!(&dense, &patches);
+            let dense: Vec<u8> = rows_out.flat_map(|row| row[..width].to_vec()).collect();
+            prop_assert_eq!(dense, patches.iter().map(code).collect::<Vec<_>>());
+        }
+        for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
             let mut out = xp.clone();
             kernels.patch_gradients(table, rows.clone(), channels, &longer, &mut out);
             prop_assert_eq!(&out.dense(channels), &dx);

@@ -1,5 +1,5 @@
-//! Trains 16-64-32-32-5 with 6-bit weights, biases and activations on rows made by
-//! `bench/training/rows.py`: `epochs FOLDER best|avx2|scalar [SLOTS EPOCHS]`.
+//! Trains a network of `bench/training/networks` on rows made by `bench/training/rows.py`:
+//! `epochs NETWORK.json FOLDER BATCH best|avx2|scalar [SLOTS EPOCHS]`.
 //!
 //! Without `SLOTS` it trains as many epochs as each line of standard input says and answers with their
 //! CPU seconds; with it, that many networks at once. Pin the process to compare one core.
@@ -10,41 +10,55 @@ use std::path::Path;
 use std::time::Instant;
 
 use bitfront_kernel::{Kernels, Level};
-use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
+use bitfront_network::Candidate;
 use bitfront_training::{Control, EpochReport, Recipe, Samples, Targets, Trainer};
 use rustix::time::{ClockId, clock_gettime};
 
-const FEATURES: usize = 16;
-const USAGE: &str = "usage: epochs FOLDER best|avx2|scalar [SLOTS EPOCHS]";
+const USAGE: &str = "usage: epochs NETWORK.json FOLDER BATCH best|avx2|scalar [SLOTS EPOCHS]";
 
-fn candidate() -> Result<Candidate, Box<dyn Error + Send + Sync>> {
-    let weights = "quantized_bits(6,0,alpha=1.0)";
-    let mut layers = Vec::new();
-    for (index, units) in [64, 32, 32, 5].into_iter().enumerate() {
-        let number = index + 1;
-        let dense = Operation::Dense {
-            units,
-            kernel: weights.parse()?,
-            bias: Some(weights.parse()?),
-            fold: None,
-        };
-        layers.push(Layer::new(format!("fc{number}"), dense));
-        if number < 4 {
-            let quantizer = "quantized_relu(6)".parse()?;
-            let name = format!("relu{number}");
-            layers.push(Layer::new(name, Operation::Activation { quantizer }));
-        }
-    }
-    Ok(Candidate {
-        input_shape: vec![FEATURES],
-        input_quantizer: "float".parse()?,
-        layers,
-        head: Head::ARG_MAX,
-        scale_bits: SCALE_BITS,
-    })
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What is trained, on what.
+struct Job {
+    candidate: Candidate,
+    batch_size: usize,
+    train: Rows,
+    check: Rows,
+    kernels: Kernels,
 }
 
-fn floats(path: &Path) -> Result<Vec<f32>, Box<dyn Error + Send + Sync>> {
+impl Job {
+    fn read(network: &str, folder: &str, batch: &str, level: &str) -> Result<Self, Failure> {
+        let kernels = match level {
+            "best" => Some(Kernels::detect()),
+            "avx2" => Kernels::at(Level::Avx2),
+            "scalar" => Kernels::at(Level::Scalar),
+            _ => return Err(USAGE.into()),
+        };
+        let text = fs::read_to_string(network).map_err(|error| format!("{network}: {error}"))?;
+        let candidate: Candidate = serde_json::from_str(&text)?;
+        let features = candidate.input_shape.iter().product();
+        let folder = Path::new(folder);
+        Ok(Self {
+            candidate,
+            batch_size: batch.parse()?,
+            train: Rows::read(folder, "tr", features)?,
+            check: Rows::read(folder, "te", features)?,
+            kernels: kernels.ok_or("this CPU does not have that level")?,
+        })
+    }
+
+    /// Useful operations of training on one row: products and sums of the forward pass, of the weights' gradients,
+    /// and of the inputs' gradients behind the first layer with weights.
+    fn operations(&self) -> u64 {
+        let layers = self.candidate.summary();
+        let products: Vec<u64> = layers.iter().map(|layer| layer.multiplications).collect();
+        let first = products.iter().find(|count| **count > 0).unwrap_or(&0);
+        2 * (3 * products.iter().sum::<u64>() - first)
+    }
+}
+
+fn floats(path: &Path) -> Result<Vec<f32>, Failure> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let words = bytes.chunks_exact(4);
     Ok(words
@@ -61,16 +75,17 @@ fn cpu_seconds() -> f64 {
 struct Rows {
     x: Vec<f32>,
     y: Vec<u8>,
+    features: usize,
 }
 
 impl Rows {
-    fn read(folder: &Path, name: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    fn read(folder: &Path, name: &str, features: usize) -> Result<Self, Failure> {
         let x = floats(&folder.join(format!("x{name}.f32")))?;
         let y = fs::read(folder.join(format!("y{name}.u8")))?;
-        if x.len() != y.len() * FEATURES {
+        if x.len() != y.len() * features {
             return Err(format!("{name}: {} values for {} rows", x.len(), y.len()).into());
         }
-        Ok(Self { x, y })
+        Ok(Self { x, y, features })
     }
 
     fn samples(&self) -> Samples<'_> {
@@ -78,7 +93,7 @@ impl Rows {
             x: &self.x,
             y: Targets::Classes(&self.y),
             rows: self.y.len(),
-            columns: FEATURES,
+            columns: self.features,
         }
     }
 }
@@ -86,24 +101,17 @@ impl Rows {
 /// What a run on one thread hears after an epoch: its CPU seconds and the accuracy on the check rows.
 type OnEpoch<'a> = dyn FnMut(f64, f64) -> Control + 'a;
 
-fn run(
-    [train, check]: [&Rows; 2],
-    epochs: u32,
-    seed: u64,
-    kernels: Kernels,
-    on_epoch: &mut OnEpoch<'_>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let candidate = candidate()?;
+fn run(job: &Job, epochs: u32, seed: u64, on_epoch: &mut OnEpoch<'_>) -> Result<(), Failure> {
     let recipe = Recipe {
         epochs,
-        batch_size: 1024,
+        batch_size: job.batch_size,
         ..Recipe::default()
     };
     let mut before = cpu_seconds();
     let trainer = Trainer::new(
-        &candidate,
-        &train.samples(),
-        &check.samples(),
+        &job.candidate,
+        &job.train.samples(),
+        &job.check.samples(),
         &recipe,
         seed,
     )?;
@@ -112,7 +120,7 @@ fn run(
         before = cpu_seconds();
         control
     };
-    trainer.on(kernels).run(&mut report, &|| false)?;
+    trainer.on(job.kernels).run(&mut report, &|| false)?;
     Ok(())
 }
 
@@ -129,19 +137,23 @@ fn peak(kernels: Kernels) -> f64 {
 
 /// Driven by lines of standard input, as `bench/training/peers/turns.py` says; with the measured peak in
 /// each answer.
-fn serve(rows: [&Rows; 2], kernels: Kernels) -> Result<(), Box<dyn Error + Send + Sync>> {
+fn serve(job: &Job) -> Result<(), Failure> {
     let mut lines = std::io::stdin().lines();
     let (mut turns, mut seconds, mut last) = (0_usize, Vec::new(), 0.0);
     let mut on_epoch = |taken: f64, accuracy: f64| {
         last = accuracy;
         seconds.push(taken);
         if turns == 0 {
-            let level = kernels.level().name();
-            println!("{{\"first_epoch_s\": {taken}, \"versions\": {{\"level\": \"{level}\"}}}}");
+            let (level, rows) = (job.kernels.level().name(), job.train.y.len());
+            let operations = job.operations();
+            println!(
+                "{{\"first_epoch_s\": {taken}, \"versions\": {{\"level\": \"{level}\"}}, \
+                \"rows\": {rows}, \"operations\": {operations}}}"
+            );
         } else if seconds.len() < turns {
             return Control::Continue;
         } else {
-            let peak = peak(kernels);
+            let peak = peak(job.kernels);
             println!("{{\"seconds\": {seconds:?}, \"peak_gflops\": {peak}}}");
         }
         seconds.clear();
@@ -151,26 +163,21 @@ fn serve(rows: [&Rows; 2], kernels: Kernels) -> Result<(), Box<dyn Error + Send 
         };
         Control::Continue
     };
-    run(rows, 10_000, 1, kernels, &mut on_epoch)?;
+    run(job, 10_000, 1, &mut on_epoch)?;
     println!("{{\"accuracy\": {last}}}");
     Ok(())
 }
 
 /// The same number of epochs in each of several threads at once: rows a second by the clock on the wall, of
 /// all slots together, the first epoch left out.
-fn slots(
-    rows: [&Rows; 2],
-    count: u64,
-    epochs: u32,
-    kernels: Kernels,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+fn slots(job: &Job, count: u64, epochs: u32) -> Result<(), Failure> {
     let slot = |seed| {
         let mut ends = Vec::new();
         let mut on_epoch = |_: f64, _: f64| {
             ends.push(Instant::now());
             Control::Continue
         };
-        run(rows, epochs, seed, kernels, &mut on_epoch).map(|()| ends)
+        run(job, epochs, seed, &mut on_epoch).map(|()| ends)
     };
     let ends: Vec<Vec<Instant>> = std::thread::scope(|scope| {
         let slot = &slot;
@@ -180,7 +187,7 @@ fn slots(
         let ended = running
             .into_iter()
             .map(|thread| thread.join().map_err(|_| "a slot panicked")?);
-        ended.collect::<Result<_, Box<dyn Error + Send + Sync>>>()
+        ended.collect::<Result<_, Failure>>()
     })?;
     let first = ends.iter().filter_map(|ends| ends.first()).max();
     let last = ends.iter().filter_map(|ends| ends.last()).min();
@@ -193,27 +200,20 @@ fn slots(
         .iter()
         .map(|ends| ends.iter().filter(within).count())
         .sum();
-    let rate = (done * rows[0].y.len()) as f64 / (*last - *first).as_secs_f64();
+    let rate = (done * job.train.y.len()) as f64 / (*last - *first).as_secs_f64();
     println!("{{\"slots\": {count}, \"samples_per_s\": {rate}}}");
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (folder, rest) = arguments.split_first().ok_or(USAGE)?;
-    let (level, rest) = rest.split_first().ok_or(USAGE)?;
-    let kernels = match level.as_str() {
-        "best" => Some(Kernels::detect()),
-        "avx2" => Kernels::at(Level::Avx2),
-        "scalar" => Kernels::at(Level::Scalar),
-        _ => return Err(USAGE.into()),
+    let [network, folder, batch, level, rest @ ..] = &arguments[..] else {
+        return Err(USAGE.into());
     };
-    let kernels = kernels.ok_or("this CPU does not have that level")?;
-    let folder = Path::new(folder);
-    let (train, check) = (Rows::read(folder, "tr")?, Rows::read(folder, "te")?);
+    let job = Job::read(network, folder, batch, level)?;
     match rest {
-        [] => serve([&train, &check], kernels),
-        [count, epochs] => slots([&train, &check], count.parse()?, epochs.parse()?, kernels),
+        [] => serve(&job),
+        [count, epochs] => slots(&job, count.parse()?, epochs.parse()?),
         _ => Err(USAGE.into()),
     }
 }

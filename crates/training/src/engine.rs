@@ -21,7 +21,7 @@ use crate::averaging::Average;
 use crate::distillation::SoftTargets;
 use crate::extent::{Extent, Mode, Out, Pass, Read, Target, add, pass_on};
 use crate::loss::Loss;
-use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes};
+use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes, read_stored};
 use crate::pooling::{flatten, join, part, unflatten};
 use crate::pruning::Sparsity;
 use crate::recipe::Recipe;
@@ -40,6 +40,7 @@ pub(crate) const MICRO_BATCH: usize = 64;
 pub(crate) struct Engine {
     kernels: Kernels,
     seed: u64,
+    /// How the nodes read it: one position where only convolutions do, which read it as it is stored.
     input: Extent,
     /// Samples of a micro-batch.
     micro: usize,
@@ -83,6 +84,13 @@ impl Engine {
     ) -> Self {
         let mut engine = Self::one_by_one(kernels, candidate, weights, seed, batch);
         fuse(&mut engine.nodes, sizes(candidate, batch).0);
+        if engine.input.positions > 1 && read_stored(&mut engine.nodes) {
+            engine.input = Extent {
+                positions: 1,
+                channels: engine.input.values(),
+            };
+            engine.unpacked = Buffer::zeroed(0);
+        }
         engine
     }
 

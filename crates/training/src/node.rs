@@ -487,6 +487,24 @@ pub(crate) fn fuse(nodes: &mut [Node], capacity: usize) {
     }
 }
 
+/// Lets convolutions read the network's input as it is stored, where only they read it; whether they do.
+pub(crate) fn read_stored(nodes: &mut [Node]) -> bool {
+    let reads = |node: &Node| node.feeds.iter().any(|feed| feed.origin == Origin::Input);
+    let mut readers: Vec<&mut Node> = nodes.iter_mut().filter(|node| reads(node)).collect();
+    let window = |node: &&mut Node| matches!(&node.work, Work::Weighted(w) if matches!(w.map, Map::Window(_)));
+    if !readers.iter().all(window) {
+        return false;
+    }
+    for node in &mut readers {
+        if let Work::Weighted(weighted) = &mut node.work
+            && let Map::Window(patches) = &mut weighted.map
+        {
+            patches.read_stored();
+        }
+    }
+    true
+}
+
 /// How many nodes read each node.
 fn readers(nodes: &[Node]) -> Vec<usize> {
     let mut readers = vec![0; nodes.len()];

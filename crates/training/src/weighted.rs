@@ -65,6 +65,20 @@ pub(crate) fn affine(
     }
 }
 
+/// A product of codes, stored or quantized at once.
+pub(crate) fn affine_codes(
+    kernels: Kernels,
+    affine: &CodeAffine,
+    rows: usize,
+    codes: &[u8],
+    y: Out<'_>,
+) {
+    match y {
+        Out::Values(y) => affine.run(kernels, rows, codes, y),
+        Out::Activated(activate, to) => affine.run_activated(kernels, rows, codes, activate, to),
+    }
+}
+
 impl Map {
     /// Values of a prepared kernel.
     pub(crate) fn prepared_len(&self, kernel: &Parameter) -> usize {
@@ -164,7 +178,7 @@ impl Map {
                 }
             }
             Self::Window(patches) => {
-                patches.backward(pass, x, dy, dkernel, prepared, target);
+                patches.backward(pass, x, dy, bits, dkernel, prepared, target);
             }
             Self::Depthwise(channelwise) => {
                 channelwise.backward(pass, x, dy, dkernel, prepared, target);
@@ -186,18 +200,22 @@ impl Weighted {
 
     /// Leaves out zeros of a rectified grid behind it from now on, where that pays.
     pub(crate) fn leave_out_zeros(&mut self) {
-        if let Map::Pointwise { inner, columns } = self.map
-            && self.folded.is_none()
-            && suits_sparse(inner)
-        {
-            self.turned = Some(Buffer::zeroed(columns * stride(inner)));
+        let inner = match &self.map {
+            Map::Pointwise { inner, .. } => *inner,
+            Map::Window(patches) => patches.inner(),
+            Map::Depthwise(_) => return,
+        };
+        if self.folded.is_none() && suits_sparse(inner) {
+            self.turned = Some(Buffer::zeroed(self.extent.channels * stride(inner)));
         }
     }
 
     /// Multiplies codes of this grid from now on; whether it can.
     pub(crate) fn read_codes(&mut self, grid: Uniform) -> bool {
-        let Map::Pointwise { inner, columns } = self.map else {
-            return false;
+        let (inner, columns) = match &self.map {
+            Map::Pointwise { inner, columns } => (*inner, *columns),
+            Map::Window(patches) => (patches.inner(), self.extent.channels),
+            Map::Depthwise(_) => return false,
         };
         let kernel = self.kernel.grid().filter(|_| self.folded.is_none());
         let bias = self.bias.as_ref().map(Parameter::grid);
@@ -208,6 +226,9 @@ impl Weighted {
             }
             _ => None,
         };
+        if let (Map::Window(patches), Some(_)) = (&mut self.map, &self.codes) {
+            patches.take_codes(-grid.low as u8);
+        }
         self.codes.is_some()
     }
 
@@ -262,12 +283,9 @@ impl Weighted {
     pub(crate) fn forward(&mut self, pass: Pass, x: Read<'_>, y: Out<'_>) {
         let positions = self.extent.positions;
         if let (Some(affine), Some(codes)) = (&self.codes, x.codes) {
-            let rows = pass.samples * positions;
-            match y {
-                Out::Values(y) => affine.run(pass.kernels, rows, codes, y),
-                Out::Activated(activate, to) => {
-                    affine.run_activated(pass.kernels, rows, codes, activate, to);
-                }
+            match &mut self.map {
+                Map::Window(patches) => patches.forward_codes(pass, codes, affine, y),
+                _ => affine_codes(pass.kernels, affine, pass.samples * positions, codes, y),
             }
             return;
         }

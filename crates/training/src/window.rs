@@ -5,11 +5,11 @@
 //! order, and patches are made a few rows at a time, so that they stay in cache however many
 //! positions a sample has.
 
-use bitfront_kernel::{Buffer, Kernels, Shape, TapTable, stride};
+use bitfront_kernel::{Buffer, CodeAffine, Kernels, LANES, PatchTable, Shape, TapTable, stride};
 use bitfront_network::Geometry;
 
 use crate::extent::{Extent, Out, Pass, Target};
-use crate::weighted::affine;
+use crate::weighted::{affine, affine_codes};
 
 /// Patches that are multiplied together.
 const PATCHES: usize = 128;
@@ -105,29 +105,54 @@ pub(crate) fn patch_values(taps: usize, channels: usize) -> usize {
 #[derive(Debug)]
 pub(crate) struct Patches {
     table: Table,
+    copies: PatchTable,
     channels: usize,
     columns: usize,
     gathered: Buffer,
     gradients: Buffer,
+    /// Patches of codes, where the product is made of these.
+    codes: Vec<u8>,
+    /// The code of zero, less the lowest one.
+    zero: u8,
 }
 
 impl Patches {
     /// Of a window over `channels` channels, with `columns` filters.
     pub(crate) fn new(table: Table, channels: usize, columns: usize) -> Self {
         let buffer = Buffer::zeroed(patch_values(table.taps, channels));
+        let (position, sample) = (stride(channels), table.inputs * stride(channels));
         Self {
             gradients: buffer.clone(),
             gathered: buffer,
+            copies: PatchTable::new(table.taps_of(), channels, position, sample),
             table,
             channels,
             columns,
+            codes: Vec::new(),
+            zero: 0,
         }
+    }
+
+    /// Inputs of the product: a patch.
+    pub(crate) fn inner(&self) -> usize {
+        self.table.taps * self.channels
+    }
+
+    /// Makes room for patches of codes, in which zero has the code `zero`.
+    pub(crate) fn take_codes(&mut self, zero: u8) {
+        (self.codes, self.zero) = (vec![0; self.gathered.len()], zero);
+    }
+
+    /// Reads samples as they are stored from now on: positions one behind the other, padded once.
+    pub(crate) fn read_stored(&mut self) {
+        let sample = stride(self.table.inputs * self.channels);
+        self.copies = PatchTable::new(self.table.taps_of(), self.channels, self.channels, sample);
     }
 
     fn shape(&self, rows: usize) -> Shape {
         Shape {
             rows,
-            inner: self.table.taps * self.channels,
+            inner: self.inner(),
             columns: self.columns,
         }
     }
@@ -149,8 +174,8 @@ impl Patches {
 
     /// Writes the patches of `count` output rows from `start`.
     fn gather(&mut self, kernels: Kernels, x: &[f32], start: usize, count: usize) {
-        let (table, rows) = (self.table.taps_of(), start..start + count);
-        kernels.patches(table, rows, self.channels, x, &mut self.gathered);
+        let rows = start..start + count;
+        self.copies.copy(kernels, rows, x, &mut self.gathered);
     }
 
     /// `y = patches(x) * kernel + bias`.
@@ -177,12 +202,31 @@ impl Patches {
         }
     }
 
-    /// `dkernel += patches(x)^T * dy`, and the gradient by `x`, given the transposed kernel.
+    /// The same of codes, each less the lowest one.
+    pub(crate) fn forward_codes(
+        &mut self,
+        pass: Pass,
+        x: &[u8],
+        affine: &CodeAffine,
+        mut y: Out<'_>,
+    ) {
+        let n = stride(self.columns);
+        for (start, count) in self.chunks(pass.samples) {
+            let rows = start..start + count;
+            self.copies.copy_codes(rows, x, self.zero, &mut self.codes);
+            affine_codes(pass.kernels, affine, count, &self.codes, y.from(start * n));
+        }
+    }
+
+    /// `dkernel += patches(x)^T * dy`, and the gradient by `x`, given the transposed kernel. With `bits`, without which
+    /// `dy` is zero, `dkernel` is transposed.
+    #[allow(clippy::too_many_arguments, reason = "a product and its operands")]
     pub(crate) fn backward(
         &mut self,
         pass: Pass,
         x: &[f32],
         dy: &[f32],
+        bits: Option<&[u16]>,
         dkernel: &mut [f32],
         transposed: &[f32],
         mut target: Option<&mut Target<'_>>,
@@ -196,11 +240,20 @@ impl Patches {
         for (start, count) in self.chunks(pass.samples) {
             self.gather(pass.kernels, x, start, count);
             let (shape, dy) = (self.shape(count), &dy[start * n..]);
-            pass.kernels
-                .kernel_gradient(shape, &self.gathered, dy, dkernel);
+            let (kernels, patches) = (pass.kernels, &self.gathered);
+            let bits = bits.map(|bits| &bits[start * n / LANES..]);
+            match bits {
+                Some(bits) => kernels.sparse_kernel_gradient(shape, patches, dy, bits, dkernel),
+                None => kernels.kernel_gradient(shape, patches, dy, dkernel),
+            }
             if let Some(target) = &mut target {
-                pass.kernels
-                    .input_gradient(shape, dy, transposed, &mut self.gradients);
+                let dx = &mut self.gradients;
+                match bits {
+                    Some(bits) => {
+                        kernels.sparse_input_gradient(shape, dy, bits, transposed, None, dx);
+                    }
+                    None => kernels.input_gradient(shape, dy, transposed, dx),
+                }
                 let (table, rows) = (self.table.taps_of(), start..start + count);
                 let (patches, dx) = (&self.gradients, &mut *target.gradient);
                 pass.kernels

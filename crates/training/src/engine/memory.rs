@@ -1,6 +1,6 @@
 //! How many samples pass together, and what an engine allocates.
 
-use bitfront_kernel::stride;
+use bitfront_kernel::{PatchTable, stride};
 use bitfront_network::{Candidate, Head, Operation};
 use bitfront_quantizer::Quantizer;
 
@@ -143,7 +143,12 @@ impl Layer<'_> {
     fn once(&self) -> usize {
         let table = self.taps * self.to.positions;
         let patches = match self.operation {
-            Operation::Conv { .. } => 2 * patch_values(self.taps, self.from.channels),
+            Operation::Conv { .. } => {
+                let copies = PatchTable::bytes(self.to.positions, self.taps, self.from.channels);
+                // Patches of values, of gradients and of codes, a quarter as long.
+                let patches = 9 * patch_values(self.taps, self.from.channels) / 4;
+                patches + copies.div_ceil(size_of::<f32>())
+            }
             _ => 0,
         };
         table + patches + 32 * self.to.stride()

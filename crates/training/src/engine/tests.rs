@@ -142,6 +142,50 @@ fn dense(kernel: &str, bias: Option<&str>, activation: &str, twice: bool) -> Can
     }
 }
 
+/// Convolutions that read the input as it is stored, and codes whose zero is not the lowest one at the border.
+fn images(first: &str, channels: usize) -> Candidate {
+    let quantizer = || "quantized_bits(6,0,alpha=1.0)".parse().unwrap();
+    let conv = |filters, stride, padding| Operation::Conv {
+        filters,
+        window: Window {
+            size: vec![3, 3],
+            strides: vec![stride; 2],
+            dilation: vec![1; 2],
+            padding,
+        },
+        kernel: quantizer(),
+        bias: Some(quantizer()),
+        fold: None,
+    };
+    let quantize = |quantizer: &str| Operation::Activation {
+        quantizer: quantizer.parse().unwrap(),
+    };
+    Candidate {
+        input_shape: vec![8, 7, channels],
+        input_quantizer: "quantized_bits(8,2,alpha=1.0)".parse().unwrap(),
+        layers: vec![
+            Layer::new("conv1", conv(9, 1, Padding::Same)),
+            Layer::new("q1", quantize(first)),
+            Layer::new("conv2", conv(17, 2, Padding::Same)),
+            Layer::new("q2", quantize("quantized_relu(6)")),
+            Layer::new("conv3", conv(3, 1, Padding::Valid)),
+            Layer::new("q3", quantize("quantized_relu(6)")),
+            Layer::new("flat", Operation::Flatten),
+            Layer::new(
+                "fc",
+                Operation::Dense {
+                    units: 3,
+                    kernel: quantizer(),
+                    bias: None,
+                    fold: None,
+                },
+            ),
+        ],
+        head: Head::ARG_MAX,
+        scale_bits: SCALE_BITS,
+    }
+}
+
 #[test]
 fn work_done_together_changes_no_bit() {
     let w = Some("quantized_bits(6,0,alpha=1.0)");
@@ -173,6 +217,8 @@ fn work_done_together_changes_no_bit() {
         ),
         (dense("ternary()", w, relu, false), 0, 1),
         (candidate(), 0, 0),
+        (images("quantized_relu(6)", 1), 2, 2),
+        (images("quantized_bits(8,1,alpha=1.0)", 3), 2, 2),
     ];
     for (candidate, on_codes, without_zeros) in candidates {
         let start = starting_weights(&candidate, 4);
