@@ -1,4 +1,4 @@
-"""QKeras 0.9 by `model.fit`: as AutoQKeras calls it, or tuned (XLA, many steps a call, no metrics)."""
+"""QKeras 0.9 by `model.fit`: as AutoQKeras calls it, or tuned: keras_engine.py qkeras|qkeras_tuned NETWORK ROWS BATCH."""
 
 import os
 import sys
@@ -8,33 +8,24 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1", CUDA_VISIBL
 import numpy as np
 import qkeras
 import tensorflow as tf
-from qkeras import QActivation, QDense, quantized_bits, quantized_relu
+from keras_networks import compiled
 from turns import rows, serve
 
-mode, folder = sys.argv[1:]
-tuned = mode == "qkeras_tuned"
+mode, network, folder, batch = sys.argv[1:]
+batch = int(batch)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.random.set_seed(1)
 x, y, x_check, y_check = rows(folder)
 y = y.astype(np.int32)
-
-
-def six_bits():
-    return quantized_bits(6, 0, alpha=1)
-
-
-keras = tf.keras
-first = hidden = keras.Input((16,))
-for units in (64, 32, 32):
-    hidden = QDense(units, kernel_quantizer=six_bits(), bias_quantizer=six_bits())(hidden)
-    hidden = QActivation(quantized_relu(6))(hidden)
-hidden = QDense(5, kernel_quantizer=six_bits(), bias_quantizer=six_bits())(hidden)
-model = keras.Model(first, keras.layers.Activation("softmax")(hidden))
-settings = {"jit_compile": True, "steps_per_execution": 39} if tuned else {"metrics": ["accuracy"]}
-model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(), **settings)
+steps = len(y) // batch
+# A divisor of the steps of an epoch near 39, so that no call is shorter than the others.
+together = max(count for count in range(1, 60) if steps % count == 0)
+model = compiled(network, mode == "qkeras_tuned", together)
+shape = (-1, *model.input_shape[1:])
+x, x_check = x.reshape(shape), x_check.reshape(shape)
 serve(
-    lambda: model.fit(x, y, batch_size=1024, epochs=1, verbose=0),
+    lambda: model.fit(x, y, batch_size=batch, epochs=1, verbose=0),
     lambda: float((model.predict(x_check, batch_size=4096, verbose=0).argmax(1) == y_check).mean()),
     {"tensorflow": tf.__version__, "qkeras": qkeras.__version__},
 )

@@ -13,8 +13,8 @@ import numpy as np
 
 def rows(folder):
     def read(name):
-        x = np.fromfile(Path(folder) / f"x{name}.f32", np.float32).reshape(-1, 16)
-        return x, np.fromfile(Path(folder) / f"y{name}.u8", np.uint8)
+        y = np.fromfile(Path(folder) / f"y{name}.u8", np.uint8)
+        return np.fromfile(Path(folder) / f"x{name}.f32", np.float32).reshape(len(y), -1), y
 
     return *read("tr"), *read("te")
 
