@@ -11,6 +11,7 @@ use crate::attempt::Attempt;
 use crate::cache::FileCache;
 use crate::link::Link;
 use crate::tools::Tools;
+use crate::trial::Teachers;
 use crate::{Config, Kind};
 
 /// Times the coordinator sets when the worker registers.
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) link: Link,
     pub(crate) cache: FileCache,
     pub(crate) tools: Tools,
+    /// Teachers that trials of several slots learn from.
+    pub(crate) teachers: Arc<Teachers>,
     /// Kinds of work this worker takes.
     pub(crate) kinds: Vec<Kind>,
     /// Stop leasing: a signal or the coordinator's wish.
@@ -54,6 +57,7 @@ impl Context {
             link,
             cache,
             tools,
+            teachers: Arc::default(),
             kinds,
             drain,
             hurry: Notify::new(),

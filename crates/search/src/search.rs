@@ -167,6 +167,9 @@ pub struct Training {
     /// How kernels are pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruning: Option<Pruning>,
+    /// How candidates learn from their float parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
 }
 
 /// Weights of classes, as Keras' `class_weight`.
@@ -179,6 +182,28 @@ pub enum ClassWeights {
     /// One a class, in the order of the data set's classes; above 0 and at most 1000000.
     #[serde(untagged)]
     Each(Vec<f64>),
+}
+
+/// Learning from the float parent's logits beside the labels (Hinton, Vinyals, Dean, arXiv
+/// 1503.02531).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Distillation {
+    /// The teacher's share of the loss; the rest is the labels'. Default 0.5.
+    #[schemars(range(min = 0.001, max = 1.0))]
+    pub weight: f64,
+    /// What both sides' logits are divided by; default 2.
+    #[schemars(range(min = 0.1, max = 100.0))]
+    pub temperature: f64,
+}
+
+impl Default for Distillation {
+    fn default() -> Self {
+        Self {
+            weight: 0.5,
+            temperature: 2.0,
+        }
+    }
 }
 
 /// How weights are averaged along a training; the average is what is evaluated, scored and frozen.

@@ -2,6 +2,7 @@
 
 mod auc;
 mod score;
+mod teacher;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer, 
 
 pub use score::{ScoreError, score};
 pub(crate) use score::{freeze, no_circuit};
+pub(crate) use teacher::Teachers;
 
 use crate::attempt::Attempt;
 use crate::context::Context;
@@ -50,8 +52,12 @@ pub(crate) async fn run(context: &Context, attempt: &Arc<Attempt>, work: TrialWo
         return Produced::ended(failure);
     }
     let on_cpu = on_thread("trial", {
-        let attempt = Arc::clone(attempt);
-        move || train_and_score(&attempt, &search, &candidate, start, &data, &work)
+        let (attempt, teachers) = (Arc::clone(attempt), Arc::clone(&context.teachers));
+        move || {
+            train_and_score(
+                &teachers, &attempt, &search, &candidate, start, &data, &work,
+            )
+        }
     });
     match on_cpu.await {
         Ok(produced) => produced,
@@ -109,6 +115,7 @@ async fn start(
 
 /// The CPU part of a trial.
 fn train_and_score(
+    teachers: &Teachers,
     attempt: &Attempt,
     search: &Search,
     candidate: &Candidate,
@@ -116,7 +123,7 @@ fn train_and_score(
     data: &Prepared,
     work: &TrialWork,
 ) -> Produced {
-    match attempt_scores(attempt, search, candidate, start, data, work) {
+    match attempt_scores(teachers, attempt, search, candidate, start, data, work) {
         Ok((result, weights)) => Produced {
             result: Ok(result),
             artifacts: vec![Artifact {
@@ -129,6 +136,7 @@ fn train_and_score(
 }
 
 fn attempt_scores(
+    teachers: &Teachers,
     attempt: &Attempt,
     search: &Search,
     candidate: &Candidate,
@@ -156,9 +164,23 @@ fn attempt_scores(
         ));
     }
     let start = Instant::now();
-    let recipe = recipe(&search.training, data.train.rows);
-    let trainer = trainer(candidate, start_from, data, &recipe, work.seed)
+    let mut recipe = recipe(&search.training, data.train.rows);
+    let taught = if teacher::is_taught(search, candidate) {
+        let start_from = start_from.clone();
+        Some(teacher::logits(
+            teachers, attempt, search, start_from, data,
+        )?)
+    } else {
+        recipe.distillation = None;
+        None
+    };
+    let mut trainer = trainer(candidate, start_from, data, &recipe, work.seed)
         .map_err(|e| training_failure(&e))?;
+    if let Some(logits) = &taught {
+        trainer = trainer
+            .taught_by(logits)
+            .map_err(|e| training_failure(&e))?;
+    }
     let trained = trainer.run(
         &mut |report| {
             attempt.epoch(EpochMeasurement {
@@ -229,7 +251,14 @@ fn has_room(
         return Ok(());
     }
     let rows = [data.train.rows, data.validation.rows];
-    let training = training_bytes(candidate, &recipe(&search.training, data.train.rows), rows);
+    let mut training = training_bytes(candidate, &recipe(&search.training, data.train.rows), rows);
+    if teacher::is_taught(search, candidate) {
+        let float = &search.network.float;
+        let teaching = training_bytes(float, &teacher::teacher_recipe(search, rows[0]), rows);
+        let logits = rows[0] * candidate.outputs() * size_of::<f32>();
+        // Kept ones, and those that are being found.
+        training = training.max(teaching) + (teacher::KEPT + 1) * logits;
+    }
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits
         .iter()
@@ -334,7 +363,12 @@ fn recipe(training: &Training, train_rows: usize) -> Recipe {
                     engine::ClassWeights::Each(weights.iter().map(|w| *w as f32).collect())
                 }
             }),
-        distillation: None,
+        distillation: training
+            .distillation
+            .map(|distillation| engine::Distillation {
+                temperature: distillation.temperature as f32,
+                weight: distillation.weight as f32,
+            }),
         averaging: training.averaging.map(|averaging| match averaging {
             Averaging::Ema(average) => engine::Averaging::Ema {
                 decay: average.decay as f32,
@@ -415,6 +449,7 @@ mod tests {
             class_weights: None,
             averaging: None,
             pruning: None,
+            distillation: None,
         }
     }
 
@@ -482,6 +517,10 @@ mod tests {
         let other = Training {
             class_weights: Some(ClassWeights::Balanced),
             averaging: Some(Averaging::Ema(search::MovingAverage { decay: 0.75 })),
+            distillation: Some(search::Distillation {
+                weight: 0.25,
+                temperature: 4.0,
+            }),
             pruning: Some(Pruning {
                 schedule: PruningSchedule::Constant(search::ConstantSparsity {
                     sparsity: 0.5,
@@ -494,6 +533,10 @@ mod tests {
         let expected = Recipe {
             class_weights: Some(bitfront_training::ClassWeights::Balanced),
             averaging: Some(bitfront_training::Averaging::Ema { decay: 0.75 }),
+            distillation: Some(bitfront_training::Distillation {
+                weight: 0.25,
+                temperature: 4.0,
+            }),
             pruning: Some(bitfront_training::Pruning {
                 schedule: bitfront_training::Sparsity::Constant {
                     sparsity: 0.5,

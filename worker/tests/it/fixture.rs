@@ -165,6 +165,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             class_weights: None,
             averaging: None,
             pruning: None,
+            distillation: None,
         },
         device: Device {
             part: "xcvu9p".into(),
@@ -211,6 +212,16 @@ pub(crate) fn queue_candidate(
 
 /// Queues a trial of a candidate in a search over [`dataset`].
 pub(crate) fn queue_of_search(fake: &Fake, search: &Search, candidate: &Candidate) -> UnitRef {
+    queue_seeded(fake, search, candidate, 17)
+}
+
+/// The same with a seed of its own.
+pub(crate) fn queue_seeded(
+    fake: &Fake,
+    search: &Search,
+    candidate: &Candidate,
+    seed: u64,
+) -> UnitRef {
     fake.queue(
         WorkKind::Trial,
         Work::Trial(TrialWork {
@@ -218,7 +229,7 @@ pub(crate) fn queue_of_search(fake: &Fake, search: &Search, candidate: &Candidat
             number: 0,
             search_json: serde_json::to_string(search).unwrap(),
             candidate_json: serde_json::to_string(candidate).unwrap(),
-            seed: 17,
+            seed,
             dataset_digest: search.dataset.digest.clone(),
             dataset_file: "tiny.csv".into(),
         }),

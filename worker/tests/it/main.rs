@@ -4,6 +4,7 @@
 mod fake;
 mod fixture;
 
+mod distillation;
 mod drain;
 mod leases;
 mod outage;

@@ -260,6 +260,7 @@ pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault
         class_weights: training.class_weights.clone(),
         averaging: training.averaging,
         pruning: training.pruning,
+        distillation: training.distillation,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::{faults, pointers, set};
 use crate::search::{
-    Averaging, ClassWeights, ConstantSparsity, EarlyStopping, LateMean, MovingAverage,
-    OptimizerName, Plateau, PolynomialSparsity, PruneBy, Pruning, PruningSchedule, Schedule,
-    StepDecay, WarmCosine,
+    Averaging, ClassWeights, ConstantSparsity, Distillation, EarlyStopping, LateMean,
+    MovingAverage, OptimizerName, Plateau, PolynomialSparsity, PruneBy, Pruning, PruningSchedule,
+    Schedule, StepDecay, WarmCosine,
 };
 use crate::testing::search_with;
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ fn a_plain_recipe_is_stored_as_before_so_that_digests_stay() {
     let spelled_out = search_with(&json!({"training": {
         "clip_norm": null, "l1": 0.0, "l2": 0, "early_stopping": null, "best_epoch": false,
         "label_smoothing": 0.0, "class_weights": null, "averaging": null,
-        "pruning": null,
+        "pruning": null, "distillation": null,
     }}));
     let stored = serde_json::to_value(&plain.training).unwrap();
     let keys: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
@@ -337,4 +337,27 @@ fn kernels_without_zero_are_refused_where_there_is_pruning() {
          pruned weights; accepted: kernels that keep 0, as `quantized_bits` of 2 bits and more or `ternary` do",
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn distillation_is_by_weight_and_temperature() {
+    let of = |value: Value| {
+        let search = search_with(&json!({"training": {"distillation": value}}));
+        let again: crate::Search = serde_json::from_str(&search.canonical_json()).unwrap();
+        assert_eq!(again, search);
+        search.training.distillation.unwrap()
+    };
+    let both = |weight, temperature| Distillation {
+        weight,
+        temperature,
+    };
+    assert_eq!(of(json!({})), both(0.5, 2.0));
+    assert_eq!(of(json!({"weight": 0.9, "temperature": 4})), both(0.9, 4.0));
+    let of = |value: Value| pointers(&json!({"training": {"distillation": value}}));
+    let at = |rest: &str| set(&[&format!("/training/distillation{rest}")]);
+    assert_eq!(of(json!({"weight": 0})), at("/weight"));
+    assert_eq!(of(json!({"weight": 1.5})), at("/weight"));
+    assert_eq!(of(json!({"temperature": 0})), at("/temperature"));
+    assert_eq!(of(json!({"teacher": "float"})), at("/teacher"));
+    assert_eq!(of(json!(0.5)), at(""));
 }

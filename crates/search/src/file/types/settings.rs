@@ -1,6 +1,8 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
-use crate::search::{Averaging, ClassWeights, EarlyStopping, Pruning, Schedule, is_default};
+use crate::search::{
+    Averaging, ClassWeights, Distillation, EarlyStopping, Pruning, Schedule, is_default,
+};
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,10 @@ pub struct TrainingSpec {
     /// 6}}, by: weight}`. Not at all if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pruning: Option<Pruning>,
+    /// How candidates learn from the network's float reference beside the labels: `{weight: 0.5,
+    /// temperature: 2}`. From labels alone if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
 }
 
 impl Default for TrainingSpec {
@@ -74,6 +80,7 @@ impl Default for TrainingSpec {
             class_weights: None,
             averaging: None,
             pruning: None,
+            distillation: None,
         }
     }
 }
