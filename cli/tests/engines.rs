@@ -70,8 +70,10 @@ fn a_search_of_a_routed_engine_ranks_by_its_figures_and_says_what_another_one_wa
     let waits = "for a worker with vivado, verilator and g++ on PATH";
     let asked = text(&["synth", "points#0", "--engine", "vivado"]);
     assert!(asked.contains(&format!("waits {waits}")), "{asked}");
+    let built = text(&["synth", "points#0"]);
+    assert!(built.contains("  part            up5k-sg48\n"), "{built}");
     let shown = text(&["show", &id]);
-    assert!(shown.contains(&format!("1 wait {waits}")), "{shown}");
+    assert!(shown.contains(&format!("1 waiting {waits}")), "{shown}");
     let (code, _, stderr) = outcome(&["synth", "points#0", "--engine", "quartus"]);
     assert!(
         code == 2 && stderr.contains("\"yosys-nextpnr-ice40\""),

@@ -142,7 +142,7 @@ test('one trial: layers with their quantizers, curve, scores, attempts and a log
   });
 });
 
-test('what is fitted to measurements stands beside the estimate, with its interval and error', async () => {
+test('what is fitted to measurements stands beside the estimate, and what a circuit waits for beside its job', async () => {
   const best = await target();
   let address;
   await visit(`/searches/${best.id}`, async (page) => {
@@ -154,6 +154,7 @@ test('what is fitted to measurements stands beside the estimate, with its interv
   const prepare = (page) => page.route(`**/api/v1${address}`, async (route) => {
     const answer = await route.fetch();
     const body = await answer.json();
+    body.synthesis_jobs = [{ ...body.synthesis_jobs[0], id: '01900000-0000-7000-8000-000000000001', tool: 'vivado', part: 'xcvu9p-flgb2104-2-i', state: 'queued', requested_by: 'user', attempt: 0, result: null, waits_for: 'a worker with vivado on PATH' }];
     body.predictions = [{ ...key, circuits: 1234, lut_predicted: predicted, ff_predicted: null, carry_predicted: null }, { ...key, tool_version: '0.40', circuits: 4 }];
     await route.fulfill({ response: answer, json: body });
   });
@@ -163,6 +164,7 @@ test('what is fitted to measurements stands beside the estimate, with its interv
     assert.deepEqual(others, [], 'a count without a fit has no row');
     for (const part of ['LUT', '4,321', '3,999 to 5,001 (90 %)', '3.12 %', '1,234']) assert.ok(row.includes(part), `${part}: ${row}`);
     assert.match(await page.textContent('[data-testid=no-fit]'), /4 circuits measured by yosys 0\.40/);
+    assert.equal((await page.textContent('[data-testid=waits-for]')).trim(), 'waits for a worker with vivado on PATH');
     assert.match(await page.textContent('.tiles'), /fitted 4,321, 3,999 to 5,001/);
   }, { prepare });
 });

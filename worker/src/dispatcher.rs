@@ -69,7 +69,7 @@ fn kinds(config: &Config, tools: &Tools) -> Result<Vec<Kind>, WorkerError> {
         return Err(WorkerError::Config {
             field: "kinds",
             value: format!("synthesis without {} on PATH", tools.missing().join(", ")),
-            accepted: "trial, or synthesis where verilator, g++ and yosys are installed",
+            accepted: "trial, or synthesis where verilator, g++ and the programs of an engine are installed",
         });
     }
     Ok(config.kinds.clone())

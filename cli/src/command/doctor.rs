@@ -106,7 +106,8 @@ fn tools() -> Vec<Check> {
             name,
             state: "missing",
             detail: format!(
-                "workers here take no synthesis jobs; Debian, Ubuntu: apt-get install {name}"
+                "workers here take no jobs of engine {}; Debian, Ubuntu: apt-get install {name}",
+                Engine::Yosys
             ),
         },
     });

@@ -69,7 +69,10 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
             ] {
                 // An engine that does not place has no clock, one that places no levels.
                 if let Some(value) = result.get(name) {
-                    view::line(&format!("  {name:<16}{value}"));
+                    let shown = value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned);
+                    view::line(&format!("  {name:<16}{shown}"));
                 }
             }
         }

@@ -89,7 +89,7 @@ pub(crate) fn search(search: &Search) -> String {
         jobs.waits_for
             .as_ref()
             .map_or_else(String::new, |worker| format!(
-                "; {} wait for {worker}",
+                "; {} waiting for {worker}",
                 jobs.waiting
             )),
         front_summary(

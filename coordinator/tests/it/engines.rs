@@ -132,6 +132,14 @@ async fn equal_circuits_share_by_engine_part_and_options_only() {
     }
     let original = jobs(&test, searches[1]).await[0].id;
     assert_eq!(jobs(&test, again).await[0].shared_from, Some(original));
+    // A result that was measured with other options than are asked for now is nobody's.
+    sqlx::query("update synthesis_jobs set options = 'another clock' where search_id = $1")
+        .bind(searches[2].get())
+        .execute(&test.pool)
+        .await
+        .unwrap();
+    let later = of(json!({ "engine": ICE40, "part": "up5k-sg48" })).await;
+    assert_eq!(jobs(&test, later).await[0].state, "queued");
 }
 
 /// The router's figures are of the synthesis before it too.
