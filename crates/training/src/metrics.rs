@@ -2,7 +2,7 @@
 //!
 //! Logits are row-major `rows x outputs` codes; the class is the largest, the lowest index on a tie.
 
-use bitfront_kernel::exp;
+use bitfront_kernel::{exp, ln};
 
 /// Class of each row.
 pub fn classes(logits: &[i64], outputs: usize) -> Vec<u8> {
@@ -48,31 +48,42 @@ pub fn confusion(logits: &[i64], outputs: usize, labels: &[u8]) -> Vec<u64> {
     counts
 }
 
-/// Area under the one-against-rest ROC curve of each class, by the softmax of `logits * unit`
-/// (`unit`: the real value of one code). Equal scores count half. `None` where a class has no rows, or
-/// all.
+/// Area under the one-against-rest ROC curve of each class, 0 to 1; `None` where a class has no rows, or
+/// all. `fraction`: logits are in units of `2^-fraction`.
+///
+/// Rows are ranked by the log odds of the softmax, `l_c - ln(sum over the others of exp(l_k))`, which
+/// orders them as the softmax probability does but does not saturate; equal ones count half. Exponential
+/// and logarithm are made of correctly rounded operations, so every machine ranks alike.
 ///
 /// # Panics
 /// When there are not as many labels as rows.
-pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], unit: f64) -> Vec<Option<f64>> {
+pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], fraction: i32) -> Vec<Option<f64>> {
     assert_eq!(
         logits.len(),
         labels.len() * outputs,
         "one row of logits a label"
     );
-    let mut scores = vec![Vec::with_capacity(labels.len()); outputs];
-    for (row, &label) in logits.chunks_exact(outputs).zip(labels) {
-        let top = row.iter().copied().max().unwrap_or(0);
-        let powers: Vec<f64> = row.iter().map(|z| exp((z - top) as f64 * unit)).collect();
-        let sum: f64 = powers.iter().sum();
-        for (class, power) in powers.iter().enumerate() {
-            scores[class].push((power / sum, usize::from(label) == class));
-        }
-    }
-    scores
-        .into_iter()
-        .map(|mut scores| area(&mut scores))
-        .collect()
+    let unit = 2_f64.powi(-fraction);
+    let of = |class: usize| {
+        let rows = logits.chunks_exact(outputs).zip(labels);
+        let mut scores: Vec<(f64, bool)> = rows
+            .map(|(row, label)| (log_odds(row, class, unit), usize::from(*label) == class))
+            .collect();
+        area(&mut scores)
+    };
+    (0..outputs).map(of).collect()
+}
+
+/// Log odds of a class by the softmax of a row; 0 where it is the only one.
+fn log_odds(row: &[i64], class: usize, unit: f64) -> f64 {
+    let others = || row.iter().enumerate().filter(|(k, _)| *k != class);
+    let Some(best) = others().map(|(_, code)| *code).max() else {
+        return 0.0;
+    };
+    let sum: f64 = others()
+        .map(|(_, code)| exp((code - best) as f64 * unit))
+        .sum();
+    (row[class] - best) as f64 * unit - ln(sum)
 }
 
 /// The chance that a member scores above a non-member, ties half (Mann and Whitney's U).
@@ -106,9 +117,29 @@ mod tests {
     #[test]
     fn auc_of_perfect_and_blind_scores() {
         let perfect = [9, 0, 8, 0, 0, 9, 0, 8];
-        assert_eq!(auc(&perfect, 2, &[0, 0, 1, 1], 0.5), [Some(1.0); 2]);
-        assert_eq!(auc(&[0; 8], 2, &[0, 0, 1, 1], 0.5), [Some(0.5); 2]);
-        assert_eq!(auc(&[0; 8], 2, &[0; 4], 0.5), [None; 2]);
+        assert_eq!(auc(&perfect, 2, &[0, 0, 1, 1], 1), [Some(1.0); 2]);
+        assert_eq!(auc(&perfect, 2, &[1, 1, 0, 0], 1), [Some(0.0); 2]);
+        assert_eq!(auc(&[0; 8], 2, &[0, 0, 1, 1], 1), [Some(0.5); 2]);
+        assert_eq!(auc(&[0; 8], 2, &[0; 4], 1), [None; 2]);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_softmax_probability() {
+        let unit = 0.25;
+        let softmax = |row: &[i64], class: usize| {
+            let e: Vec<f64> = row.iter().map(|l| (*l as f64 * unit).exp()).collect();
+            e[class] / e.iter().sum::<f64>()
+        };
+        let a = [7, 3, 2];
+        let b = [9, 8, -20];
+        assert!(softmax(&a, 0) > softmax(&b, 0));
+        assert!(log_odds(&a, 0, unit) > log_odds(&b, 0, unit));
+        let p = softmax(&a, 0);
+        assert!((log_odds(&a, 0, unit) - (p / (1.0 - p)).ln()).abs() < 1e-12);
+        // Where probabilities are 1 to the last bit, log odds still tell rows apart.
+        let sure = [[400, 0, 0], [440, 0, 0]];
+        assert_eq!(softmax(&sure[0], 0), softmax(&sure[1], 0));
+        assert!(log_odds(&sure[0], 0, unit) < log_odds(&sure[1], 0, unit));
     }
 
     proptest! {
@@ -118,14 +149,10 @@ mod tests {
         ) {
             let logits: Vec<i64> = rows.iter().flat_map(|r| [r.0, r.1, r.2]).collect();
             let labels: Vec<u8> = rows.iter().map(|r| r.3).collect();
-            let result = auc(&logits, 3, &labels, 0.25);
-            for class in 0..3 {
-                let score = |i: usize| {
-                    let row = &logits[3 * i..3 * i + 3];
-                    let top = *row.iter().max().unwrap();
-                    let power = |z: i64| exp((z - top) as f64 * 0.25);
-                    power(row[class]) / row.iter().map(|z| power(*z)).sum::<f64>()
-                };
+            let result = auc(&logits, 3, &labels, 2);
+            prop_assert_eq!(result.len(), 3);
+            for (class, area) in result.into_iter().enumerate() {
+                let score = |i: usize| log_odds(&logits[3 * i..3 * i + 3], class, 0.25);
                 let (mut wins, mut pairs) = (0.0, 0.0);
                 for i in 0..labels.len() {
                     for j in 0..labels.len() {
@@ -135,8 +162,8 @@ mod tests {
                         }
                     }
                 }
-                prop_assert_eq!(result[class].is_some(), pairs > 0.0);
-                prop_assert!((result[class].unwrap_or(0.0) * pairs - wins).abs() < 1e-9);
+                prop_assert_eq!(area.is_some(), pairs > 0.0);
+                prop_assert!((area.unwrap_or(0.0) * pairs - wins).abs() < 1e-9);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! One trial: fetch the data and the starting weights, train the candidate, score it, keep its weights.
 
-mod auc;
 mod score;
 mod teacher;
 

@@ -11,8 +11,8 @@ use bitfront_network::{
     NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
 };
 use bitfront_search::TrialScores;
+use bitfront_training::metrics::auc;
 
-use super::auc::one_against_rest;
 use crate::error::Failure;
 use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
 
@@ -53,10 +53,10 @@ pub fn score(
         let outputs = candidate.outputs();
         let classes = logits.chunks_exact(outputs).map(largest);
         let accuracy = share(classes, &table.y);
-        (
-            accuracy,
-            one_against_rest(&logits, program.output_fraction, &table.y, outputs),
-        )
+        // 0.5 for a class that has no rows, or all of them.
+        let auc = auc(&logits, outputs, &table.y, program.output_fraction);
+        let auc: Vec<f64> = auc.into_iter().map(|area| area.unwrap_or(0.5)).collect();
+        (accuracy, auc)
     };
     let circuit = Circuit::build_with(&program, options)?;
     let vectors = Vectors::for_program(&program, &data.test.x, 0);
