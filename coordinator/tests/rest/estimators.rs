@@ -1,7 +1,8 @@
 //! Estimates fitted to what synthesis jobs measured, on made-up jobs.
 
 use crate::support::{Server, trial};
-use bitfront_hardware::synthesis_report::OPTIONS;
+use bitfront_hardware::circuit::Multipliers;
+use bitfront_hardware::synthesis_report::options;
 use serde_json::{Value, json};
 
 /// A made-up job of the fixture's search, for a trial of its own with an estimate of 1,000 LUTs and 100 flip-flops.
@@ -29,7 +30,7 @@ impl Default for Job {
         Self {
             tool: "yosys",
             version: "0.23",
-            options: OPTIONS,
+            options: options(Multipliers::Luts),
             circuit: 0,
             lut: 1_000,
             shared_from: None,
@@ -98,7 +99,7 @@ async fn store_all(server: &Server, lut: &[u32]) {
 async fn estimator(server: &Server) -> Value {
     let list = server.read("/estimators").await;
     let items = list["items"].as_array().expect("fits");
-    let key = json!(["yosys", "0.23", OPTIONS, ""]);
+    let key = json!(["yosys", "0.23", options(Multipliers::Luts), ""]);
     let found = items.iter().find(|item| {
         let of = ["engine", "tool_version", "options", "estimator_version"];
         json!(of.map(|name| &item[name])) == key
@@ -209,7 +210,7 @@ async fn a_circuit_counts_once_and_different_tools_options_and_estimators_never_
                 [
                     word("engine"),
                     word("tool_version"),
-                    word("options").replace(OPTIONS, "OPTIONS"),
+                    word("options").replace(options(Multipliers::Luts), "OPTIONS"),
                     word("estimator_version"),
                 ]
                 .join("|"),

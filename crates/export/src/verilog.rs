@@ -41,7 +41,7 @@ pub(crate) fn files(
     let codes = vectors(program);
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
     let vectors = vectors_file(&circuit, &inputs, &program.logits(&codes));
-    let script = yosys_script("network.v", MODULE, "cells.txt", "path.txt");
+    let script = yosys_script(&circuit, "network.v", MODULE, "cells.txt", "path.txt");
     let period_ps = circuit.delays().period_ps;
     let mut files = vec![
         File::text("network.v", emit(&circuit, MODULE)),

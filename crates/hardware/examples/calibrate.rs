@@ -141,7 +141,7 @@ fn synthesise(
         .args([
             "-q",
             "-p",
-            &yosys_script("net.v", "net", "stat.txt", "ltp.txt"),
+            &yosys_script(&circuit, "net.v", "net", "stat.txt", "ltp.txt"),
         ])
         .current_dir(folder.path())
         .output()?;

@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let path = folder.join("netlist.v");
     if !path.exists() {
-        let script = yosys_script("network.v", "network", "stat.txt", "ltp.txt")
+        let script = yosys_script(&circuit, "network.v", "network", "stat.txt", "ltp.txt")
             + "; splitnets; write_verilog -noattr netlist.v";
         let mut yosys = Command::new("yosys");
         let status = yosys

@@ -117,5 +117,5 @@ mod tier0;
 pub mod verilog;
 
 pub use lut_estimate::Inventory;
-pub use program_costs::{Costs, circuit_costs, program_costs};
+pub use program_costs::{Costs, LUTS_PER_DSP, circuit_costs, program_costs};
 pub use tier0::{Tier0, candidate_costs};

@@ -40,6 +40,9 @@ pub struct Inventory {
     pub adder_bits: u64,
     /// Their LUTs in front of carry chains, equal ones counted once.
     pub adder_cells: u64,
+    /// Products in DSP blocks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dsp_blocks: u64,
     /// Requantizers.
     pub requantizers: u64,
     /// Bits of their results and of the source bits above them.
@@ -54,12 +57,18 @@ pub struct Inventory {
     pub maximum_bits: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Inventory {
     /// Counts a circuit's logic.
     pub fn of(circuit: &Circuit) -> Self {
         let mut inventory = Self {
             adder_bits: circuit.adder_bits(),
-            adder_cells: circuit.adder_cells(),
+            adder_cells: circuit.adder_cells() + circuit.soft_multiplier_cells(),
+            dsp_blocks: circuit.dsp_blocks(),
             ..Self::default()
         };
         for node in circuit.nodes() {
@@ -98,7 +107,10 @@ impl Inventory {
                 let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
                 self.maximum_bits += u64::from(width(left).max(width(right)));
             }
-            Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => {}
+            Operation::Input { .. }
+            | Operation::Constant { .. }
+            | Operation::Multiply { .. }
+            | Operation::Register { .. } => {}
         }
     }
 

@@ -6,8 +6,8 @@ use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
 use serde::{Deserialize, Serialize};
 
-/// LUTs that one DSP block counts for in `lut_equivalent`.
-const LUTS_PER_DSP: u64 = 55;
+/// LUTs that one DSP block counts for in `lut_equivalent`, and its price where none is said.
+pub const LUTS_PER_DSP: u32 = 55;
 
 /// Everything a trained candidate is scored with besides accuracy. Estimates, all of them: what
 /// synthesis measures stands in columns of its own.
@@ -33,7 +33,8 @@ pub struct Costs {
     pub lut_estimate: u64,
     /// Flip-flops, counted bit by bit.
     pub ff_estimate: u64,
-    /// DSP blocks: none, all products are shifts and additions.
+    /// DSP blocks: one for each product that is not made of shifts and additions; none unless they are asked
+    /// for.
     pub dsp_estimate: u64,
     /// Carry cells of four bits; absent in scores from before they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,8 +69,9 @@ pub fn program_costs(program: &IntegerProgram) -> Result<Costs, BuildError> {
 /// Costs of a trained network whose circuit is there already.
 pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
     let before = candidate_costs(&program.candidate);
-    let lut_estimate = Inventory::of(circuit).lut_estimate();
-    let dsp_estimate = 0;
+    let inventory = Inventory::of(circuit);
+    let lut_estimate = inventory.lut_estimate();
+    let dsp_estimate = inventory.dsp_blocks;
     let period_ns = f64::from(circuit.delays().period_ps) / 1e3;
     Costs {
         bits_parameters: before.bits_parameters,
@@ -88,6 +90,6 @@ pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
         fmax_estimate_mhz: Some(circuit.fmax_estimate_mhz()),
         cycles: circuit.cycles(),
         latency_ns: f64::from(circuit.cycles()) * period_ns,
-        lut_equivalent: lut_estimate + LUTS_PER_DSP * dsp_estimate,
+        lut_equivalent: lut_estimate + u64::from(LUTS_PER_DSP) * dsp_estimate,
     }
 }

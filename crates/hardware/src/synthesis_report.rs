@@ -3,6 +3,7 @@
 //! The rule this module keeps: a cell that the target does not have, or that the flow was told not to
 //! use, is an error with the cell's name, never a smaller number.
 
+use crate::circuit::{Circuit, Multipliers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,17 +62,30 @@ pub enum ReportError {
     NoLevels,
 }
 
-/// Yosys' synthesis command with the options that decide about its figures.
-pub const OPTIONS: &str = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten";
+/// Yosys' synthesis command with the options that decide about its figures: `UltraScale+` without pads, clock buffers and
+/// shift-register cells, and without DSP blocks unless they are asked for.
+pub fn options(multipliers: Multipliers) -> &'static str {
+    match multipliers {
+        Multipliers::Luts => "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp -flatten",
+        _ => "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -flatten",
+    }
+}
 
-/// The Yosys commands whose reports [`parse`] reads: synthesis of a file for `UltraScale+`, with the
+/// The Yosys commands whose reports [`parse`] reads: synthesis of a circuit's file by the command of [`options`], with the
 /// cell statistics written to `stat` and the longest path to `ltp`.
 ///
 /// Flip-flops are taken out of the path report by name: `ltp -noff` alone does not know mapped ones
 /// and would add up the stages of the whole pipeline.
-pub fn yosys_script(verilog: &str, module_name: &str, stat: &str, ltp: &str) -> String {
+pub fn yosys_script(
+    circuit: &Circuit,
+    verilog: &str,
+    module_name: &str,
+    stat: &str,
+    ltp: &str,
+) -> String {
+    let synthesis = options(circuit.multipliers());
     format!(
-        "read_verilog {verilog}; {OPTIONS} -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
+        "read_verilog {verilog}; {synthesis} -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
     )
 }
 

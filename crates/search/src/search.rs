@@ -5,7 +5,7 @@ mod pruning;
 use crate::digest::sha256_hex;
 use crate::space::Space;
 use crate::{Goal, Metric};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::circuit::{BuildOptions, Multipliers};
 use bitfront_hardware::device::Resources;
 use bitfront_hardware::engine::Target;
 use bitfront_network::Candidate;
@@ -46,6 +46,9 @@ pub struct Search {
     /// What adder graphs are searched for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub circuit: CircuitGoal,
+    /// What products of variables by weights are made of.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub multipliers: Multipliers,
     /// Objectives, in the order of the axes.
     pub objectives: Vec<Objective>,
     /// Bounds a front member must keep.
@@ -399,13 +402,17 @@ impl Default for CircuitGoal {
 }
 
 impl Search {
-    /// How circuits of this search are built: for its clock, and what it searches adder graphs for.
+    /// How circuits of this search are built: for its clock, what it searches adder graphs for, and what products
+    /// are made of.
     pub fn build_options(&self) -> BuildOptions {
         let extra_depth = match self.circuit {
             CircuitGoal::MinLut => None,
             CircuitGoal::BoundedDepth { extra_depth } => Some(extra_depth),
         };
-        BuildOptions::new(self.device.clock_mhz, extra_depth)
+        BuildOptions {
+            multipliers: self.multipliers,
+            ..BuildOptions::new(self.device.clock_mhz, extra_depth)
+        }
     }
 }
 

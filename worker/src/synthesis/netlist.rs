@@ -2,7 +2,7 @@
 //!
 //! A netlist is run by the simulator of [`bitfront_hardware::netlist`], which needs no compiler: through Verilator one of
 //! 36,000 cells takes minutes of CPU and close to the memory limit. What that one does not
-//! take, multipliers and feedback, goes through Verilator and the library of cells.
+//! take, other cells and feedback, goes through Verilator and the library of cells.
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::trial::freeze;
+use bitfront_hardware::circuit::Multipliers;
 use bitfront_network::{DenseStack, IntegerOperation, StackLayer};
 
 /// A network with reproducible weights.
@@ -230,6 +231,39 @@ fn counts_far_from_their_estimate_are_refused() {
         let failure = plausible("LUT", measured, estimate).unwrap_err();
         assert_eq!(failure.code, "implausible");
     }
+}
+
+#[test]
+fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let program = program(&[6, 4, 2]);
+    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let bench = Workbench {
+        target: &Target::default(),
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        cache: cache.path(),
+        stopped: &|| false,
+        log: &|_| {},
+        options: BuildOptions {
+            multipliers: Multipliers::Dsps,
+            ..BuildOptions::default()
+        },
+    };
+    let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
+    let circuit = Circuit::build_with(&program, &bench.options).unwrap();
+    let said = circuit_costs(&program, &circuit).dsp_estimate;
+    assert!(said > 0);
+    assert_eq!((result.dsp_measured, result.cells["DSP48E2"]), (said, said));
+    assert!(!result.options.contains("-nodsp"), "{}", result.options);
+    assert_eq!(
+        (result.vectors_checked, result.netlist_vectors_checked),
+        (2000, 2000)
+    );
+    assert_eq!(result.netlist_simulator, netlist::OWN);
 }
 
 #[test]

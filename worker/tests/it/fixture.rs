@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use bitfront_hardware::circuit::Multipliers;
 use bitfront_network::{Candidate, DenseStack, StackLayer};
 use bitfront_proto::v1::lease::Work;
 use bitfront_proto::v1::{SynthesisWork, TrialWork, UnitRef, WorkKind};
@@ -173,6 +174,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
             resources: None,
         },
         circuit: CircuitGoal::default(),
+        multipliers: Multipliers::Luts,
         objectives: vec![Objective {
             metric: Metric::Accuracy,
             goal: Goal::Maximize,

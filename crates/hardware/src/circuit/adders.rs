@@ -2,10 +2,11 @@
 
 use super::linear_form::LinearForm;
 use super::linear_map::{LinearMap, Row};
+use super::multiplier::Multipliers;
 use super::node::{Node, Operand, Operation, Value, Wire};
 use crate::adder_graph::{GraphError, Matrix, Options, Output, Range, solve_cached};
 use bitfront_network::Interval;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What carries each output element of a linear step.
 ///
@@ -17,6 +18,7 @@ pub(crate) fn linear(
     inputs: &[Value],
     step: u32,
     options: &Options,
+    multipliers: Multipliers,
 ) -> Result<Vec<Value>, GraphError> {
     let ranges = inputs.iter().map(|value| match *value {
         Value::Constant(code) => Interval::point(code),
@@ -29,7 +31,9 @@ pub(crate) fn linear(
         ranges: &ranges,
         step,
         options,
+        multipliers,
         made: HashMap::new(),
+        multiplied: HashMap::new(),
         fraction: 0,
     };
     let mut values = Vec::new();
@@ -60,8 +64,11 @@ struct Adders<'a> {
     ranges: &'a [Interval],
     step: u32,
     options: &'a Options,
+    multipliers: Multipliers,
     /// Adders by what they do: positions of a convolution share them.
     made: HashMap<(Operand, Operand, bool), Wire>,
+    /// Products in DSP blocks by variable and factor: all weights of one odd part share one.
+    multiplied: HashMap<(Wire, i64), Wire>,
     /// Fraction bits of a term without a shift.
     fraction: i32,
 }
@@ -109,7 +116,7 @@ impl Adders<'_> {
         if let Some(first) = rows.first() {
             self.fraction = first.fraction - (first.shift - before(first)) as i32;
         }
-        let sums = self.product(&matrix, terms)?;
+        let sums = self.product(matrix, terms)?;
         rows.iter()
             .zip(sums)
             .map(|(row, sum)| self.finished(row, sum))
@@ -138,10 +145,14 @@ impl Adders<'_> {
     /// The product of terms and a matrix: of each column a term and whether its negative is meant.
     fn product(
         &mut self,
-        matrix: &Matrix,
+        matrix: Matrix,
         mut wires: Vec<Term>,
     ) -> Result<Vec<Option<(Term, bool)>>, GraphError> {
-        let graph = solve_cached(matrix, self.options)?;
+        let matrix = match self.multipliers {
+            Multipliers::Luts => matrix,
+            _ => self.multiply(&matrix, &mut wires),
+        };
+        let graph = solve_cached(&matrix, self.options)?;
         for adder in &graph.adders {
             let [a, mut b] = [adder.a, adder.b].map(|wire| wires[wire as usize].clone());
             b.shift += adder.shift;
@@ -154,6 +165,62 @@ impl Adders<'_> {
             Some((term, output.negative))
         };
         Ok(graph.outputs.iter().map(output).collect())
+    }
+
+    /// Takes the products that DSP blocks are for out of a matrix: what is left of it has a row for each of
+    /// them, with powers of two.
+    fn multiply(&mut self, matrix: &Matrix, terms: &mut Vec<Term>) -> Matrix {
+        let columns = matrix.columns;
+        let mut rows: Vec<Vec<i64>> = Vec::new();
+        let mut kept: Vec<Term> = Vec::new();
+        for (term, entries) in terms.iter().zip(matrix.entries.chunks(columns.max(1))) {
+            let mut own = vec![0; columns];
+            let mut products: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+            for (column, &entry) in entries.iter().enumerate() {
+                let factor = (entry >> entry.trailing_zeros().min(63)).abs();
+                if self.in_block(term.wire, factor) {
+                    let row = products.entry(factor).or_insert_with(|| vec![0; columns]);
+                    row[column] = entry / factor;
+                } else {
+                    own[column] = entry;
+                }
+            }
+            if own.iter().any(|entry| *entry != 0) {
+                kept.push(term.clone());
+                rows.push(own);
+            }
+            for (factor, row) in products {
+                kept.push(self.times(term, factor));
+                rows.push(row);
+            }
+        }
+        let spans = self.spans(&kept);
+        *terms = kept;
+        Matrix::new(terms.len(), columns, rows.concat(), spans)
+    }
+
+    fn in_block(&self, wire: Wire, factor: i64) -> bool {
+        let node = &self.nodes[wire.0 as usize];
+        let is_known = matches!(node.operation, Operation::Constant { .. });
+        !is_known && self.multipliers.takes_block(node.range, factor)
+    }
+
+    /// One multiplier.
+    fn times(&mut self, term: &Term, factor: i64) -> Term {
+        let form = term.form.combine(factor, &LinearForm::default(), 0);
+        let key = (term.wire, factor);
+        let known = self.multiplied.get(&key).copied();
+        let wire = known.unwrap_or_else(|| {
+            let source = term.wire;
+            let wire = self.push(Operation::Multiply { source, factor }, &form, term.shift);
+            self.multiplied.insert(key, wire);
+            wire
+        });
+        Term {
+            wire,
+            form,
+            shift: term.shift,
+        }
     }
 
     /// One adder. The smaller shift moves behind it, where it is free.
@@ -218,7 +285,7 @@ impl Adders<'_> {
         if row.multiplier != 1 {
             let spans = self.spans(std::slice::from_ref(&sum));
             let matrix = Matrix::new(1, 1, vec![row.multiplier], spans);
-            let Some((product, negated)) = self.product(&matrix, vec![sum])?.pop().flatten() else {
+            let Some((product, negated)) = self.product(matrix, vec![sum])?.pop().flatten() else {
                 return Ok(Value::Constant(constant));
             };
             (sum, negative) = (product, negative != negated);

@@ -35,6 +35,7 @@ impl Bits {
             merged: vec![false; circuit.nodes().len()],
         };
         let mut registers = HashMap::new();
+        let mut products = HashMap::new();
         let reads = reads(circuit);
         for (index, node) in circuit.nodes().iter().enumerate() {
             let own = |bit: u32| Bit::Signal(index as u32, bit);
@@ -66,6 +67,21 @@ impl Bits {
                 } => {
                     let range = Requantizer::new(circuit.node(*source).range, *right_shift, *range);
                     bits.requantized(circuit, *source, &range, node.width(), own)
+                }
+                Operation::Multiply { source, factor } => {
+                    // An odd factor keeps as many zeros below as its source has; above them a block hides all.
+                    let from = bits.row(*source);
+                    let zeros = from.iter().take_while(|bit| **bit == Bit::Known(false));
+                    let zeros = zeros.count() as u32;
+                    let fresh = || {
+                        (0..zeros)
+                            .map(|_| Bit::Known(false))
+                            .chain((zeros..node.width()).map(own))
+                    };
+                    // Equal products are one block.
+                    let key = (from.to_vec(), circuit.node(*source).is_signed(), *factor);
+                    let row: &Vec<Bit> = products.entry(key).or_insert_with(|| fresh().collect());
+                    row.clone()
                 }
                 Operation::Input { .. } | Operation::Max { .. } => all.map(own).collect(),
             };
@@ -239,7 +255,7 @@ fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::DelayModel;
+    use crate::circuit::{DelayModel, Multipliers};
     use bitfront_network::Interval;
 
     fn interval(lo: i64, hi: i64) -> Interval {
@@ -265,6 +281,7 @@ mod tests {
             steps: Vec::new(),
             cycles: 0,
             delays: DelayModel::default(),
+            multipliers: Multipliers::Luts,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Operand, Operation, Port, StepMark, Value, Wire};
 use super::steps::Builder;
-use super::{Circuit, DelayModel, pipeline};
+use super::{Circuit, DelayModel, Multipliers, pipeline};
 use crate::adder_graph;
 use bitfront_network::{Head, IntegerProgram, Interval};
 
@@ -13,6 +13,8 @@ pub struct BuildOptions {
     pub delays: DelayModel,
     /// What adder graphs are searched for: fewest bits, or bounded depth.
     pub adders: adder_graph::Options,
+    /// Which products are made of adders and which in DSP blocks.
+    pub multipliers: Multipliers,
 }
 
 impl Default for BuildOptions {
@@ -25,13 +27,14 @@ impl Default for BuildOptions {
                 extra_depth: Some(1),
                 ..adder_graph::Options::default()
             },
+            multipliers: Multipliers::Luts,
         }
     }
 }
 
 impl BuildOptions {
     /// For a clock in MHz, with so many adder levels beyond the least, or any number (`None`) where only the price
-    /// matters.
+    /// matters; products are made of adders.
     pub fn new(clock_mhz: f64, extra_depth: Option<u32>) -> Self {
         Self {
             delays: DelayModel::at_mhz(clock_mhz),
@@ -39,6 +42,7 @@ impl BuildOptions {
                 extra_depth,
                 ..adder_graph::Options::default()
             },
+            ..Self::default()
         }
     }
 }
@@ -80,7 +84,7 @@ impl Circuit {
         program: &IntegerProgram,
         options: &BuildOptions,
     ) -> Result<Self, BuildError> {
-        let mut graph = combinational(program, options.adders)?;
+        let mut graph = combinational(program, options)?;
         remove_unread(&mut graph);
         let outputs = graph.outputs.iter().map(|value| match *value {
             Value::Constant(code) => Interval::point(code),
@@ -104,6 +108,7 @@ impl Circuit {
             steps: pipelined.steps,
             cycles: pipelined.cycles,
             delays: options.delays,
+            multipliers: options.multipliers,
         })
     }
 }
@@ -128,7 +133,7 @@ pub(crate) fn logit_shifts(program: &IntegerProgram) -> Vec<u32> {
 
 fn combinational(
     program: &IntegerProgram,
-    search: adder_graph::Options,
+    options: &BuildOptions,
 ) -> Result<Combinational, BuildError> {
     if let Head::Softmax { tables: Some(_) } = program.candidate.head {
         return Err(BuildError {
@@ -155,7 +160,8 @@ fn combinational(
     };
     let mut builder = Builder {
         program,
-        search,
+        search: options.adders,
+        multipliers: options.multipliers,
         inputs: (0..nodes.len()).map(wire).collect(),
         nodes,
         steps: Vec::new(),

@@ -100,6 +100,7 @@ impl Circuit {
                 let chained = chain((passed..width).map(enter));
                 (0..passed).map(latest).chain(chained).collect()
             }
+            Operation::Multiply { source, .. } => vec![all(*source) + 1; width as usize],
             Operation::Max { left, right } => {
                 let compared = self.compared_width(*left, *right);
                 let enter = |bit| of(*left, bit).max(of(*right, bit)) + 1;

@@ -11,6 +11,8 @@ pub struct DelayModel {
     pub lut_ps: u32,
     /// Along one bit of a carry chain.
     pub carry_ps: u32,
+    /// Through the multiplier and the adder of a DSP block, none of its registers used.
+    pub dsp_ps: u32,
     /// From one cell to the next.
     pub route_ps: u32,
     /// Clock to output and setup of a register.
@@ -25,6 +27,7 @@ impl Default for DelayModel {
         Self {
             lut_ps: 150,
             carry_ps: 8,
+            dsp_ps: 2_000,
             route_ps: 350,
             register_ps: 300,
             period_ps: 5_000,
@@ -49,6 +52,11 @@ impl DelayModel {
     /// An adder or comparator of `width` bits.
     pub fn adder_ps(&self, width: u32) -> u32 {
         self.level_ps() + width * self.carry_ps
+    }
+
+    /// A product in a DSP block, of any width.
+    pub fn multiplier_ps(&self) -> u32 {
+        self.dsp_ps + self.route_ps
     }
 
     /// The larger of two numbers of `width` bits: compare, then select.

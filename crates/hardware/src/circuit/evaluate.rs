@@ -38,6 +38,7 @@ impl Circuit {
                         left + right
                     }
                 }
+                Operation::Multiply { source, factor } => at(*source) * factor,
                 Operation::Max { left, right } => shifted(*left).max(shifted(*right)),
                 Operation::Requantize {
                     source,

@@ -32,6 +32,14 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                 read(&mut live, circuit, *left, needed);
                 read(&mut live, circuit, *right, needed);
             }
+            Operation::Multiply { source, .. } => {
+                // A bit of a product depends on those of its source up to it.
+                let whole = Operand {
+                    wire: *source,
+                    shift: 0,
+                };
+                read(&mut live, circuit, whole, up_to(64 - mask.leading_zeros()));
+            }
             Operation::Max { left, right } => {
                 for operand in [*left, *right] {
                     read(&mut live, circuit, operand, u64::MAX);

@@ -1,4 +1,4 @@
-//! Circuits: a trained network as a graph of adders, maxima, requantizers, step functions and registers.
+//! Circuits: a trained network as a graph of adders, multipliers, maxima, requantizers, step functions and registers.
 //!
 //! A [`Circuit`] is a list of [`Node`]s in single-assignment order. Every node carries the exact
 //! interval of its integers, so widths are derived and nothing overflows. The constant
@@ -23,6 +23,7 @@ mod linear_map;
 mod live;
 mod maximum;
 mod movement;
+mod multiplier;
 mod node;
 mod pipeline;
 mod proof;
@@ -36,6 +37,7 @@ mod timing;
 pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
+pub use multiplier::Multipliers;
 pub use node::{Node, Operand, Operation, Port, Wire};
 pub use proof::CircuitMismatch;
 pub use recover::Coefficients;
@@ -56,6 +58,7 @@ pub struct Circuit {
     steps: Vec<StepMark>,
     cycles: u32,
     delays: DelayModel,
+    multipliers: Multipliers,
 }
 
 impl Circuit {
@@ -103,6 +106,11 @@ impl Circuit {
     /// The delays, and the clock, that registers were placed by.
     pub fn delays(&self) -> &DelayModel {
         &self.delays
+    }
+
+    /// What products were to be made of.
+    pub fn multipliers(&self) -> Multipliers {
+        self.multipliers
     }
 
     /// Number of steps: one a layer, two a separable convolution.

@@ -38,6 +38,13 @@ pub enum Operation {
         /// Whether the second is subtracted.
         subtract: bool,
     },
+    /// `source * factor`, in a DSP block.
+    Multiply {
+        /// The variable.
+        source: Wire,
+        /// Odd and at least 3.
+        factor: i64,
+    },
     /// `clamp(round_half_even(source * 2^-right_shift), range)`.
     Requantize {
         /// The accumulator.
@@ -107,7 +114,8 @@ impl Operation {
             Self::Add { left, right, .. } | Self::Max { left, right } => {
                 (Some(left.wire), Some(right.wire))
             }
-            Self::Requantize { source, .. }
+            Self::Multiply { source, .. }
+            | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
             | Self::Register { source } => (Some(*source), None),
         };
@@ -123,7 +131,8 @@ impl Operation {
                 left.wire = rewire(left.wire);
                 right.wire = rewire(right.wire);
             }
-            Self::Requantize { source, .. }
+            Self::Multiply { source, .. }
+            | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
             | Self::Register { source } => *source = rewire(*source),
         }

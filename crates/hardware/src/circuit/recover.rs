@@ -1,4 +1,4 @@
-//! What a circuit's adders compute, read off the graph: coefficients, not samples.
+//! What a circuit's adders and multipliers compute, read off the graph: coefficients, not samples.
 
 use super::Circuit;
 use super::linear_form::LinearForm;
@@ -15,8 +15,8 @@ pub struct Coefficients {
 }
 
 impl Circuit {
-    /// Recomputes the coefficients of a step's outputs by propagating linear forms through adders;
-    /// `None` for an output that nothing reads or that adders alone do not compute.
+    /// Recomputes the coefficients of a step's outputs by propagating linear forms through adders and
+    /// multipliers; `None` for an output that nothing reads or that they alone do not compute.
     ///
     /// # Panics
     /// When `step` is not below [`Circuit::step_count`].
@@ -73,7 +73,10 @@ impl Circuit {
             let operation = &self.node(top).operation;
             let linear = matches!(
                 operation,
-                Operation::Constant { .. } | Operation::Register { .. } | Operation::Add { .. }
+                Operation::Constant { .. }
+                    | Operation::Register { .. }
+                    | Operation::Add { .. }
+                    | Operation::Multiply { .. }
             );
             let missing: Vec<Wire> = operation
                 .sources()
@@ -110,6 +113,9 @@ fn propagate(
             let sign = if *subtract { -1 } else { 1 };
             let (left_form, right_form) = (form(left.wire)?, form(right.wire)?);
             Some(left_form.combine(1 << left.shift, right_form, sign * (1_i64 << right.shift)))
+        }
+        Operation::Multiply { source, factor } => {
+            Some(form(*source)?.combine(*factor, &LinearForm::default(), 0))
         }
         Operation::Input { .. }
         | Operation::Requantize { .. }

@@ -7,6 +7,7 @@ use super::digits::signed_digits;
 use super::linear_map::{LinearMap, Step, source_formats};
 use super::maximum::max_pool;
 use super::movement::moved;
+use super::multiplier::Multipliers;
 use super::node::{Node, Operand, StepMark, Value, Wire};
 use crate::adder_graph;
 use bitfront_network::{
@@ -27,6 +28,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) program: &'a IntegerProgram,
     /// How adder graphs are searched.
     pub(crate) search: adder_graph::Options,
+    /// Which products are made of adders.
+    pub(crate) multipliers: Multipliers,
     pub(crate) nodes: Vec<Node>,
     pub(crate) steps: Vec<StepMark>,
     pub(crate) registered: Vec<bool>,
@@ -156,7 +159,15 @@ impl Builder<'_> {
         };
         self.count(layer, map.rows().map(digits).sum())?;
         let step = self.steps.len() as u32;
-        linear(&mut self.nodes, &map, inputs, step, &self.search).map_err(|error| BuildError {
+        let values = linear(
+            &mut self.nodes,
+            &map,
+            inputs,
+            step,
+            &self.search,
+            self.multipliers,
+        );
+        values.map_err(|error| BuildError {
             layer: layer.name.clone(),
             reason: error.to_string(),
         })

@@ -40,6 +40,7 @@ pub(crate) fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 
     match &node.operation {
         Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => 0,
         Operation::Add { .. } => delays.adder_ps(node.width()),
+        Operation::Multiply { .. } => delays.multiplier_ps(),
         // Compared are the operands, which may be wider than the larger of them.
         Operation::Max { left, right } => {
             let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;

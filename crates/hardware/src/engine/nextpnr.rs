@@ -34,9 +34,9 @@ pub const ICE40: Family = Family {
     cells: ["SB_LUT4", "SB_DFF", "SB_CARRY"],
 };
 
-/// ECP5, by default of 85,000 tables. Untested on the real tool.
+/// ECP5, by default of 85,000 tables, products made of tables as everywhere in these counts. Untested on the real tool.
 pub const ECP5: Family = Family {
-    synthesis: "synth_ecp5",
+    synthesis: "synth_ecp5 -nodsp",
     devices: &[
         "85k", "45k", "25k", "12k", "um-85k", "um-45k", "um-25k", "um5g-85k", "um5g-45k",
         "um5g-25k",

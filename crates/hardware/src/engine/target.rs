@@ -107,7 +107,7 @@ impl Target {
         let part = self.part.as_deref().unwrap_or_default();
         let period_ps = build.delays.period_ps;
         match self.engine {
-            Engine::Yosys => synthesis_report::OPTIONS.to_owned(),
+            Engine::Yosys => synthesis_report::options(build.multipliers).to_owned(),
             Engine::Ice40 => nextpnr::ICE40.options(part, period_ps),
             Engine::Ecp5 => nextpnr::ECP5.options(part, period_ps),
             Engine::Vivado => vivado::options(period_ps),
@@ -145,6 +145,7 @@ fn full_name(device: &str, devices: &Devices) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::Multipliers;
 
     fn target(engine: Engine, part: Option<&str>, device: &str) -> Result<Target, PartError> {
         Target::new(engine, part, device, Devices::known())
@@ -223,6 +224,12 @@ mod tests {
             of(Engine::Yosys, None, &fast),
             of(Engine::Yosys, None, &slow)
         );
+        let blocks = BuildOptions {
+            multipliers: Multipliers::Dsps,
+            ..slow
+        };
+        let yosys = of(Engine::Yosys, None, &blocks);
+        assert!(!yosys.contains("-nodsp") && of(Engine::Yosys, None, &slow).contains("-nodsp"));
         assert_eq!(
             of(Engine::Ice40, None, &slow),
             "synth_ice40; --hx8k --package ct256 --pcf-allow-unconstrained --seed 1 --freq 200.000 --timing-allow-fail"

@@ -7,8 +7,10 @@
 //!
 //! The rule this module keeps: it reads the text that is stored, and whatever it does not know (a cell,
 //! a second clock, an undriven net, a loop) is an error, never a guess. Its cells are held against
-//! [`cells`](crate::verilog::cells), which are proved equal to those of the synthesis tool.
+//! [`cells`](crate::verilog::cells), which are proved equal to those of the synthesis tool; the tool has no
+//! behaviour of a DSP block, which is held by simulation against a model written from its manual.
 
+mod dsp;
 mod parse;
 mod simulate;
 
@@ -61,6 +63,8 @@ enum Kind {
     Multiplexer,
     /// Inputs carry-in, second carry-in, `S0.. DI0..`; outputs `O0.. CO0..`.
     Carry { bits: usize },
+    /// Inputs `A0..A26 B0..B17`, outputs `P0..P47`: a DSP48E2 as a multiplier without registers.
+    Multiplier,
     /// Inputs `C CE D R` (or `S`), output `Q`. `set`: the fourth input sets, it resets otherwise.
     FlipFlop { set: bool, initial: Option<bool> },
 }
@@ -80,7 +84,8 @@ pub enum NetlistError {
     },
     /// A cell whose behaviour is not known here.
     #[error(
-        "cell {cell}: accepted are LUT1-6, INV, MUXF7-9, CARRY4, CARRY8, FDRE and FDSE without inverted pins"
+        "cell {cell}: accepted are LUT1-6, INV, MUXF7-9, CARRY4, CARRY8, FDRE and FDSE without inverted pins, \
+         and DSP48E2 as a multiplier without registers"
     )]
     Cell {
         /// Its type, or type and parameter.

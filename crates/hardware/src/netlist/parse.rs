@@ -1,5 +1,6 @@
 //! Reads the Verilog that Yosys writes of a flat, mapped module.
 
+use super::dsp;
 use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, UNDEFINED, ZERO};
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ pub fn parse(text: &str) -> Result<Netlist, NetlistError> {
 }
 
 /// A pin with its bits.
-type Pin = (&'static str, usize);
+pub(super) type Pin = (&'static str, usize);
 
 /// A declared wire.
 struct Net {
@@ -48,7 +49,7 @@ struct Reader<'a> {
     cells: Vec<Cell>,
 }
 
-/// Words, numbers and marks with their lines. An escaped name ends at a blank and is one word.
+/// Words, numbers, texts and marks with their lines. An escaped name ends at a blank and is one word.
 fn tokens(text: &str) -> Vec<(&str, usize)> {
     let mut found = Vec::new();
     let (mut rest, mut line) = (text, 1);
@@ -59,6 +60,8 @@ fn tokens(text: &str) -> Vec<(&str, usize)> {
             rest.find('\n').unwrap_or(rest.len())
         } else if first.is_whitespace() {
             first.len_utf8()
+        } else if first == '"' {
+            rest[1..].find('"').map_or(rest.len(), |end| end + 2)
         } else if first == '\\' {
             rest.find(char::is_whitespace).unwrap_or(rest.len())
         } else {
@@ -274,7 +277,8 @@ impl<'a> Reader<'a> {
         pins: &HashMap<&str, Vec<Bit>>,
     ) -> Result<Cell, NetlistError> {
         let unknown = |what: String| NetlistError::Cell { cell: what };
-        if let Some(name) = parameters.keys().find(|name| **name != "INIT") {
+        let other = parameters.keys().find(|name| **name != "INIT");
+        if let Some(name) = other.filter(|_| kind != dsp::NAME) {
             return Err(unknown(format!("{kind} with parameter {name}")));
         }
         let initial = parameters.get("INIT").map_or(&[][..], Vec::as_slice);
@@ -310,6 +314,10 @@ impl<'a> Reader<'a> {
                 &[("CI", 1), ("CI_TOP", 1), ("S", 8), ("DI", 8)],
                 &[("O", 8), ("CO", 8)],
             ),
+            dsp::NAME => {
+                dsp::check(parameters, pins)?;
+                (Kind::Multiplier, &dsp::FACTORS, &dsp::PRODUCT)
+            }
             "FDRE" | "FDSE" => {
                 let set = kind == "FDSE";
                 let initial = match initial {
@@ -323,7 +331,10 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(unknown(kind.to_owned())),
         };
-        let known = |name: &str| inputs.iter().chain(outputs).any(|pin| pin.0 == name);
+        // Of a multiplier they are checked above.
+        let known = |name: &str| {
+            kind_of == Kind::Multiplier || inputs.iter().chain(outputs).any(|pin| pin.0 == name)
+        };
         if let Some(name) = pins.keys().find(|name| !known(name)) {
             return Err(unknown(format!("{kind} with pin {name}")));
         }
@@ -364,9 +375,16 @@ const LUT_PINS: [Pin; 6] = [
 const FDRE_PINS: [Pin; 4] = [("C", 1), ("CE", 1), ("D", 1), ("R", 1)];
 const FDSE_PINS: [Pin; 4] = [("C", 1), ("CE", 1), ("D", 1), ("S", 1)];
 
-/// `4'hf`, `2'b0x`, `32'd7`: its bits, lowest first. Decimal ones have no undefined bits and at most 64.
+/// `4'hf`, `2'b0x`, `32'd7`, `32'sd7`, `"A"`: its bits, lowest first. Decimal ones have no undefined bits and at most
+/// 64; a text has eight for each character, the last one lowest.
 fn constant(token: &str) -> Option<Vec<Bit>> {
+    if let Some(text) = token.strip_prefix('"') {
+        let text = text.strip_suffix('"')?;
+        let bits = |byte: u8| (0..8).map(move |at| Bit::from(byte >> at & 1));
+        return Some(text.bytes().rev().flat_map(bits).collect());
+    }
     let (width, digits) = token.split_once('\'')?;
+    let digits = digits.strip_prefix('s').unwrap_or(digits);
     let width: usize = width.parse().ok()?;
     let (digit_bits, radix) = match digits.chars().next()? {
         'd' if width <= 64 => {
@@ -417,6 +435,13 @@ mod tests {
             constant("32'd2991410610").unwrap()[28..],
             [ONE, ONE, ZERO, ONE]
         );
+        assert_eq!(constant("4'sd10"), constant("4'd10"));
+        assert_eq!(constant("\"A\""), constant("8'h41"));
+        assert_eq!(
+            constant("\"ONE48\"").unwrap()[..8],
+            constant("8'h38").unwrap()
+        );
+        assert_eq!(constant("\"A"), None);
         assert_eq!(constant("65'd3"), None);
         assert_eq!(constant("4'o3"), None);
     }

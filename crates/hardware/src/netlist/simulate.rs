@@ -1,11 +1,12 @@
 //! Runs vectors through a netlist, one a clock, and compares every output bit.
 
+use super::dsp;
 use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, UNDEFINED, ZERO};
 use crate::circuit::{Circuit, Port};
 use crate::verilog::BenchReport;
 
 /// The bits of a net over the clocks, the first clock lowest.
-type History = Vec<u64>;
+pub(super) type History = Vec<u64>;
 
 /// Streams the rows back to back and compares each row's outputs [`Circuit::cycles`] clock edges later,
 /// as the bench of [`test_bench`](crate::verilog::test_bench) does. `inputs` are rows of input codes, `expected` rows of logit codes.
@@ -65,7 +66,7 @@ fn check_port(port: &'static str, found: usize, expected: u32) -> Result<(), Net
     })
 }
 
-fn bit(history: &[u64], at: usize) -> u64 {
+pub(super) fn bit(history: &[u64], at: usize) -> u64 {
     (history[at / 64] >> (at % 64)) & 1
 }
 
@@ -229,6 +230,7 @@ impl Cell {
                 sums.extend(carries);
                 sums
             }
+            Kind::Multiplier => dsp::products(inputs, clocks),
             Kind::FlipFlop { set, initial } => {
                 let mut history = vec![0; words];
                 // Arbitrary where it is not said: a multiplicative hash of the cell's number.

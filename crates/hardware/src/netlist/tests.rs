@@ -1,7 +1,7 @@
 //! Every cell against Verilator, and netlists that are refused. Without Verilator on PATH the tests that
 //! need it say so and pass.
 
-use super::parse;
+use super::{Netlist, parse};
 use std::path::Path;
 use std::process::Command;
 
@@ -12,13 +12,13 @@ use every_cell::every_cell;
 /// Clocks that every cell is run for.
 const CLOCKS: usize = 6_000;
 
-/// Random words of 18 bits, a clock each.
-fn stimulus() -> Vec<u32> {
+/// Random words of so many bits, a clock each.
+fn stimulus(bits: u32) -> Vec<u64> {
     let mut state = 5_u64;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 29)) as u32 & 0x3_ffff
+        (mixed ^ (mixed >> 29)) & ((1 << bits) - 1)
     };
     (0..CLOCKS).map(|_| next()).collect()
 }
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   Vevery top(&context);
   top.clk = 0;
   for (int at = 1; at < argc; at++) {
-    top.inputs = std::strtoul(argv[at], nullptr, 10);
+    top.inputs = std::strtoull(argv[at], nullptr, 10);
     top.eval();
     for (int bit = 0; bit < OUTPUTS; bit++) std::putchar('0' + ((top.outputs[bit / 32] >> (bit % 32)) & 1));
     std::putchar('\n');
@@ -48,8 +48,9 @@ int main(int argc, char** argv) {
 fn by_verilator(
     folder: &Path,
     module: &str,
+    library: &str,
     outputs: usize,
-    stimulus: &[u32],
+    stimulus: &[u64],
 ) -> Option<Vec<String>> {
     if Command::new("verilator").arg("--version").output().is_err() {
         eprintln!("skipped: verilator not on PATH");
@@ -58,7 +59,7 @@ fn by_verilator(
     let bench = BENCH.replace("OUTPUTS", &outputs.to_string());
     let files = [
         ("every.v", module),
-        ("cells.v", crate::verilog::cells()),
+        ("cells.v", library),
         ("bench.cpp", &bench),
     ];
     for (name, text) in files {
@@ -85,7 +86,7 @@ fn by_verilator(
         String::from_utf8_lossy(&build.stderr)
     );
     let run = Command::new(folder.join("obj_dir/Vevery"))
-        .args(stimulus.iter().map(u32::to_string))
+        .args(stimulus.iter().map(u64::to_string))
         .output()
         .unwrap();
     assert!(run.status.success());
@@ -93,28 +94,28 @@ fn by_verilator(
     Some(text.lines().map(str::to_owned).collect())
 }
 
-#[test]
-fn every_cell_behaves_as_its_verilog() {
-    let module = every_cell();
-    let netlist = parse(&module).unwrap();
-    let stimulus = stimulus();
+/// Histories of the outputs, which are those that Verilator finds with the library's Verilog; none without
+/// Verilator.
+fn equal_to_verilator(
+    module: &str,
+    netlist: &Netlist,
+    library: &str,
+    stimulus: &[u64],
+) -> Option<Vec<Vec<u64>>> {
     let folder = tempfile::tempdir().unwrap();
-    let Some(lines) = by_verilator(folder.path(), &module, netlist.outputs.len(), &stimulus) else {
-        return;
-    };
-    assert_eq!(lines.len(), CLOCKS);
-    let inputs: Vec<Vec<u64>> = (0..18)
+    let count = netlist.outputs.len();
+    let lines = by_verilator(folder.path(), module, library, count, stimulus)?;
+    assert_eq!(lines.len(), stimulus.len());
+    let inputs: Vec<Vec<u64>> = (0..netlist.inputs.len())
         .map(|bit| {
             let words = stimulus.chunks(64).map(|words| {
                 let bits = words.iter().enumerate();
-                bits.fold(0, |word, (at, value)| {
-                    word | (u64::from(value >> bit & 1) << at)
-                })
+                bits.fold(0, |word, (at, value)| word | ((value >> bit & 1) << at))
             });
             words.collect()
         })
         .collect();
-    let outputs = netlist.run(&inputs, CLOCKS).unwrap();
+    let outputs = netlist.run(&inputs, stimulus.len()).unwrap();
     for (clock, line) in lines.iter().enumerate() {
         for (bit, wanted) in line.bytes().enumerate() {
             let found = outputs[bit][clock / 64] >> (clock % 64) & 1;
@@ -125,6 +126,107 @@ fn every_cell_behaves_as_its_verilog() {
             );
         }
     }
+    Some(outputs)
+}
+
+/// A multiplier without registers as Yosys writes it, its factors and product as given.
+fn multiplier(a: &str, b: &str, p: &str) -> String {
+    let registers = [
+        "ACASC",
+        "AD",
+        "ALUMODE",
+        "A",
+        "BCASC",
+        "B",
+        "CARRYIN",
+        "CARRYINSEL",
+        "C",
+        "D",
+        "INMODE",
+        "M",
+        "OPMODE",
+        "P",
+    ];
+    let registers = registers
+        .map(|name| format!(".{name}REG(32'sd0), "))
+        .concat();
+    format!(
+        "  DSP48E2 #({registers}.AMULTSEL(\"A\"), .A_INPUT(\"DIRECT\"), .BMULTSEL(\"B\"), .B_INPUT(\"DIRECT\"), \
+         .USE_MULT(\"MULTIPLY\"), .USE_SIMD(\"ONE48\")) c_{p} (.A({a}), .ACIN(30'h00000000), .ALUMODE(4'h0), .B({b}), \
+         .BCIN(18'h00000), .C(48'h000000000000), .CARRYIN(1'h0), .CARRYINSEL(3'h0), .D(27'h0000000), \
+         .INMODE(5'h00), .OPMODE(9'h005), .P({p}), .PCIN(48'h000000000000));\n"
+    )
+}
+
+#[test]
+fn a_multiplier_behaves_as_the_manual_has_it() {
+    // The same bits as either factor, so that each takes its extremes beside any value of the other.
+    let module = format!(
+        "module every(clk, inputs, outputs);\n  input clk;\n  input [47:0] inputs;\n  output [95:0] outputs;\n  \
+         wire [47:0] p0;\n  wire [47:0] p1;\n{}{}  assign outputs = {{ p1, p0 }};\nendmodule\n",
+        multiplier("inputs[29:0]", "inputs[47:30]", "p0"),
+        multiplier("inputs[47:18]", "inputs[17:0]", "p1"),
+    );
+    let netlist = parse(&module).unwrap();
+    let mut stimulus = stimulus(48);
+    // Zero, minus one, the largest and the smallest of both factors, the bits above A's set and not.
+    let a = [0, 0x3fff_ffff, 0x03ff_ffff, 0x3c00_0000, 0x0400_0000, 1];
+    for a in a {
+        for b in [0, 0x3_ffff, 0x1_ffff, 0x2_0000, 1] {
+            stimulus.extend([a | b << 30, b | a << 18]);
+        }
+    }
+    let library = include_str!("../../tests/common/dsp48e2.v");
+    let Some(outputs) = equal_to_verilator(&module, &netlist, library, &stimulus) else {
+        return;
+    };
+    assert!(
+        outputs
+            .iter()
+            .all(|history| history.iter().any(|word| *word != 0))
+    );
+}
+
+#[test]
+fn any_other_setting_of_a_multiplier_is_refused() {
+    let module = |text: String| {
+        format!(
+            "module m(clk, inputs, outputs);\n  input clk;\n  input [47:0] inputs;\n  output [47:0] outputs;\n{text}endmodule\n"
+        )
+    };
+    let right = multiplier("inputs[29:0]", "inputs[47:30]", "outputs");
+    parse(&module(right.clone())).unwrap();
+    for (from, to, says) in [
+        (".AREG(32'sd0)", ".AREG(32'sd1)", "parameter AREG"),
+        (".MREG(32'sd0), ", "", "parameter MREG"),
+        ("\"MULTIPLY\"", "\"NONE\"", "parameter USE_MULT"),
+        (
+            ".AMULTSEL",
+            ".IS_CLK_INVERTED(1'h1), .AMULTSEL",
+            "parameter IS_CLK_INVERTED",
+        ),
+        ("9'h005", "9'h035", "pin OPMODE"),
+        ("48'h000000000000)", "inputs)", "pin C"),
+        (".INMODE(5'h00), ", "", "pin INMODE"),
+        (".ACIN(", ".CLK(clk), .ACIN(", "pin CLK"),
+        ("inputs[29:0]", "inputs[26:0]", "27 bits on pin A"),
+    ] {
+        let wrong = right.replacen(from, to, 1);
+        assert_ne!(wrong, right, "{from}");
+        let error = parse(&module(wrong)).unwrap_err().to_string();
+        assert!(error.contains(says), "{from}: {error}");
+    }
+}
+
+#[test]
+fn every_cell_behaves_as_its_verilog() {
+    let module = every_cell();
+    let netlist = parse(&module).unwrap();
+    let stimulus = stimulus(18);
+    let Some(outputs) = equal_to_verilator(&module, &netlist, crate::verilog::cells(), &stimulus)
+    else {
+        return;
+    };
     // Each output takes both values, so that a wrong one shows; only the table of ones does not.
     let constant = outputs.iter().filter(|history| {
         let ones: u32 = history.iter().map(|word| word.count_ones()).sum();

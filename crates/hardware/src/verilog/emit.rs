@@ -2,6 +2,7 @@
 
 use super::expression::{extended, net};
 use super::maximum::maximum;
+use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
 use crate::circuit::{Circuit, Node, Operation, Wire};
@@ -79,6 +80,7 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
             let sign = if *subtract { '-' } else { '+' };
             format!("  wire [{high}:0] {name} = {left} {sign} {right};\n")
         }
+        Operation::Multiply { source, factor } => multiplier(circuit, wire, node, *source, *factor),
         Operation::Max { left, right } => maximum(circuit, wire, node, *left, *right),
         Operation::Requantize {
             source,

@@ -2,7 +2,8 @@
 //!
 //! The rule this module keeps: one adder a line, on unsigned wires, with sign extension written out
 //! as a concatenation. The same function takes up to five times the LUTs when it is written with
-//! `signed` arithmetic, because synthesis then merges whole sums into one compressor.
+//! `signed` arithmetic, because synthesis then merges whole sums into one compressor. Only products for DSP
+//! blocks are signed: that is how synthesis finds them.
 //!
 //! Ports of the module: `clk`, `inputs` and `outputs`. Both buses are packed in order, the first
 //! feature and the first logit in the lowest bits, each word as wide as its range needs
@@ -17,6 +18,7 @@ mod compared;
 mod emit;
 mod expression;
 mod maximum;
+mod multiplier;
 mod requantizer;
 mod self_check;
 mod step_function;

@@ -2,24 +2,25 @@
 
 use std::fs;
 
-use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::synthesis_report::{OPTIONS, ReportError, parse};
+use bitfront_hardware::circuit::{Circuit, Multipliers};
+use bitfront_hardware::synthesis_report::{ReportError, options, parse};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST, RTL};
 use super::{Synthesise, Synthesised, left};
 use crate::error::{Ended, Failure};
 
-/// Cells of `UltraScale+`, without multipliers, pads, clock buffers and shift-register cells.
+/// Cells of `UltraScale+`, without pads, clock buffers and shift-register cells, and without DSP blocks unless the
+/// circuit asks for them.
 pub(super) struct Yosys;
 
 /// The script. Flip-flops are instances by the time the longest path is asked for, so they are taken
 /// out of the selection: a path then ends at each register. Buses are split before the netlist is
 /// written, so that no simulator takes a carry chain for a loop.
-fn script() -> String {
+fn script(command: &str) -> String {
     format!(
         "read_verilog {RTL}; \
-         {OPTIONS} -top {MODULE}; \
+         {command} -top {MODULE}; \
          tee -o stat.txt stat; tee -o ltp.txt ltp -noff t:FD* %n; \
          check -assert; splitnets; write_verilog -noattr {NETLIST}"
     )
@@ -29,14 +30,14 @@ impl Synthesise for Yosys {
     fn synthesise(
         &self,
         run: &Run<'_>,
-        _: &Circuit,
+        circuit: &Circuit,
         _: &str,
         _: u32,
     ) -> Result<Synthesised, Ended> {
         let Some(yosys) = run.tools.get("yosys") else {
             return Err(Failure::internal("yosys is not on PATH").into());
         };
-        let script = script();
+        let script = script(options(circuit.multipliers()));
         let log = run.tool(
             "yosys",
             &yosys.path,
@@ -47,7 +48,7 @@ impl Synthesise for Yosys {
         let totals = parse(
             &String::from_utf8_lossy(&report),
             &String::from_utf8_lossy(&paths),
-            false,
+            circuit.multipliers() != Multipliers::Luts,
         )
         .map_err(|e| report_failure(&e))?;
         report.extend(paths);

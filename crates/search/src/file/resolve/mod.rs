@@ -76,6 +76,7 @@ pub fn resolve(
     let sampler = settings::sampler(file, &mut faults);
     let device = settings::device(file, devices, &mut faults);
     let circuit = settings::circuit(file, &mut faults);
+    let multipliers = settings::multipliers(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
@@ -112,6 +113,7 @@ pub fn resolve(
         training,
         device,
         circuit,
+        multipliers,
         objectives,
         constraints,
         reference_point,

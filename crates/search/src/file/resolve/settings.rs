@@ -5,15 +5,17 @@ use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, ObjectiveSpec, OptimizerKind,
-    OptimizerSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile, SynthesisPolicyName,
-    default_clock_mhz,
+    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, MultipliersName, ObjectiveSpec,
+    OptimizerKind, OptimizerSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile,
+    SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
     Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Objective, Optimizer,
     OptimizerName, Sampler, SynthesisPolicy, Training,
 };
 use crate::{Goal, Metric};
+use bitfront_hardware::LUTS_PER_DSP;
+use bitfront_hardware::circuit::Multipliers;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
 
@@ -380,6 +382,26 @@ pub(super) fn circuit(file: &SearchFile, faults: &mut Vec<Fault>) -> CircuitGoal
             }
             CircuitGoal::MinLut
         }
+    }
+}
+
+pub(super) fn multipliers(file: &SearchFile, faults: &mut Vec<Fault>) -> Multipliers {
+    let Some(spec) = file.circuit else {
+        return Multipliers::default();
+    };
+    let name = spec.multipliers.unwrap_or(MultipliersName::Luts);
+    if name != MultipliersName::Auto && spec.luts_per_dsp.is_some() {
+        let at = Pointer::root().at("circuit").at("luts_per_dsp");
+        let detail =
+            "`luts_per_dsp` is the price that `multipliers: auto` chooses by; no other has one";
+        faults.push(Fault::new(at, detail));
+    }
+    match name {
+        MultipliersName::Luts => Multipliers::Luts,
+        MultipliersName::Dsps => Multipliers::Dsps,
+        MultipliersName::Auto => Multipliers::Auto {
+            luts_per_dsp: spec.luts_per_dsp.unwrap_or(LUTS_PER_DSP),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
 use crate::Metric;
 use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::circuit::{BuildOptions, Multipliers};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -225,10 +225,40 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
     let flat = search_with(&json!({"circuit": {"extra_depth": 0}}));
     assert_eq!(flat.build_options().adders.extra_depth, Some(0));
 
+    let luts = search_with(&json!({"circuit": {"multipliers": "luts"}}));
+    assert_eq!(luts.digest(), search_with(&json!({})).digest());
+    for (circuit, multipliers) in [
+        (json!({"multipliers": "dsps"}), Multipliers::Dsps),
+        (
+            json!({"multipliers": "auto"}),
+            Multipliers::Auto { luts_per_dsp: 55 },
+        ),
+        (
+            json!({"multipliers": "auto", "luts_per_dsp": 20}),
+            Multipliers::Auto { luts_per_dsp: 20 },
+        ),
+    ] {
+        let search = search_with(&json!({ "circuit": circuit }));
+        assert_eq!(search.build_options().multipliers, multipliers);
+        assert_ne!(search.digest(), luts.digest());
+        let text = serde_json::to_string(&search).expect("JSON");
+        let again: Search = serde_json::from_str(&text).expect("a search");
+        assert_eq!(again, search);
+    }
+
     let faults = [
         (
             json!({"goal": "min_lut", "extra_depth": 2}),
             "/circuit/extra_depth",
+        ),
+        (json!({"multipliers": "both"}), "/circuit/multipliers"),
+        (
+            json!({"multipliers": "dsps", "luts_per_dsp": 20}),
+            "/circuit/luts_per_dsp",
+        ),
+        (
+            json!({"multipliers": "auto", "luts_per_dsp": -1}),
+            "/circuit/luts_per_dsp",
         ),
         (json!({"clock_mhz": 0.5}), "/circuit/clock_mhz"),
         (json!({"goal": "fast"}), "/circuit/goal"),

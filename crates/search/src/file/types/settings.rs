@@ -202,6 +202,25 @@ pub struct CircuitSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0, max = 2000.0))]
     pub clock_mhz: Option<f64>,
+    /// What products of variables by weights are made of; default `luts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipliers: Option<MultipliersName>,
+    /// Of `multipliers: auto`: price of a DSP block in LUTs; default 55, as in `lut_equivalent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub luts_per_dsp: Option<u32>,
+}
+
+/// What products of variables by weights are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MultipliersName {
+    /// Shifts and adders.
+    Luts,
+    /// DSP blocks, one for each product that a block takes.
+    Dsps,
+    /// DSP blocks where a multiplier of adders takes more LUTs than the price of one.
+    Auto,
 }
 
 /// What adder graphs are searched for.
