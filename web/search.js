@@ -143,6 +143,7 @@ export function search(root, id, signal) {
       tile('Front', number.whole(it.front_size), 'members'),
       tile('Best accuracy', number.percent(it.best_accuracy_validation), gap),
       tile('Smallest LUT estimate', number.whole(it.smallest_lut_estimate ?? NaN), 'on the front'),
+      it.points > 0 && tile('Learned candidates', number.whole(it.points), 'left behind by runs'),
       tile('Synthesised', number.whole(it.synthesis.completed), [it.synthesis.open && `${it.synthesis.open} open`, it.synthesis.failed && `${it.synthesis.failed} failed`].filter(Boolean).join(', ') || null),
       tile(it.ended_at ? 'Took' : 'Runs for', span(between(it.created_at, it.ended_at)), ['since ', ago(it.created_at)]));
   }

@@ -39,7 +39,7 @@ function fits(it) {
 /** A quantizer with its bits as a bar of cells: width is what this project is about. */
 function quantizer(placed) {
   if (!placed) return h('span', { class: 'faint' }, '–');
-  return h('span', { class: 'quantizer' }, h('span', { class: 'cells', 'aria-hidden': 'true' }, Array.from({ length: Math.min(placed.bits, 16) }, () => h('i', {}))), h('span', { class: 'faint' }, `${placed.bits} bit${placed.bits === 1 ? '' : 's'}`), h('code', {}, placed.quantizer));
+  return h('span', { class: 'quantizer' }, h('span', { class: 'cells', 'aria-hidden': 'true' }, Array.from({ length: Math.min(placed.bits, 16) }, () => h('i', {}))), h('span', { class: 'faint' }, placed.least_bits === undefined ? `${placed.bits} bit${placed.bits === 1 ? '' : 's'}` : `${placed.least_bits} to ${placed.bits} bits`), h('code', {}, placed.quantizer));
 }
 
 const LAYERS = [
@@ -148,7 +148,7 @@ export function trial(root, id, signal) {
   }
 
   function origin() {
-    const from = it.origin?.origin === 'evolved' ? `child of trial ${it.origin.parents.join(' and ')}` : it.origin?.origin === 'seed' ? `seed trial ${it.origin.label}` : it.origin?.origin ?? '–';
+    const from = it.origin?.origin === 'learned_bits' ? `learned bit widths: run ${it.origin.run}, epoch ${it.origin.epoch}, beta ${it.origin.beta.toExponential(2)}` : it.origin?.origin === 'learning_run' ? `run ${it.number}, which learns bit widths` : it.origin?.origin === 'evolved' ? `child of trial ${it.origin.parents.join(' and ')}` : it.origin?.origin === 'seed' ? `seed trial ${it.origin.label}` : it.origin?.origin ?? '–';
     show(parts.origin, card('Where it comes from', facts([['Proposed as', from], ['Seed', h('code', {}, it.seed)], ['Candidate', h('code', {}, it.candidate_digest)], it.repeat > 0 && ['Repetition', it.repeat], ['Input', quantizer(it.input_quantizer)], it.device && ['Device', `${it.device.part}, ${it.device.clock_mhz} MHz`],
       it.artifacts.length > 0 && ['Artifacts', h('ul', { class: 'plain' }, it.artifacts.map((a) => h('li', {}, h('button', { type: 'button', class: 'plain', onclick: () => download(a.digest, `${it.search_name}-${it.number}-${a.kind}`) }, a.kind), h('span', { class: 'faint' }, ` ${number.bytes(a.bytes)}, attempt ${a.attempt}, `), h('code', {}, a.digest.slice(0, 16)))))]]),
     h('details', {}, h('summary', {}, 'Candidate'), h('pre', { tabindex: 0 }, JSON.stringify(it.candidate, null, 2)))));

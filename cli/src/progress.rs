@@ -98,6 +98,9 @@ fn status(search: &Search) -> String {
         search.best_accuracy_validation,
         search.smallest_lut_estimate,
     );
+    if search.points > 0 {
+        let _ = write!(text, ", {} learned candidates", search.points);
+    }
     let jobs = &search.synthesis;
     let all = jobs.open + jobs.completed + jobs.failed;
     if all > 0 {

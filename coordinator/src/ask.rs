@@ -148,7 +148,7 @@ fn answer(search: &Search, number: u32, trials: Vec<PastTrial>) -> Result<Answer
                 .then(|| serde_json::to_value(candidate_costs(&proposed.candidate)))
                 .transpose()?;
             Ok(Answer::Trial(Box::new(NewTrial {
-                seed: trial_seed(search.seed, &proposed.digest, 0),
+                seed: trial_seed(search.seed, &proposed.digest, proposed.repeat),
                 proposed: *proposed,
                 tier0,
             })))

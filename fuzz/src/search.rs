@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bitfront_search::Search;
 use bitfront_search::file::{self, DatasetInfo, SearchFile};
+use bitfront_search::search::Sampler;
 
 use crate::Target;
 
@@ -52,7 +53,11 @@ fn run(bytes: &[u8]) -> bool {
         let point = search.space.point(index);
         assert_eq!(search.space.index(&point), index);
         let candidate = search.candidate(&point).expect("a point of the space");
-        assert_eq!(candidate.check(), Ok(()), "{json}");
+        let checked = match search.sampler {
+            Sampler::LearnedBits(_) => candidate.check_shapes(),
+            _ => candidate.check(),
+        };
+        assert_eq!(checked, Ok(()), "{json}");
     }
     true
 }

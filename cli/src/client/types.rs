@@ -14,6 +14,9 @@ pub(crate) struct Search {
     pub(crate) budget: u64,
     pub(crate) reproducible: bool,
     pub(crate) trials: TrialCounts,
+    /// Trials that runs left behind.
+    #[serde(default)]
+    pub(crate) points: u64,
     pub(crate) synthesis: SynthesisCounts,
     pub(crate) front_size: u64,
     pub(crate) best_accuracy_validation: Option<f64>,

@@ -202,6 +202,22 @@ fn used(rows: &[Value]) -> String {
     text(&used)
 }
 
+/// Where a trial of a search with learned bit widths came from; nothing for others.
+fn origin(origin: &Value) -> String {
+    match origin["origin"].as_str() {
+        Some("learning_run") => "  from     a run that learns bit widths\n".to_owned(),
+        Some("learned_bits") => format!(
+            "  from     run {}, epoch {}, beta {}\n",
+            cell(&origin["run"]),
+            cell(&origin["epoch"]),
+            origin["beta"]
+                .as_f64()
+                .map_or_else(String::new, |beta| format!("{beta:.2e}"))
+        ),
+        _ => String::new(),
+    }
+}
+
 /// One trial with its layers and attempts.
 pub(crate) fn trial(value: &Value) -> String {
     let mut shown = String::new();
@@ -214,6 +230,7 @@ pub(crate) fn trial(value: &Value) -> String {
         cell(&value["id"]),
         cell(&value["candidate_digest"])
     );
+    shown.push_str(&origin(&value["origin"]));
     let _ = writeln!(
         shown,
         "  input    {}\n",

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Largest message read: a chunk of an artifact, a result, a heartbeat with log tails.
-const LARGEST_MESSAGE: usize = 4 << 20;
+const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// The worker service of one coordinator.
 #[derive(Clone)]

@@ -28,8 +28,8 @@ use crate::{
 /// Log text taken from one unit in one call; what comes before it is dropped.
 const LARGEST_LOG_TAIL: usize = 16 << 10;
 
-/// Largest `result_json`.
-const LARGEST_RESULT: usize = 1 << 20;
+/// Largest `result_json`: a run with learned bit widths has a candidate an epoch, each with a quantizer a channel.
+const LARGEST_RESULT: usize = 12 << 20;
 
 fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)

@@ -12,6 +12,7 @@ pub mod leases;
 pub mod models;
 pub mod outcomes;
 pub mod read;
+mod runs;
 pub mod searches;
 mod settle;
 pub mod synthesis;

@@ -5,11 +5,11 @@
 //! the end of the search, events - is in the same transaction, which runs in a task of its own, so that a client that
 //! hangs up cannot leave it half done.
 
-use bitfront_search::{Measured, Search, TrialScores, life::UnitKind};
+use bitfront_search::{Measured, Search, TrialScores, learned::RunResult, life::UnitKind};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use super::{Store, front, leases::Holding, leases::kind_of, settle};
+use super::{Store, front, leases::Holding, leases::kind_of, runs, settle};
 use crate::{
     artifacts::Digest,
     error::{Error, Result},
@@ -19,7 +19,7 @@ use crate::{
 /// An artifact that an attempt produced; its bytes were uploaded before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Produced {
-    /// "weights", "log", "rtl", "report", "netlist", "testbench".
+    /// "weights", "point-weights", "log", "rtl", "report", "netlist", "testbench".
     pub kind: String,
     /// SHA-256 of the bytes.
     pub digest: String,
@@ -32,7 +32,7 @@ pub struct Completion {
     pub worker: WorkerId,
     /// Of which lease.
     pub holding: Holding,
-    /// `TrialScores` or the synthesis result.
+    /// `TrialScores`, a run's `RunResult` or the synthesis result.
     pub result: Value,
     /// What it produced.
     pub artifacts: Vec<Produced>,
@@ -89,6 +89,10 @@ impl Store {
         self.check_uploaded(&completion.artifacts).await?;
         let mut transaction = self.pool().begin().await?;
         let search = settle::lock(&mut transaction, standing.search).await?;
+        if let Err(error) = outcome.check(&search.resolved, &completion.artifacts) {
+            transaction.rollback().await?;
+            return Err(error);
+        }
         let ended = sqlx::query_file!(
             "src/store/sql/unit/complete.sql",
             completion.holding.unit.get(),
@@ -111,7 +115,13 @@ impl Store {
                 Err(lost(completion.holding))
             };
         }
-        attach(&mut transaction, completion.holding, &completion.artifacts).await?;
+        let own: Vec<Produced> = completion
+            .artifacts
+            .iter()
+            .filter(|one| one.kind != runs::POINT_WEIGHTS)
+            .cloned()
+            .collect();
+        attach(&mut transaction, completion.holding, &own).await?;
         let mut events = Vec::new();
         match outcome {
             Parsed::Trial(scores) => {
@@ -124,6 +134,28 @@ impl Store {
                     &mut events,
                 )
                 .await?;
+            }
+            Parsed::Run(run) => {
+                let number = record_scores(
+                    &mut transaction,
+                    &search.resolved,
+                    standing.search,
+                    completion,
+                    &run.scores,
+                    &mut events,
+                )
+                .await?;
+                events.extend(
+                    runs::record_points(
+                        &mut transaction,
+                        &search.resolved,
+                        standing.search,
+                        number,
+                        completion,
+                        &run,
+                    )
+                    .await?,
+                );
             }
             Parsed::Synthesis(measured) => {
                 let trial = sqlx::query_file_scalar!(
@@ -286,12 +318,39 @@ struct Standing {
 /// A result whose form was checked.
 enum Parsed {
     Trial(Box<TrialScores>),
+    Run(Box<RunResult>),
     Synthesis(Measured),
 }
 
 impl Parsed {
+    /// Checks what only the search can tell: whether its trials are runs, and what these may report.
+    fn check(&self, search: &Search, artifacts: &[Produced]) -> Result<()> {
+        match self {
+            Self::Run(run) => runs::check(search, run, artifacts),
+            Self::Trial(_) if runs::settings(search).is_some() => Err(Error::invalid(
+                "invalid-request",
+                "result_json has no points, but the search's trials are runs that learn bit widths: the worker speaks \
+                 another version",
+            )),
+            Self::Trial(_) | Self::Synthesis(_) => Ok(()),
+        }
+    }
+
     fn read(kind: UnitKind, result: &Value) -> Result<Self> {
         match kind {
+            UnitKind::Trial if result.get("points").is_some() => {
+                serde_json::from_value::<RunResult>(result.clone())
+                    .map_err(|error| {
+                        Error::invalid(
+                            "invalid-request",
+                            format!("result_json is not a run's result: {error}"),
+                        )
+                    })
+                    .and_then(|run| {
+                        accuracy(&run.scores)?;
+                        Ok(Self::Run(Box::new(run)))
+                    })
+            }
             UnitKind::Trial => serde_json::from_value::<TrialScores>(result.clone())
                 .map_err(|error| {
                     Error::invalid(
@@ -300,17 +359,8 @@ impl Parsed {
                     )
                 })
                 .and_then(|scores| {
-                    if (0.0..=1.0).contains(&scores.accuracy_validation) {
-                        Ok(Self::Trial(Box::new(scores)))
-                    } else {
-                        Err(Error::invalid(
-                            "invalid-request",
-                            format!(
-                                "accuracy_validation is {}, accepted is 0 to 1",
-                                scores.accuracy_validation
-                            ),
-                        ))
-                    }
+                    accuracy(&scores)?;
+                    Ok(Self::Trial(Box::new(scores)))
                 }),
             UnitKind::Synthesis if result.is_object() => serde_json::from_value(result.clone())
                 .map(Self::Synthesis)
@@ -329,6 +379,20 @@ impl Parsed {
             )),
         }
     }
+}
+
+/// Refuses scores whose accuracy is no share.
+pub(super) fn accuracy(scores: &TrialScores) -> Result<()> {
+    if (0.0..=1.0).contains(&scores.accuracy_validation) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "invalid-request",
+        format!(
+            "accuracy_validation is {}, accepted is 0 to 1",
+            scores.accuracy_validation
+        ),
+    ))
 }
 
 fn lost(holding: Holding) -> Error {
@@ -354,7 +418,7 @@ async fn attach(
     Ok(())
 }
 
-/// Records a trial's scores and what they do to the front.
+/// Records a trial's scores and what they do to the front; the trial's number.
 async fn record_scores(
     connection: &mut PgConnection,
     search: &Search,
@@ -362,7 +426,7 @@ async fn record_scores(
     completion: &Completion,
     scores: &TrialScores,
     events: &mut Vec<(&'static str, Value)>,
-) -> Result<()> {
+) -> Result<u32> {
     let number = sqlx::query_file_scalar!(
         "src/store/sql/score/insert.sql",
         completion.holding.unit.get(),
@@ -380,5 +444,5 @@ async fn record_scores(
         }),
     ));
     events.extend(joined);
-    Ok(())
+    Ok(number as u32)
 }

@@ -96,6 +96,7 @@ pub(super) async fn settle(
         json!({
             "id": id, "state": state, "budget": search.budget, "proposed": search.next_number,
             "completed": progress.completed_trials, "other": progress.other_trials, "open": progress.open_trials,
+            "points": progress.points,
             "synthesis_open": progress.open_synthesis, "synthesis_completed": progress.completed_synthesis,
         }),
     ));
@@ -109,6 +110,7 @@ struct Progress {
     other_trials: i64,
     open_synthesis: i64,
     completed_synthesis: i64,
+    points: i64,
 }
 
 async fn count(connection: &mut PgConnection, id: SearchId) -> Result<Progress> {

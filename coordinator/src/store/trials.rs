@@ -144,7 +144,8 @@ impl Store {
             ask.ttl.as_secs_f64(),
             MAX_ATTEMPTS as i32,
             trial.seed as i64,
-            trial.tier0
+            trial.tier0,
+            proposed.repeat as i32
         )
         .fetch_optional(self.pool())
         .await

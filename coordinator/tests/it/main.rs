@@ -9,6 +9,7 @@ mod front;
 mod leasing;
 mod life;
 mod proposals;
+mod runs;
 mod searches;
 mod sharing;
 mod support;

@@ -15,7 +15,7 @@ use crate::formats::Format;
 use crate::settings::Settings;
 
 /// Rows whose values the first ranges hold.
-const RANGE_ROWS: usize = 4096;
+pub(crate) const RANGE_ROWS: usize = 4096;
 
 /// What is learned from.
 #[derive(Clone, Copy, Debug)]

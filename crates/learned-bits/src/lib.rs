@@ -13,6 +13,7 @@ mod bits;
 mod candidate;
 mod engine;
 mod error;
+mod footprint;
 mod formats;
 mod learn;
 mod settings;
@@ -20,6 +21,7 @@ mod teacher;
 mod tensor;
 
 pub use error::LearnError;
+pub use footprint::learning_bytes;
 pub use learn::{EpochPoint, Point, Task, learn, learn_at};
 pub use settings::Settings;
 pub use teacher::teacher_probabilities;

@@ -15,6 +15,7 @@ mod digest;
 pub mod file;
 pub mod front;
 pub mod hypervolume;
+pub mod learned;
 pub mod life;
 pub mod metric;
 pub mod sampler;

@@ -3,6 +3,7 @@
 mod pruning;
 
 use crate::digest::sha256_hex;
+use crate::learned::LearnedBits;
 use crate::space::Space;
 use crate::{Goal, Metric};
 use bitfront_hardware::circuit::{BuildOptions, Multipliers};
@@ -461,13 +462,16 @@ pub enum Sampler {
         /// Chance that a child has two parents.
         crossover: f64,
     },
+    /// No points are chosen: every trial of the budget is a run that learns bit widths with the weights,
+    /// and the candidates it keeps become trials of their own.
+    LearnedBits(LearnedBits),
 }
 
 /// How much work a search does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Trials, seed trials included.
+    /// Trials, seed trials included; of learned bit widths the runs.
     pub trials: u32,
     /// The window W of promise P2: trial n is chosen from the outcomes of trials 0 to n-W.
     pub parallel: u32,

@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Bytes that a unit of work leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {
-    /// `weights`, `log`, `rtl`, `report`, `netlist` or `testbench`.
+    /// `weights`, `point-weights` (of a run's points), `log`, `rtl`, `report`, `netlist` or `testbench`.
     pub(crate) kind: &'static str,
     /// The content.
     pub(crate) bytes: Vec<u8>,

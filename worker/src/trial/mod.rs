@@ -1,5 +1,7 @@
-//! One trial: fetch the data and the starting weights, train the candidate, score it, keep its weights.
+//! One trial: fetch the data and the starting weights, train the candidate, score it, keep its weights; of a search that
+//! learns bit widths, go on from them.
 
+mod learned;
 mod score;
 mod teacher;
 
@@ -7,11 +9,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bitfront_dataset::{Prepared, SplitSpec, Table};
+use bitfront_learned_bits::learning_bytes;
 use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
+use bitfront_search::learned::RunResult;
 use bitfront_search::search::{
-    Averaging, ClassWeights, OptimizerName, PruneBy, Pruning, PruningSchedule, Schedule, Training,
+    Averaging, ClassWeights, OptimizerName, PruneBy, Pruning, PruningSchedule, Sampler, Schedule,
+    Training,
 };
 use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer, training_bytes};
 
@@ -123,12 +128,9 @@ fn train_and_score(
     work: &TrialWork,
 ) -> Produced {
     match attempt_scores(teachers, attempt, search, candidate, start, data, work) {
-        Ok((result, weights)) => Produced {
+        Ok((result, artifacts)) => Produced {
             result: Ok(result),
-            artifacts: vec![Artifact {
-                kind: "weights",
-                bytes: weights,
-            }],
+            artifacts,
         },
         Err(ended) => Produced::ended(ended),
     }
@@ -142,7 +144,7 @@ fn attempt_scores(
     start_from: Option<Weights>,
     data: &Prepared,
     work: &TrialWork,
-) -> Result<(String, Vec<u8>), Ended> {
+) -> Result<(String, Vec<Artifact>), Ended> {
     fits(candidate, data)?;
     attempt.log(&format!(
         "trial {} of search {}, seed {}, data set {}",
@@ -216,9 +218,21 @@ fn attempt_scores(
     if candidate.is_float() {
         attempt.log("float reference: accuracy from the float network, no AUC and no costs");
     }
-    let result = serde_json::to_string(&scores)
-        .map_err(|e| Failure::internal(format!("write the scores: {e}")))?;
-    Ok((result, trained.weights.to_bytes(candidate)))
+    let mut artifacts = vec![Artifact {
+        kind: "weights",
+        bytes: trained.weights.to_bytes(candidate),
+    }];
+    let result = match &search.sampler {
+        Sampler::LearnedBits(bits) => {
+            let (points, weights) =
+                learned::run(attempt, search, bits, &trained.weights, data, work.seed)?;
+            artifacts.extend(weights);
+            serde_json::to_string(&RunResult { scores, points })
+        }
+        Sampler::Random | Sampler::Evolution { .. } => serde_json::to_string(&scores),
+    };
+    let result = result.map_err(|e| Failure::internal(format!("write the scores: {e}")))?;
+    Ok((result, artifacts))
 }
 
 /// A checked training run, from `start` where there is one.
@@ -257,6 +271,10 @@ fn has_room(
         let logits = rows[0] * candidate.outputs() * size_of::<f32>();
         // Kept ones, and those that are being found.
         training = training.max(teaching) + (teacher::KEPT + 1) * logits;
+    }
+    if let Sampler::LearnedBits(bits) = &search.sampler {
+        let learning = learning_bytes(&search.network.float, &learned::settings(bits), rows);
+        training = training.max(learning);
     }
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits

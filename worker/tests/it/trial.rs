@@ -1,11 +1,18 @@
 //! A trial from its lease to its scores.
 
+use bitfront_hardware::costs::program_ebops;
 use bitfront_network::{IntegerProgram, Weights};
 use bitfront_proto::v1::{EpochMeasurement, UnitRef};
 use bitfront_search::TrialScores;
+use bitfront_search::learned::{LearnedBits, PointOutcome, RunResult};
+use bitfront_search::search::Sampler;
+use bitfront_search::space::{Parameter, Variable};
 
 use crate::fake::{Call, Fake};
-use crate::fixture::{Running, SIX_BITS, candidate, float_candidate, queue_candidate, queue_trial};
+use crate::fixture::{
+    Running, SIX_BITS, candidate, dataset, float_candidate, queue_candidate, queue_of_search,
+    queue_trial, search,
+};
 
 #[tokio::test]
 async fn a_leased_trial_is_trained_scored_and_completed() {
@@ -183,5 +190,101 @@ async fn a_trial_larger_than_a_slots_memory_is_refused_before_it_starts() {
     let log = failed.artifacts.iter().find(|a| a.kind == "log").unwrap();
     let log = fake.with(|state| state.artifacts[&log.digest].clone());
     assert!(!String::from_utf8(log).unwrap().contains("engine"));
+    worker.drained().await;
+}
+
+/// A search over the small data set whose one trial is a run of so many epochs.
+fn learning(fake: &Fake, epochs: u32) -> (bitfront_search::Search, UnitRef) {
+    let mut search = search(&fake.store(dataset()), 5, 0.02);
+    search.sampler = Sampler::LearnedBits(LearnedBits {
+        epochs,
+        batch_size: 32,
+        averaging: 0.5,
+        last_beta: 1e-3,
+        ..LearnedBits::default()
+    });
+    let fixed = |name: &str, parameter, layer: usize, quantizer: &str| Variable {
+        name: name.to_owned(),
+        parameter,
+        layers: vec![layer],
+        choices: vec![quantizer.parse().unwrap()],
+    };
+    search.space.variables = vec![
+        fixed(
+            "input",
+            Parameter::Input,
+            0,
+            "quantized_bits(8,2,alpha=1.0)",
+        ),
+        fixed("fc1.kernel", Parameter::Kernel, 0, "float"),
+        fixed("fc1.bias", Parameter::Bias, 0, "float"),
+        fixed("relu1.activation", Parameter::Activation, 1, "relu"),
+        fixed("fc2.kernel", Parameter::Kernel, 2, "float"),
+        fixed("fc2.bias", Parameter::Bias, 2, "float"),
+    ];
+    let unit = queue_of_search(fake, &search, &float_candidate());
+    (search, unit)
+}
+
+#[tokio::test]
+async fn a_run_learns_bit_widths_and_reports_the_same_points_on_any_worker() {
+    let fake = Fake::start();
+    let mut results = Vec::new();
+    for slots in [1, 2] {
+        let worker = Running::start(&fake, |config| config.slots = slots);
+        let (search, unit) = learning(&fake, 10);
+        let done = fake.completed(&unit).await;
+        let run: RunResult = serde_json::from_str(&done.result_json).unwrap();
+        let Sampler::LearnedBits(settings) = &search.sampler else {
+            unreachable!("the search learns bits");
+        };
+        assert_eq!(run.check(&search, settings), Ok(()));
+        assert!(run.scores.accuracy_validation > 0.9 && run.scores.costs.is_none());
+        assert!(!run.points.is_empty());
+        for point in &run.points {
+            let PointOutcome::Scored {
+                scores,
+                weights_digest,
+            } = &point.outcome
+            else {
+                panic!("{:?}", point.outcome);
+            };
+            // The weights that were uploaded give the scores, as those of any trial do.
+            let bytes = fake.with(|state| state.artifacts[weights_digest].clone());
+            let weights = Weights::from_bytes(&point.candidate, &bytes).unwrap();
+            let program = IntegerProgram::freeze(&point.candidate, &weights).unwrap();
+            let costs = scores.costs.as_ref().unwrap();
+            assert_eq!(costs.ebops, program_ebops(&program));
+            let kept = |a: &&bitfront_proto::v1::ArtifactRef| {
+                a.kind == "point-weights" && a.digest == *weights_digest
+            };
+            assert!(done.artifacts.iter().any(|a| kept(&a)));
+        }
+        let own = done
+            .artifacts
+            .iter()
+            .filter(|a| a.kind == "weights")
+            .count();
+        assert_eq!(own, 1, "the float network's");
+        // The curve goes on behind that of the float network.
+        let last = points(&fake, &unit).iter().map(|e| e.epoch).max();
+        assert_eq!(last, Some(15));
+        results.push(done.result_json.clone());
+        worker.drained().await;
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[tokio::test]
+async fn a_run_larger_than_a_slots_memory_is_refused() {
+    let fake = Fake::start();
+    let worker = Running::start(&fake, |config| config.memory_limit = 1 << 20);
+    // A point may be kept of every epoch.
+    let (_, unit) = learning(&fake, 10_000);
+    let failed = fake.failed(&unit).await;
+    assert_eq!(failed.code, "too-large");
+    // A training of the same network has room.
+    let small = queue_candidate(&fake, &float_candidate(), 5, 0.02);
+    fake.completed(&small).await;
     worker.drained().await;
 }

@@ -38,6 +38,8 @@ pub struct SearchView {
     pub budget: i32,
     /// Trials by state.
     pub trials: TrialCounts,
+    /// Trials that runs with learned bit widths left behind; they are not counted among `trials`.
+    pub points: i64,
     /// What builds and measures circuits.
     pub synthesis_target: TargetView,
     /// Synthesis jobs by state.
@@ -168,6 +170,7 @@ impl From<SearchRow> for SearchView {
                 pruned: row.trials_pruned,
                 cancelled: row.trials_cancelled,
             },
+            points: row.points,
             synthesis_target: TargetView {
                 engine: row.engine,
                 part: row.part,

@@ -41,7 +41,8 @@ pub struct TrialDetailView {
     pub candidate: Value,
     /// SHA-256 of the candidate.
     pub candidate_digest: String,
-    /// Where it came from: a seed trial, a random draw, a child of other trials.
+    /// Where it came from: a seed trial, a random draw, a child of other trials, a run that learns bit widths, or such a
+    /// run's epoch with its beta.
     #[schema(value_type = Object)]
     pub origin: Value,
     /// Which repetition of the same candidate this is, from 0.
@@ -125,10 +126,7 @@ pub(crate) async fn show(
         objectives: documents
             .objectives
             .unwrap_or_else(|| Value::Array(Vec::new())),
-        input_quantizer: Placed {
-            quantizer: candidate.input_quantizer.to_string(),
-            bits: candidate.input_quantizer.bits(),
-        },
+        input_quantizer: Placed::of(&candidate.input_quantizer),
         layers: layers(&candidate),
         candidate: documents.candidate,
         candidate_digest: documents.candidate_digest,

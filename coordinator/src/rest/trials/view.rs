@@ -2,7 +2,8 @@
 
 use super::usage::{UsageView, usage};
 use crate::store::read::TrialRow;
-use bitfront_network::{Candidate, LayerSummary, Part, Source};
+use bitfront_network::{Candidate, LayerSummary, Operation, Part, Source};
+use bitfront_quantizer::Quantizer;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,11 +103,40 @@ impl From<TrialRow> for TrialView {
 /// A quantizer where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Placed {
-    /// As `QKeras` writes it.
+    /// As `QKeras` writes it; where channels differ, how many there are of which bits.
     #[schema(example = "quantized_bits(6,0,1)")]
     pub quantizer: String,
-    /// Bits of one value.
+    /// Bits of one value, the most where channels differ.
     pub bits: u32,
+    /// The fewest bits of a channel, where channels differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_bits: Option<u32>,
+}
+
+impl Placed {
+    /// A quantizer that every channel has.
+    pub(in crate::rest) fn of(quantizer: &Quantizer) -> Self {
+        Self {
+            quantizer: quantizer.to_string(),
+            bits: quantizer.bits(),
+            least_bits: None,
+        }
+    }
+
+    /// The quantizers of channels, first to last.
+    fn of_channels(quantizers: &[Quantizer]) -> Option<Self> {
+        let first = quantizers.first()?;
+        if quantizers.iter().all(|one| one == first) {
+            return Some(Self::of(first));
+        }
+        let bits = quantizers.iter().map(Quantizer::bits);
+        let (least, most) = (bits.clone().min()?, bits.max()?);
+        Some(Self {
+            quantizer: format!("{} channels of {least} to {most} bits", quantizers.len()),
+            bits: most,
+            least_bits: Some(least),
+        })
+    }
 }
 
 /// A layer of a trial's network.
@@ -148,10 +178,11 @@ pub(in crate::rest) fn layers(candidate: &Candidate) -> Vec<LayerView> {
             let found = quantizers
                 .iter()
                 .find(|(place, _)| wanted.contains(&place.part));
-            found.map(|(_, quantizer)| Placed {
-                quantizer: quantizer.to_string(),
-                bits: quantizer.bits(),
-            })
+            found.map(|(_, quantizer)| Placed::of(quantizer))
+        };
+        let activation = match operation {
+            Operation::ChannelActivation { quantizers } => Placed::of_channels(quantizers),
+            _ => at(&[None]),
         };
         let parts = operation.parts(&inputs[index]);
         let bits_of = |(part, shape): &(Part, Vec<usize>)| {
@@ -174,7 +205,7 @@ pub(in crate::rest) fn layers(candidate: &Candidate) -> Vec<LayerView> {
             kernel: at(&[Some(Part::Kernel), Some(Part::DepthwiseKernel)]),
             pointwise_kernel: at(&[Some(Part::PointwiseKernel)]),
             bias: at(&[Some(Part::Bias)]),
-            activation: at(&[None]),
+            activation,
             parameter_bits: parts.iter().map(bits_of).sum(),
             name: summary.name,
             output_shape: summary.output_shape,

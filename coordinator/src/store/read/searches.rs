@@ -32,6 +32,7 @@ pub struct SearchRow {
     pub trials_failed: i64,
     pub trials_pruned: i64,
     pub trials_cancelled: i64,
+    pub points: i64,
     pub synthesis_open: i64,
     pub synthesis_completed: i64,
     pub synthesis_failed: i64,

@@ -152,7 +152,10 @@ impl TestStore {
     }
 
     pub(crate) async fn submit(&self, wanted: Wanted) -> SearchId {
-        let file = Self::file(&wanted);
+        self.submit_file(Self::file(&wanted)).await
+    }
+
+    pub(crate) async fn submit_file(&self, file: Value) -> SearchId {
         let search = NewSearch {
             resolved: self.resolve(&file),
             file,

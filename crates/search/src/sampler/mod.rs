@@ -58,16 +58,18 @@ pub struct Proposed {
     pub number: u32,
     /// What to train.
     pub candidate: Candidate,
-    /// [`Candidate::digest`], unique in the search.
+    /// [`Candidate::digest`]; with `repeat` unique in the search.
     pub digest: String,
     /// Its point; `None` for a seed trial outside the space.
     pub point: Option<Point>,
+    /// Which training of this candidate in the search it is, from 0.
+    pub repeat: u32,
     /// Where it came from.
     pub origin: Origin,
 }
 
 /// Where a proposal came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "origin", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Origin {
     /// A seed trial of the file.
@@ -81,6 +83,17 @@ pub enum Origin {
     Evolved {
         /// The parents' trial numbers.
         parents: Vec<u32>,
+    },
+    /// A run that learns bit widths from the float network.
+    LearningRun,
+    /// A candidate that such a run kept.
+    LearnedBits {
+        /// The run's trial number; its seed is the point's too.
+        run: u32,
+        /// Epoch that it was made after, from 1.
+        epoch: u32,
+        /// Nats of mean loss that an EBOP cost then.
+        beta: f64,
     },
 }
 
@@ -135,6 +148,7 @@ pub fn propose(search: &Search, number: u32, history: &History) -> Result<Propos
     let mut draw = Draw::new(search.seed, "propose", number);
     let after_seeds = number - search.seed_trials.len() as u32;
     let (point, origin) = match search.sampler {
+        Sampler::LearnedBits(_) => return Ok(learning_run(search, number)),
         Sampler::Random => (
             random::untried(&search.space, &before.tried, &mut draw),
             Origin::Random,
@@ -182,6 +196,19 @@ pub fn propose(search: &Search, number: u32, history: &History) -> Result<Propos
     Ok(proposed(number, candidate, Some(point), origin))
 }
 
+/// The same float network again, each time with another seed.
+fn learning_run(search: &Search, number: u32) -> Proposal {
+    let candidate = search.network.float.clone();
+    Proposal::Trial(Box::new(Proposed {
+        number,
+        digest: candidate.digest(),
+        candidate,
+        point: None,
+        repeat: number,
+        origin: Origin::LearningRun,
+    }))
+}
+
 fn proposed(number: u32, candidate: Candidate, point: Option<Point>, origin: Origin) -> Proposal {
     let digest = candidate.digest();
     Proposal::Trial(Box::new(Proposed {
@@ -189,6 +216,7 @@ fn proposed(number: u32, candidate: Candidate, point: Option<Point>, origin: Ori
         candidate,
         digest,
         point,
+        repeat: 0,
         origin,
     }))
 }

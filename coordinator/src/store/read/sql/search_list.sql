@@ -15,10 +15,11 @@ select
     trials.queued as "trials_queued!",
     trials.leased as "trials_leased!",
     trials.paused as "trials_paused!",
-    trials.completed as "trials_completed!",
-    trials.failed as "trials_failed!",
+    trials.completed - points.completed as "trials_completed!",
+    trials.failed - points.failed as "trials_failed!",
     trials.pruned as "trials_pruned!",
     trials.cancelled as "trials_cancelled!",
+    points.completed as "points!",
     jobs.open as "synthesis_open!",
     jobs.completed as "synthesis_completed!",
     jobs.failed as "synthesis_failed!",
@@ -45,6 +46,14 @@ cross join lateral (
     from units u
     where u.search_id = s.id and u.kind = 'trial'
 ) trials
+cross join lateral (
+    select
+        count(*) filter (where u.state = 'completed') as completed,
+        count(*) filter (where u.state = 'failed') as failed
+    from trials t
+    join units u on u.id = t.id
+    where t.search_id = s.id and t.parent_id is not null
+) points
 cross join lateral (
     select
         count(*) filter (where u.state in ('queued', 'leased')) as open,

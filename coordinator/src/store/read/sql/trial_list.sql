@@ -16,7 +16,7 @@ with keyed as (
         u.started_at,
         u.ended_at,
         w.name as worker,
-        jsonb_path_query_array(t.candidate, '$.layers[*].kernel') as kernels,
+        jsonb_path_query_array(t.candidate, '$.layers[*].**{0 to 1}.kernel') as kernels,
         c.scores,
         coalesce(c.on_front, false) as on_front,
         y.id as synthesis_id,

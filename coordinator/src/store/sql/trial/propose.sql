@@ -17,8 +17,8 @@ unit as (
     returning id, search_id
 ),
 trial as (
-    insert into trials (id, search_id, number, point, candidate, candidate_digest, origin, seed, tier0)
-    select unit.id, unit.search_id, $2, $4, $5, $6, $7, $13, $14
+    insert into trials (id, search_id, number, point, candidate, candidate_digest, origin, seed, tier0, repeat)
+    select unit.id, unit.search_id, $2, $4, $5, $6, $7, $13, $14, $15
     from unit
     returning id
 ),

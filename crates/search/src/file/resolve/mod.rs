@@ -4,6 +4,7 @@ mod layers;
 mod network;
 mod pools;
 mod pruning;
+mod sampler;
 mod seeds;
 mod settings;
 mod space;
@@ -12,7 +13,7 @@ mod variables;
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
-use crate::search::{DatasetUse, Search, Split, Start};
+use crate::search::{DatasetUse, Sampler, Search, Split, Start};
 use bitfront_hardware::device::Devices;
 use bitfront_network::{Candidate, CandidateError};
 
@@ -73,7 +74,7 @@ pub fn resolve(
     let split = split(file, &mut faults);
     let objectives = settings::objectives(file, &mut faults);
     let reference_point = settings::reference_point(file, &objectives, &mut faults);
-    let sampler = settings::sampler(file, &mut faults);
+    let sampler = sampler::sampler(file, &mut faults);
     let device = settings::device(file, devices, &mut faults);
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
@@ -86,7 +87,12 @@ pub fn resolve(
     let input = network::input_quantizer(file, &pools, &mut faults);
     let choices = network.zip(input).and_then(|(network, input)| {
         let space = space::space(file, &network, &pools, input, &mut faults)?;
-        let seed_trials = seeds::seed_trials(file, &network, model, input, &mut faults);
+        let seed_trials = if sampler::learns_bits(file) {
+            sampler::check_learnable(file, &network, input, &mut faults);
+            Vec::new()
+        } else {
+            seeds::seed_trials(file, &network, model, input, &mut faults)
+        };
         Some((network, space, seed_trials))
     });
     let Some((network, space, seed_trials)) = choices.filter(|_| faults.is_empty()) else {
@@ -130,11 +136,16 @@ pub fn resolve(
 }
 
 /// The network room's own rules: names it can put into circuits, sizes, quantizers. All points of a
-/// space have the same shape and checked quantizers, so the first stands for all.
+/// space have the same shape and checked quantizers, so the first stands for all; where bit widths are
+/// learned it has none yet.
 fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
     let first = search.candidate(&search.space.point(0));
     let first = first.map_err(|error| vec![Fault::new("/search_space", error.to_string())])?;
-    first.check().map_err(|errors| {
+    let checked = match search.sampler {
+        Sampler::LearnedBits(_) => first.check_shapes(),
+        Sampler::Random | Sampler::Evolution { .. } => first.check(),
+    };
+    checked.map_err(|errors| {
         let fault = |error: &CandidateError| Fault::new("/model", error.to_string());
         errors.iter().map(fault).collect()
     })

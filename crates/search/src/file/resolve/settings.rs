@@ -1,26 +1,21 @@
-//! The sections that are settings: objectives, constraints, sampler, budget, training, device,
-//! synthesis.
+//! The sections that are settings: objectives, constraints, budget, training, device, synthesis.
 
 use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
     BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, MultipliersName, ObjectiveSpec,
-    OptimizerKind, OptimizerSpec, SamplerFull, SamplerName, SamplerSpec, SearchFile,
-    SynthesisPolicyName, default_clock_mhz,
+    OptimizerKind, OptimizerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
     Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Objective, Optimizer,
-    OptimizerName, Sampler, SynthesisPolicy, Training,
+    OptimizerName, SynthesisPolicy, Training,
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::LUTS_PER_DSP;
 use bitfront_hardware::circuit::Multipliers;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
-
-/// Trials that may become parents, unless the file says otherwise.
-const DEFAULT_POPULATION: u32 = 32;
 
 pub(super) fn objectives(file: &SearchFile, faults: &mut Vec<Fault>) -> Vec<Objective> {
     let at = Pointer::root().at("objectives");
@@ -181,42 +176,6 @@ fn bound(
         return (None, None);
     };
     (Some(percent * available as f64 / 100.0), Some(percent))
-}
-
-pub(super) fn sampler(file: &SearchFile, faults: &mut Vec<Fault>) -> Sampler {
-    let full = match &file.sampler {
-        SamplerSpec::Name(name) => SamplerFull {
-            name: *name,
-            population: None,
-            warmup: None,
-            crossover: None,
-        },
-        SamplerSpec::Full(full) => full.clone(),
-    };
-    match full.name {
-        SamplerName::Random => {
-            let at = Pointer::root().at("sampler");
-            for (key, given) in [
-                ("population", full.population.is_some()),
-                ("warmup", full.warmup.is_some()),
-                ("crossover", full.crossover.is_some()),
-            ] {
-                if given {
-                    let detail = format!("sampler `random` has no `{key}`; `evolution` has");
-                    faults.push(Fault::new(at.at(key), detail));
-                }
-            }
-            Sampler::Random
-        }
-        SamplerName::Evolution => {
-            let population = full.population.unwrap_or(DEFAULT_POPULATION);
-            Sampler::Evolution {
-                population,
-                warmup: full.warmup.unwrap_or(population / 2),
-                crossover: full.crossover.unwrap_or(0.9),
-            }
-        }
-    }
 }
 
 pub(super) fn budget(file: &SearchFile) -> Budget {

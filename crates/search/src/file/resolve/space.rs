@@ -1,6 +1,7 @@
 //! The search space section: pools and rules, and the places they are for.
 
 use super::pools::Pools;
+use super::sampler::learns_bits;
 use super::variables::{groups, variables};
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
@@ -20,6 +21,8 @@ pub(super) struct Place {
     pub(super) parameter: Parameter,
     /// Whether it is an activation that rectifies.
     pub(super) rectifies: bool,
+    /// What stands here in the float reference.
+    pub(super) float: Quantizer,
     /// The quantizers it may have; `None` until rules are read, and after a fault.
     pub(super) choices: Option<Vec<Quantizer>>,
 }
@@ -46,6 +49,8 @@ pub(super) fn space(
         place.choices = match winner {
             Some((choice, at)) => choices(choice, place.parameter, pools, &at, faults),
             None if place.parameter == Parameter::Input => Some(vec![input]),
+            // What is learned is not chosen: the float network with its input's grid.
+            None if learns_bits(file) => Some(vec![place.float]),
             None => pools.choices(default_pool(place), place.parameter, faults),
         };
     }
@@ -81,16 +86,18 @@ fn places(network: &Network) -> Vec<Place> {
         kind: "input",
         parameter: Parameter::Input,
         rectifies: false,
+        float: network.float.input_quantizer,
         choices: None,
     }];
     for (index, layer) in network.float.layers.iter().enumerate() {
-        for (place, _) in layer.operation.quantizers() {
+        for (place, float) in layer.operation.quantizers() {
             places.push(Place {
                 layer: layer.name.clone(),
                 index,
                 kind: layer.operation.kind(),
                 parameter: Parameter::of(place),
                 rectifies: network.rectifies(index),
+                float,
                 choices: None,
             });
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 mod device;
 mod engine;
+mod learned;
 mod network;
 mod space;
 mod training;

@@ -302,33 +302,77 @@ pub enum SamplerName {
     Random,
     /// Asynchronous steady-state evolution.
     Evolution,
+    /// No quantizers are chosen: each trial is a run that learns bit widths with the weights, and the
+    /// candidates it keeps become trials too.
+    LearnedBits,
 }
 
-/// A sampler with its settings, which only `evolution` has.
+/// A sampler with its settings: each says which sampler has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SamplerFull {
     /// Which one.
     pub name: SamplerName,
-    /// Trials that may become parents; default 32.
+    /// Of `evolution`: trials that may become parents; default 32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 10_000))]
     pub population: Option<u32>,
-    /// Trials drawn before the first child, seed trials apart; default half the population.
+    /// Of `evolution`: trials drawn before the first child, seed trials apart; default half the population.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub warmup: Option<u32>,
-    /// Chance that a child has two parents; default 0.9.
+    /// Of `evolution`: chance that a child has two parents; default 0.9.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub crossover: Option<f64>,
+    /// Of `learned_bits`: passes over the training split while bit widths are learned; default 120.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub epochs: Option<u32>,
+    /// Of `learned_bits`: rows in a step; default 1024.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub batch_size: Option<u32>,
+    /// Of `learned_bits`: initial learning rate of the weights; default 0.003.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-8, max = 1.0))]
+    pub learning_rate: Option<f64>,
+    /// Of `learned_bits`: initial rate of the bit widths, in bits; default 0.01.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-8, max = 1.0))]
+    pub bits_rate: Option<f64>,
+    /// Of `learned_bits`: share of both rates that is left at the end; default 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub final_rate: Option<f64>,
+    /// Of `learned_bits`: nats of mean loss that an EBOP costs at first; default 1e-6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-12, max = 1.0))]
+    pub first_beta: Option<f64>,
+    /// Of `learned_bits`: the same at the end, at least `first_beta`; default 2e-4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-12, max = 1.0))]
+    pub last_beta: Option<f64>,
+    /// Of `learned_bits`: share of the epochs that `first_beta` is kept for; default 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub flat: Option<f64>,
+    /// Of `learned_bits`: fraction bits that every weight and value starts with; default 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub fraction_bits: Option<f64>,
+    /// Of `learned_bits`: share of the running averages, which candidates are made of, that is kept at
+    /// each step; default 0.99.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub averaging: Option<f64>,
 }
 
 /// How much work a search does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpec {
-    /// Trials, seed trials included.
+    /// Trials, seed trials included; of sampler `learned_bits` the runs, whose candidates are not counted.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub trials: u32,
     /// Trials open at once: trial n is chosen from the outcomes of trials 0 to n - parallel.

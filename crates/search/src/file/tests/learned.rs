@@ -1,0 +1,159 @@
+//! Learned bit widths: what the sampler section resolves to, what it is refused with, and which runs it proposes.
+
+use super::{faults, pointers, set};
+use crate::learned::LearnedBits;
+use crate::sampler::{History, Origin, Outcome, PastTrial, Proposal, propose, trial_seed};
+use crate::search::Sampler;
+use crate::testing::{float_scores, search_with};
+use bitfront_quantizer::Quantizer;
+use serde_json::{Value, json};
+
+/// A file that learns bit widths, with more settings of its sampler.
+fn learned(settings: &Value) -> Value {
+    let mut sampler = json!({"name": "learned_bits"});
+    for (key, value) in settings.as_object().expect("a mapping") {
+        sampler[key] = value.clone();
+    }
+    json!({"sampler": sampler, "budget": {"trials": 3}})
+}
+
+#[test]
+fn settings_left_out_are_written_out() {
+    let search = search_with(&json!({"sampler": "learned_bits"}));
+    assert_eq!(search.sampler, Sampler::LearnedBits(LearnedBits::default()));
+    assert!(search.seed_trials.is_empty());
+    // Nothing is chosen: the only point is the float network behind its input's grid.
+    assert_eq!(search.space.size(), 1);
+    let candidate = search.candidate(&search.space.point(0)).expect("a point");
+    assert_eq!(candidate.layers, search.network.float.layers);
+    assert_ne!(candidate.input_quantizer, Quantizer::Float);
+    let settings = json!({"epochs": 7, "batch_size": 16, "learning_rate": 0.5, "bits_rate": 0.25, "final_rate": 0.125,
+        "first_beta": 1e-5, "last_beta": 1e-2, "flat": 0.75, "fraction_bits": 3.5, "averaging": 0.5});
+    let expected = LearnedBits {
+        epochs: 7,
+        batch_size: 16,
+        learning_rate: 0.5,
+        bits_rate: 0.25,
+        final_rate: 0.125,
+        first_beta: 1e-5,
+        last_beta: 1e-2,
+        flat: 0.75,
+        fraction_bits: 3.5,
+        averaging: 0.5,
+    };
+    let search = search_with(&learned(&settings));
+    assert_eq!(search.sampler, Sampler::LearnedBits(expected));
+    let stored = search.canonical_json();
+    let back: crate::Search = serde_json::from_str(&stored).expect("reads back");
+    assert_eq!(back, search);
+}
+
+#[test]
+fn settings_of_other_samplers_and_out_of_range_are_refused() {
+    let mixed = learned(&json!({"population": 8, "last_beta": 1e-9}));
+    let mut mixed_with_space = mixed.clone();
+    mixed_with_space["training"] = json!({"distillation": {"weight": 0.5}});
+    mixed_with_space["search_space"] = json!({"seed_trials": [{"float": true}]});
+    let expected = set(&[
+        "/sampler/population",
+        "/sampler/last_beta",
+        "/search_space",
+        "/training/distillation",
+    ]);
+    assert_eq!(pointers(&mixed_with_space), expected);
+    assert_eq!(
+        faults(&mixed)[0].detail,
+        "sampler `learned_bits` has no `population`; `evolution` has"
+    );
+    let evolution = json!({"sampler": {"name": "evolution", "epochs": 5, "first_beta": 0.1}});
+    let expected = set(&["/sampler/epochs", "/sampler/first_beta"]);
+    assert_eq!(pointers(&evolution), expected);
+    let wild = learned(
+        &json!({"epochs": 0, "averaging": 1.0, "flat": 1.0, "first_beta": 0.0, "fraction_bits": 11}),
+    );
+    let expected = set(&[
+        "/sampler/epochs",
+        "/sampler/averaging",
+        "/sampler/flat",
+        "/sampler/first_beta",
+        "/sampler/fraction_bits",
+    ]);
+    assert_eq!(pointers(&wild), expected);
+    let mut many = learned(&json!({"epochs": 10_000}));
+    many["budget"] = json!({"trials": 100});
+    assert_eq!(
+        faults(&many)[0].detail,
+        "100 runs of 10000 epochs may leave more than 1000000 trials behind; accepted is 99 at most"
+    );
+}
+
+#[test]
+fn networks_whose_bits_cannot_be_learned_are_refused() {
+    let with_model = |model: Value| {
+        let mut file = learned(&json!({}));
+        file["model"] = model;
+        file
+    };
+    let input =
+        with_model(json!({"mlp": [4, 3, 3], "inputs": {"quantizer": "quantized_relu(6,2)"}}));
+    assert_eq!(pointers(&input), set(&["/model/inputs/quantizer"]));
+    assert!(
+        faults(&input)[0]
+            .detail
+            .contains("accepted is one such as `quantized_bits(12,3,alpha=1.0)`")
+    );
+    let convolution = with_model(json!({
+        "inputs": {"shape": [2, 2, 1]},
+        "layers": [
+            {"name": "c", "conv": {"filters": 2, "size": 1}}, {"name": "f", "flatten": true},
+            {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
+        ],
+    }));
+    let found = faults(&convolution);
+    assert_eq!(found[0].pointer, "/model", "{found:?}");
+    assert!(
+        found[0]
+            .detail
+            .contains("`learned_bits` takes dense layers"),
+        "{found:?}"
+    );
+    let linear = with_model(json!({"layers": [
+        {"name": "fc1", "dense": 3}, {"name": "flat1", "activation": "linear"},
+        {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
+    ]}));
+    let found = faults(&linear);
+    assert!(
+        found[0].detail.contains("flat1` does not rectify"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn every_trial_of_the_budget_is_a_run_with_a_seed_of_its_own() {
+    let search = search_with(&learned(&json!({})));
+    let mut history = Vec::new();
+    let mut seeds = Vec::new();
+    for number in 0..3 {
+        let before = History::new(history.clone()).expect("no gaps");
+        let Proposal::Trial(run) = propose(&search, number, &before).expect("fits") else {
+            panic!("no run {number}");
+        };
+        assert_eq!((run.number, run.repeat), (number, number));
+        assert_eq!(run.candidate, search.network.float);
+        assert_eq!((run.origin, run.point), (Origin::LearningRun, None));
+        seeds.push(trial_seed(search.seed, &run.digest, run.repeat));
+        history.push(PastTrial {
+            number,
+            point: None,
+            outcome: (number == 0).then(|| Outcome::Completed(Box::new(float_scores(0.5)))),
+        });
+    }
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 3);
+    let all = History::new(history).expect("no gaps");
+    assert!(matches!(
+        propose(&search, 3, &all),
+        Ok(Proposal::Exhausted(_))
+    ));
+}
