@@ -58,6 +58,8 @@ impl Store {
                 ("statement_timeout", "15s"),
                 ("lock_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "5s"),
+                // Statements are short: compiling one costs more than it could save.
+                ("jit", "off"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)

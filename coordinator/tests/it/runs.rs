@@ -226,7 +226,7 @@ async fn what_no_run_reports_is_refused_whole() {
     refused(
         &|completion| {
             completion.result["points"][0]["candidate"]["layers"][3]["operation"]["units"] =
-                json!(4)
+                json!(4);
         },
         "point 0: 4 inputs and 4 outputs; the network has 4 and 3",
     )
@@ -235,7 +235,7 @@ async fn what_no_run_reports_is_refused_whole() {
         &|completion| {
             completion
                 .artifacts
-                .retain(|one| one.kind != "point-weights")
+                .retain(|one| one.kind != "point-weights");
         },
         "the weights of epoch 1 are no artifact of this report",
     )

@@ -63,27 +63,65 @@ pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], fraction: i32) -> Vec<
         labels.len() * outputs,
         "one row of logits a label"
     );
-    let unit = 2_f64.powi(-fraction);
+    let mut powers = Powers::new(2_f64.powi(-fraction));
     let of = |class: usize| {
         let rows = logits.chunks_exact(outputs).zip(labels);
         let mut scores: Vec<(f64, bool)> = rows
-            .map(|(row, label)| (log_odds(row, class, unit), usize::from(*label) == class))
+            .map(|(row, label)| {
+                (
+                    log_odds(row, class, &mut powers),
+                    usize::from(*label) == class,
+                )
+            })
             .collect();
         area(&mut scores)
     };
     (0..outputs).map(of).collect()
 }
 
+/// Differences of codes whose exponentials are kept.
+const KEPT: usize = 1 << 18;
+
+/// `e` to the power of differences of codes, each made once: rows have few different ones.
+struct Powers {
+    unit: f64,
+    /// NaN: not made yet.
+    known: Vec<f64>,
+}
+
+impl Powers {
+    fn new(unit: f64) -> Self {
+        Self {
+            unit,
+            known: Vec::new(),
+        }
+    }
+
+    /// `exp(-difference * unit)`, for a difference that is not negative.
+    fn of(&mut self, difference: i64) -> f64 {
+        let power = -difference as f64 * self.unit;
+        let at = difference as usize;
+        if at >= KEPT {
+            return exp(power);
+        }
+        if at >= self.known.len() {
+            self.known.resize(at + 1, f64::NAN);
+        }
+        if self.known[at].is_nan() {
+            self.known[at] = exp(power);
+        }
+        self.known[at]
+    }
+}
+
 /// Log odds of a class by the softmax of a row; 0 where it is the only one.
-fn log_odds(row: &[i64], class: usize, unit: f64) -> f64 {
+fn log_odds(row: &[i64], class: usize, powers: &mut Powers) -> f64 {
     let others = || row.iter().enumerate().filter(|(k, _)| *k != class);
     let Some(best) = others().map(|(_, code)| *code).max() else {
         return 0.0;
     };
-    let sum: f64 = others()
-        .map(|(_, code)| exp((code - best) as f64 * unit))
-        .sum();
-    (row[class] - best) as f64 * unit - ln(sum)
+    let sum: f64 = others().map(|(_, code)| powers.of(best - code)).sum();
+    (row[class] - best) as f64 * powers.unit - ln(sum)
 }
 
 /// The chance that a member scores above a non-member, ties half (Mann and Whitney's U).
@@ -124,6 +162,15 @@ mod tests {
     }
 
     #[test]
+    fn a_power_is_the_same_made_and_kept() {
+        let powers = &mut Powers::new(1.0 / 1024.0);
+        for difference in [5, 0, 5, KEPT as i64 - 1, KEPT as i64, 5, 1 << 40] {
+            let expected = exp(-difference as f64 / 1024.0);
+            assert_eq!(powers.of(difference).to_bits(), expected.to_bits());
+        }
+    }
+
+    #[test]
     fn the_order_is_that_of_the_softmax_probability() {
         let unit = 0.25;
         let softmax = |row: &[i64], class: usize| {
@@ -133,13 +180,16 @@ mod tests {
         let a = [7, 3, 2];
         let b = [9, 8, -20];
         assert!(softmax(&a, 0) > softmax(&b, 0));
-        assert!(log_odds(&a, 0, unit) > log_odds(&b, 0, unit));
+        assert!(log_odds(&a, 0, &mut Powers::new(unit)) > log_odds(&b, 0, &mut Powers::new(unit)));
         let p = softmax(&a, 0);
-        assert!((log_odds(&a, 0, unit) - (p / (1.0 - p)).ln()).abs() < 1e-12);
+        assert!((log_odds(&a, 0, &mut Powers::new(unit)) - (p / (1.0 - p)).ln()).abs() < 1e-12);
         // Where probabilities are 1 to the last bit, log odds still tell rows apart.
         let sure = [[400, 0, 0], [440, 0, 0]];
         assert_eq!(softmax(&sure[0], 0), softmax(&sure[1], 0));
-        assert!(log_odds(&sure[0], 0, unit) < log_odds(&sure[1], 0, unit));
+        assert!(
+            log_odds(&sure[0], 0, &mut Powers::new(unit))
+                < log_odds(&sure[1], 0, &mut Powers::new(unit))
+        );
     }
 
     proptest! {
@@ -152,7 +202,7 @@ mod tests {
             let result = auc(&logits, 3, &labels, 2);
             prop_assert_eq!(result.len(), 3);
             for (class, area) in result.into_iter().enumerate() {
-                let score = |i: usize| log_odds(&logits[3 * i..3 * i + 3], class, 0.25);
+                let score = |i: usize| log_odds(&logits[3 * i..3 * i + 3], class, &mut Powers::new(0.25));
                 let (mut wins, mut pairs) = (0.0, 0.0);
                 for i in 0..labels.len() {
                     for j in 0..labels.len() {
