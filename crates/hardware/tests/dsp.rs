@@ -154,7 +154,7 @@ fn networks_with_blocks_pass_every_gate() {
         if name != "rectified" {
             continue;
         }
-        // Once also with the model of the block that is written from its manual, by a simulator that is not ours.
+        // Once also with the Verilog model of the block, by a simulator that is not ours.
         let circuit = Circuit::build_with(&program, &options(multipliers)).unwrap();
         let library = format!("{}{}", cells(), include_str!("common/dsp48e2.v"));
         let text = format!("{netlist}\n{library}");

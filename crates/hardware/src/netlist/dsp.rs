@@ -1,9 +1,10 @@
 //! A DSP48E2 as a multiplier without registers: the one setting that netlists may have.
 //!
 //! That is what Yosys maps a product to: `P = A * B`, 27 by 18 bits in two's complement, the sign repeated up to the 48
-//! bits of `P`. Its model of the block is a black box, so nothing can be proved of it; the behaviour is that of
-//! AMD's manual (UG579, "DSP48E2 functionality": the multiplier's product through the X and Y multiplexers, nothing
-//! through Z and W, added), and a test simulates a model of all four multiplexers beside it.
+//! bits of `P`. Its model of the block is a black box, so nothing can be proved of it; the behaviour
+//! here (the multiplier's product through the X and Y multiplexers, nothing through Z and W, added) is written from
+//! general knowledge of the block and was not held against the vendor's model. A test simulates a second model, with
+//! all four multiplexers, beside it; that one has the same origin.
 //!
 //! The rule this module keeps: every parameter and every other pin has the value it has in that setting, or the
 //! netlist is refused.
@@ -74,7 +75,7 @@ pub(super) fn check(
         let cell = format!("{NAME} with another {what} {name}");
         Err(NetlistError::Cell { cell })
     };
-    // A parameter that is not written has the manual's default, which is another one for most.
+    // A parameter that is not written has the block's default, which is another one for most.
     for name in REGISTERS {
         let zero = |bits: &Vec<Bit>| bits.iter().all(|bit| *bit == ZERO);
         if !parameters.get(name).is_some_and(zero) {

@@ -8,7 +8,8 @@
 //! The rule this module keeps: it reads the text that is stored, and whatever it does not know (a cell,
 //! a second clock, an undriven net, a loop) is an error, never a guess. Its cells are held against
 //! [`cells`](crate::verilog::cells), which are proved equal to those of the synthesis tool; the tool has no
-//! behaviour of a DSP block, which is held by simulation against a model written from its manual.
+//! behaviour of a DSP block, so the one setting that netlists have is held by simulation against a
+//! second model, which like the first is written from general knowledge of the block.
 
 mod dsp;
 mod parse;

@@ -159,7 +159,7 @@ fn multiplier(a: &str, b: &str, p: &str) -> String {
 }
 
 #[test]
-fn a_multiplier_behaves_as_the_manual_has_it() {
+fn a_multiplier_behaves_as_the_model_of_its_block() {
     // The same bits as either factor, so that each takes its extremes beside any value of the other.
     let module = format!(
         "module every(clk, inputs, outputs);\n  input clk;\n  input [47:0] inputs;\n  output [95:0] outputs;\n  \

@@ -1,4 +1,5 @@
-// A DSP48E2 without registers, written from the words of AMD's UG579: what its multiplexers choose and its adder does.
+// A DSP48E2 without registers, written from general knowledge of the block: what its multiplexers choose and its adder does.
+// It was not held against the vendor's model, and is run in the one set of parameters that the project's netlists have.
 // P = Z + (W + X + Y + carry) and its three other arithmetic modes; no pre-adder, cascades out, patterns or logic modes.
 // It is what the project's own multiplier of netlists is held against, and knows more settings than that one takes.
 module DSP48E2 (
