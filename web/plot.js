@@ -174,13 +174,13 @@ export function scatter(host, { points, levels, xTitle, yTitle, log, focus, empt
 }
 
 /** A line chart over epochs. `lines`: {name, kind, values: [[x, y]]}. */
-export function lines(host, { lines: all, xTitle, yTitle, share, summary }) {
+export function lines(host, { lines: all, xTitle, yTitle, share, summary, empty = 'No epoch has ended yet.' }) {
   const width = Math.max(300, host.clientWidth || 480);
   const height = 240;
   const edge = { left: 68, right: 14, top: 14, bottom: 42 };
   const points = all.flatMap((line) => line.values).filter(([, v]) => Number.isFinite(v));
   if (points.length === 0) {
-    show(host, h('p', { class: 'empty' }, 'No epoch has ended yet.'));
+    show(host, h('p', { class: 'empty' }, empty));
     return;
   }
   const xHigh = Math.max(2, ...points.map(([e]) => e));

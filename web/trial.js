@@ -70,8 +70,9 @@ export function trial(root, id, signal) {
 
   function curve() {
     const column = (name) => it.curve.map((p) => [p.epoch, p[name] ?? NaN]);
-    lines(charts.loss, { xTitle: 'epoch', yTitle: 'loss', summary: `Loss over ${it.curve.length} epochs`, lines: [{ name: 'training', kind: 'first', values: column('train_loss') }, { name: 'validation', kind: 'second', values: column('validation_loss') }] });
-    lines(charts.accuracy, { xTitle: 'epoch', yTitle: 'accuracy', share: true, summary: `Validation accuracy over ${it.curve.length} epochs`, lines: [{ name: 'validation accuracy', kind: 'second', values: column('validation_accuracy') }] });
+    const empty = it.origin?.origin === 'learned_bits' ? `Kept after epoch ${it.origin.epoch} of run ${it.origin.run}, whose log has the whole curve.` : undefined;
+    lines(charts.loss, { empty, xTitle: 'epoch', yTitle: 'loss', summary: `Loss over ${it.curve.length} epochs`, lines: [{ name: 'training', kind: 'first', values: column('train_loss') }, { name: 'validation', kind: 'second', values: column('validation_loss') }] });
+    lines(charts.accuracy, { empty, xTitle: 'epoch', yTitle: 'accuracy', share: true, summary: `Validation accuracy over ${it.curve.length} epochs`, lines: [{ name: 'validation accuracy', kind: 'second', values: column('validation_accuracy') }] });
   }
 
   async function openLog(path) {
