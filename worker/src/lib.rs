@@ -26,6 +26,6 @@ pub use config::{Config, Kind, Limits};
 pub use dispatcher::run;
 pub use error::WorkerError;
 pub use memory::available_memory;
-pub use synthesis::{Mismatch, SynthesisResult};
+pub use synthesis::{Mismatch, SynthesisResult, measure_with_yosys};
 pub use tools::{SYNTHESIS_TOOLS, Tool, Tools, tools};
 pub use trial::{ScoreError, score};

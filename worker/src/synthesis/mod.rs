@@ -179,6 +179,37 @@ impl Job {
     }
 }
 
+/// Takes a program through all steps of a Yosys job on this machine, without a coordinator: `vectors` rows or the fewest that
+/// a job takes, the first of them from `test_rows` (row-major features), in a folder of its own in `cache`.
+///
+/// # Errors
+/// The code and message that the job would have ended with.
+pub fn measure_with_yosys(
+    program: &IntegerProgram,
+    test_rows: &[f32],
+    vectors: usize,
+    options: BuildOptions,
+    cache: &Path,
+) -> Result<SynthesisResult, String> {
+    let tools = Tools::find();
+    let folder = JobFolder::new(cache).map_err(|e| format!("make a folder for the job: {e}"))?;
+    let bench = Workbench {
+        target: &Target::default(),
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        cache,
+        stopped: &|| false,
+        log: &|_| {},
+        options,
+    };
+    let vectors = Vectors::for_program(program, test_rows, vectors);
+    measure(&bench, program, &vectors, &mut Vec::new()).map_err(|ended| match ended {
+        Ended::Failed(failure) => failure.to_string(),
+        Ended::Stopped => "stopped".to_owned(),
+    })
+}
+
 /// Where and how a circuit is measured.
 struct Workbench<'a> {
     target: &'a Target,
