@@ -9,15 +9,15 @@
 //! some of them into blocks and some not) and takes it through the steps of
 //! a synthesis job. Draws without a block are passed over. Ends with an error if a count differs or a step fails.
 
-use bitfront_dataset::{Dataset, Prepared, SplitSpec, Table};
+mod jets;
+
+use bitfront_dataset::{Dataset, Prepared, SplitSpec};
 use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers};
 use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::IntegerProgram;
 use bitfront_search::Search;
-use bitfront_search::file::{DatasetInfo, read};
-use bitfront_search::sampler::{History, PastTrial, Proposal, propose, trial_seed};
+use bitfront_search::sampler::{History, PastTrial, Proposal, propose};
 use bitfront_search::search::Sampler;
-use bitfront_training::{Control, Recipe, Samples, Targets, train};
 use bitfront_worker::{SynthesisResult, measure_with_yosys};
 use serde_json::{Value, json};
 use std::error::Error;
@@ -35,12 +35,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("six arguments are needed: search file, data, report, small networks, large networks, seed".into());
     };
     let dataset = Dataset::open(data)?;
-    let info = DatasetInfo {
-        inputs: dataset.features.len(),
-        classes: dataset.classes.len(),
-        digest: dataset.digest.clone(),
-    };
-    let value: Value = serde_json::from_slice(&std::fs::read(file)?)?;
     let prepared = dataset.prepare(&SplitSpec::default())?;
     let cache = tempfile::tempdir()?;
     let (mut rows, mut priced) = (Vec::new(), 0);
@@ -48,10 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (&[16, 16][..], small.parse::<usize>()?),
         (&[64, 32, 32], large.parse()?),
     ] {
-        let mut value = value.clone();
-        value["model"]["layers"] = model(hidden, info.classes);
-        let mut search = read(&value, Some(&info)).map_err(|e| format!("{file}: {e:?}"))?;
-        search.seed = seed.parse()?;
+        let mut search = jets::search(file, &dataset, hidden, seed.parse()?)?;
         search.sampler = Sampler::Random;
         search.seed_trials.clear();
         let (mut kept, mut history) = (0, Vec::new());
@@ -130,23 +121,9 @@ fn network(
         point: proposed.point.clone(),
         outcome: None,
     });
-    let recipe = Recipe {
-        epochs: search.training.epochs,
-        batch_size: search.training.batch_size as usize,
-        learning_rate: search.training.optimizer.learning_rate as f32,
-        ..Recipe::default()
-    };
-    let candidate = &proposed.candidate;
-    let trained = train(
-        candidate,
-        &samples(&data.train),
-        &samples(&data.validation),
-        &recipe,
-        trial_seed(search.seed, &proposed.digest, 0),
-        &mut |_| Control::Continue,
-        &|| false,
-    )?;
-    Ok(Some(IntegerProgram::freeze(candidate, &trained.weights)?))
+    let weights = jets::trained(search, &proposed, data)?;
+    let program = IntegerProgram::freeze(&proposed.candidate, &weights)?;
+    Ok(Some(program))
 }
 
 /// What was said and counted of one circuit; errors in percent of what was counted.
@@ -184,26 +161,4 @@ fn row(
         Err(failure) => row["failure"] = json!(failure),
     }
     row
-}
-
-/// The layers of a search file's network.
-fn model(hidden: &[usize], classes: usize) -> Value {
-    let mut layers = Vec::new();
-    for (index, units) in hidden.iter().enumerate() {
-        let number = index + 1;
-        layers.push(json!({ "name": format!("fc{number}"), "dense": units }));
-        layers.push(json!({ "name": format!("relu{number}"), "activation": "relu" }));
-    }
-    layers.push(json!({ "name": "output", "dense": classes }));
-    layers.push(json!({ "name": "softmax", "activation": "softmax" }));
-    Value::Array(layers)
-}
-
-fn samples(table: &Table) -> Samples<'_> {
-    Samples {
-        x: &table.x,
-        y: Targets::Classes(&table.y),
-        rows: table.rows,
-        columns: table.columns,
-    }
 }

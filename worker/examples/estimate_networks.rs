@@ -10,15 +10,15 @@
 //! of the two jet networks of `examples/`, since hardly any network of the larger has under 2,000 LUTs. They take turns until
 //! the thirds are full. `SEED` alone decides which networks those are.
 
-use bitfront_dataset::{Dataset, Prepared, SplitSpec, Table};
+mod jets;
+
+use bitfront_dataset::{Dataset, Prepared, SplitSpec};
 use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::{candidate_costs, circuit_costs, verilog};
 use bitfront_network::{Candidate, IntegerOperation, IntegerProgram, Source, Weights};
 use bitfront_search::Search;
-use bitfront_search::file::{DatasetInfo, read};
-use bitfront_search::sampler::{History, Outcome, PastTrial, Proposal, propose, trial_seed};
+use bitfront_search::sampler::{History, Outcome, PastTrial, Proposal, propose};
 use bitfront_search::search::Sampler;
-use bitfront_training::{Control, Recipe, Samples, Targets, train};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::path::Path;
@@ -45,21 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     };
     let dataset = Dataset::open(data)?;
-    let info = DatasetInfo {
-        inputs: dataset.features.len(),
-        classes: dataset.classes.len(),
-        digest: dataset.digest.clone(),
-    };
-    let file_value: Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    let seed: u64 = seed.parse()?;
     let searches: Result<Vec<Search>, Box<dyn Error>> = HIDDEN
         .iter()
-        .map(|hidden| {
-            let mut value = file_value.clone();
-            value["model"]["layers"] = model(hidden, info.classes);
-            let mut search = read(&value, Some(&info)).map_err(|e| format!("{file}: {e:?}"))?;
-            search.seed = seed.parse()?;
-            Ok(search)
-        })
+        .map(|hidden| jets::search(file, &dataset, hidden, seed))
         .collect();
     let mut searches = searches?;
     let data = dataset.prepare(&SplitSpec::default())?;
@@ -93,13 +82,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     std::fs::write(
         Path::new(folder).join("networks.json"),
-        serde_json::to_vec(&json!({ "seed": seed, "networks": rows }))?,
+        serde_json::to_vec(&json!({ "seed": seed.to_string(), "networks": rows }))?,
     )?;
     Ok(())
 }
 
 impl Made<'_> {
-    /// Trial `number` of one search: proposed, trained, pruned, scored, and kept where its third has room.
+    /// Trial `number` of one search: proposed, trained, scored, and kept where its third has room.
     fn trial(
         &mut self,
         search: &Search,
@@ -112,22 +101,7 @@ impl Made<'_> {
             return Ok(());
         };
         let candidate = &proposed.candidate;
-        let recipe = Recipe {
-            epochs: search.training.epochs,
-            batch_size: search.training.batch_size as usize,
-            learning_rate: search.training.optimizer.learning_rate as f32,
-            ..Recipe::default()
-        };
-        let trained = train(
-            candidate,
-            &samples(&data.train),
-            &samples(&data.validation),
-            &recipe,
-            trial_seed(search.seed, &proposed.digest, 0),
-            &mut |_| Control::Continue,
-            &|| false,
-        )?;
-        let weights = trained.weights;
+        let weights = jets::trained(search, &proposed, data)?;
         let scores = bitfront_worker::score(candidate, &weights, data, &search.build_options())?;
         self.keep(candidate, &weights, number, scores.accuracy_validation)?;
         history.push(PastTrial {
@@ -191,19 +165,6 @@ impl Made<'_> {
     }
 }
 
-/// The layers of a search file's network.
-fn model(hidden: &[usize], classes: usize) -> Value {
-    let mut layers = Vec::new();
-    for (index, units) in hidden.iter().enumerate() {
-        let number = index + 1;
-        layers.push(json!({ "name": format!("fc{number}"), "dense": units }));
-        layers.push(json!({ "name": format!("relu{number}"), "activation": "relu" }));
-    }
-    layers.push(json!({ "name": "output", "dense": classes }));
-    layers.push(json!({ "name": "softmax", "activation": "softmax" }));
-    Value::Array(layers)
-}
-
 /// Matrices of the dense layers and the ranges of what they read, as `bench/circuits` takes them.
 fn layers(program: &IntegerProgram) -> Vec<Value> {
     let mut found = Vec::new();
@@ -242,13 +203,4 @@ fn shape(program: &IntegerProgram) -> String {
         }
     }
     widths.join("-")
-}
-
-fn samples(table: &Table) -> Samples<'_> {
-    Samples {
-        x: &table.x,
-        y: Targets::Classes(&table.y),
-        rows: table.rows,
-        columns: table.columns,
-    }
 }

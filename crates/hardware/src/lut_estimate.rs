@@ -38,7 +38,7 @@ pub struct Inventory {
     pub adders: u64,
     /// Their bits, without the low ones that pass through.
     pub adder_bits: u64,
-    /// Their LUTs in front of carry chains, equal ones counted once.
+    /// Their LUTs in front of carry chains, equal ones counted once, and those of products too small for a DSP block.
     pub adder_cells: u64,
     /// Products in DSP blocks.
     #[serde(default, skip_serializing_if = "is_zero")]

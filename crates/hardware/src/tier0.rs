@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// networks of the calibration.
 const ADDER_BIT: f64 = 0.54;
 
-/// Costs that need no weights. A float reference has 32 bits everywhere here; it has no circuit, and
-/// its LUT estimate means nothing.
+/// Costs that need no weights. A float reference has 32 bits everywhere here but in its energy, which counts 16; it has no
+/// circuit, and its LUT estimate means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier0 {
@@ -64,7 +64,8 @@ pub fn candidate_costs(candidate: &Candidate) -> Tier0 {
 ///
 /// * sums: `outputs * (products * digits)` adders of (input bits + half the weight's magnitude bits
 ///   + 1) bits; frozen scales, batch normalisations and reciprocals likewise, one constant each;
-/// * means and sums of tensors: an adder of the input's width for each operand;
+/// * sums of tensors: a whole adder of one bit more than the input for each operand but one; means: a rough adder of as
+///   many bits for each element;
 /// * maxima: a comparison and a selection for each operand but one;
 /// * activations: requantizers or comparators.
 fn rough_luts(candidate: &Candidate) -> u64 {
