@@ -15,6 +15,8 @@ const COSTS = [
 
 const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', 'carry_estimate', 'carry_measured'], ['Logic levels', 'levels_estimate', 'levels'], ['Cycles', 'cycles', 'cycles']];
 
+const FIGURES = [['AUC', 'auc', 'area under the one-against-rest ROC curve'], ['B at 50 %', 'background_efficiency_50', 'background efficiency at a signal efficiency of 50 %'], ['B at 80 %', 'background_efficiency_80', 'background efficiency at a signal efficiency of 80 %']];
+
 const FITTED = [['LUT', 'lut'], ['FF', 'ff'], ['Carry cells', 'carry']];
 
 /** What the fit with the latest job predicts of the LUTs, in a few words; nothing without one. */
@@ -142,10 +144,31 @@ export function trial(root, id, signal) {
 
   function pair() {
     const costs = it.scores?.costs;
-    const auc = it.scores?.auc_validation ?? [];
     show(parts.pair,
       card('Costs', costs ? [h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))), fits(it)] : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
-      card('AUC by class', auc.length ? table({ id: 'auc', caption: 'Area under the one-against-rest ROC curve', columns: [{ title: 'Class', cell: ([i]) => it.classes[i] ?? i }, { title: 'Validation', number: true, cell: ([, v]) => (v ?? NaN).toFixed(4) }, { title: 'Test', number: true, cell: ([, , t]) => (Number.isFinite(t) ? t.toFixed(4) : '–') }], rows: auc.map((v, i) => [i, v, it.scores.auc_test?.[i]]) }) : h('p', { class: 'faint' }, 'Not measured.')));
+      card('Classes', classes()));
+  }
+
+  /** Each class against the rest, and what its test rows are taken for. */
+  function classes() {
+    const scores = it.scores ?? {};
+    if (!scores.auc_validation?.length) return h('p', { class: 'faint' }, 'Not measured.');
+    const name = (i) => it.classes[i] ?? String(i);
+    const figure = (value) => (Number.isFinite(value) ? value.toFixed(4) : '–');
+    const columns = [{ title: 'Class', cell: (i) => name(i) }, ...FIGURES.flatMap(([title, key, hint]) => [
+      { title, number: true, hint: `${hint}, validation split`, cell: (i) => figure(scores[`${key}_validation`]?.[i]) }, { title: 'Test', number: true, hint: `${hint}, test split`, cell: (i) => figure(scores[`${key}_test`]?.[i]) }])];
+    const rows = scores.auc_validation.map((_, i) => i);
+    const confusion = scores.confusion_test;
+    const taken = confusion && [{ title: 'Class', cell: (i) => name(i) }, ...rows.map((of) => {
+      const share = (i) => confusion[i][of] / Math.max(1, confusion[i].reduce((sum, count) => sum + count, 0));
+      return { title: name(of), number: true, cell: (i) => {
+        const count = h('span', { class: 'share-of-row', title: `${number.percent(share(i))} of the test rows of ${name(i)} are taken for ${name(of)}` }, number.whole(confusion[i][of]));
+        count.style.setProperty('--share', `${(100 * share(i)).toFixed(1)}%`);
+        return count;
+      } };
+    })];
+    return [table({ id: 'classes', caption: 'Each class against the rest', columns, rows }), h('p', { class: 'faint' }, 'B at 50 %: background efficiency at a signal efficiency of 50 %, the share of the other classes that a cut takes for the class where it keeps half of it.'),
+      taken && h('h3', {}, 'Test rows of a class, by what they are taken for'), taken && table({ id: 'confusion', caption: 'Confusion matrix of the test split: a row a class, a column what its rows are taken for', columns: taken, rows })];
   }
 
   function origin() {

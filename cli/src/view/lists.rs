@@ -246,6 +246,9 @@ pub(crate) fn trial(value: &Value) -> String {
         };
         let _ = writeln!(shown, "\n{title}");
         for (name, score) in scores {
+            if super::classes::is_of_classes(name) {
+                continue;
+            }
             match score.as_object().filter(|_| name == "costs") {
                 Some(costs) => {
                     for (name, cost) in costs {
@@ -258,6 +261,7 @@ pub(crate) fn trial(value: &Value) -> String {
             }
         }
     }
+    shown.push_str(&super::classes::classes(value));
     shown.push_str(&super::estimators::predictions(value));
     if let Some(usage) = value["usage"].as_array().filter(|rows| !rows.is_empty()) {
         let _ = writeln!(shown, "\ndevice {}", cell(&value["device"]["part"]));

@@ -1,5 +1,6 @@
 //! What people read on stdout: tables with plain columns, `--json` apart.
 
+mod classes;
 mod estimators;
 mod front;
 mod lists;

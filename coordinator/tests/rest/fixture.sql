@@ -52,6 +52,8 @@ select id, 1, '01900000-0000-7000-8000-000000000003',
     jsonb_strip_nulls(jsonb_build_object(
         'accuracy_validation', 0.60 + case when n = 6 then 5 else n end / 100.0,
         'accuracy_test', case when n < 7 then 0.59 + n / 100.0 end,
+        'auc_validation', case when n > 1 then jsonb_build_array(0.9, 0.8 - n / 100.0) end,
+        'background_efficiency_50_validation', case when n > 2 then jsonb_build_array(n / 10.0, 0) end,
         'costs', case when n > 0 then jsonb_build_object('bits', 1000 - n, 'energy_pj', n * 1.5, 'ebops', n * 10, 'lut_estimate', n * 100, 'ff_estimate', n * 50,
             'dsp_estimate', 0, 'bits_parameters', 900 - n, 'bits_activations', 100, 'energy_qtools_0_8_pj', n * 1.0, 'energy_qtools_0_9_pj', n * 1.1,
             'cycles', 4, 'latency_ns', 20.0, 'lut_equivalent', n * 100) end)),

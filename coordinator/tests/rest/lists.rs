@@ -45,6 +45,12 @@ async fn pages_of_any_size_show_every_trial_once_in_order() {
             "sort=-accuracy_test",
             vec![6, 5, 4, 3, 2, 1, 0, 7, 8, 9, 10, 11],
         ),
+        // A figure of every class sorts by its mean.
+        ("sort=auc", vec![8, 7, 6, 5, 4, 3, 2, 0, 1, 9, 10, 11]),
+        (
+            "sort=-background_efficiency_50",
+            vec![8, 7, 6, 5, 4, 3, 0, 1, 2, 9, 10, 11],
+        ),
         (
             "sort=lut_measured",
             vec![2, 0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11],

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// A score that a search can optimise, constrain or sort by.
 ///
-/// Accuracy and AUC are those of the validation split. There is no metric of the test split: what
+/// Accuracy, AUC and background efficiencies are those of the validation split. There is no metric of the test split: what
 /// chooses must not see it (promise P5).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -19,6 +19,13 @@ pub enum Metric {
     Accuracy,
     /// Mean over the classes of the area under the one-against-rest ROC curve, 0 to 1.
     Auc,
+    /// Mean over the classes of the background efficiency at a signal efficiency of 50 %, 0 to 1: the
+    /// share of the other classes that is taken for the class by the cut that keeps half of it.
+    #[serde(rename = "background_efficiency_50")]
+    BackgroundEfficiency50,
+    /// The same at a signal efficiency of 80 %.
+    #[serde(rename = "background_efficiency_80")]
+    BackgroundEfficiency80,
     /// Stored bits of parameters and activations.
     Bits,
     /// Stored bits of kernels and biases.
@@ -71,9 +78,11 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Accuracy,
         Self::Auc,
+        Self::BackgroundEfficiency50,
+        Self::BackgroundEfficiency80,
         Self::Bits,
         Self::BitsParameters,
         Self::BitsActivations,
@@ -98,6 +107,8 @@ impl Metric {
         match self {
             Self::Accuracy => "accuracy",
             Self::Auc => "auc",
+            Self::BackgroundEfficiency50 => "background_efficiency_50",
+            Self::BackgroundEfficiency80 => "background_efficiency_80",
             Self::Bits => "bits",
             Self::BitsParameters => "bits_parameters",
             Self::BitsActivations => "bits_activations",
@@ -120,16 +131,21 @@ impl Metric {
 
     /// Which way is better.
     pub fn goal(self) -> Goal {
-        if self.is_cost() {
-            Goal::Minimize
-        } else {
-            Goal::Maximize
+        match self {
+            Self::Accuracy | Self::Auc => Goal::Maximize,
+            _ => Goal::Minimize,
         }
     }
 
     /// Whether this is a hardware cost; the others measure how well the network classifies.
     pub fn is_cost(self) -> bool {
-        !matches!(self, Self::Accuracy | Self::Auc)
+        !matches!(
+            self,
+            Self::Accuracy
+                | Self::Auc
+                | Self::BackgroundEfficiency50
+                | Self::BackgroundEfficiency80
+        )
     }
 
     /// The device's resource that this metric counts; `None` for what is no count of one.
@@ -170,10 +186,13 @@ impl Metric {
         };
         let value = match self {
             Self::Accuracy => Some(scores.accuracy_validation),
-            Self::Auc => scores.auc_validation.as_ref().and_then(|per_class| {
-                let classes = per_class.len() as f64;
-                (classes > 0.0).then(|| per_class.iter().sum::<f64>() / classes)
-            }),
+            Self::Auc => mean(scores.auc_validation.as_deref()),
+            Self::BackgroundEfficiency50 => {
+                mean(scores.background_efficiency_50_validation.as_deref())
+            }
+            Self::BackgroundEfficiency80 => {
+                mean(scores.background_efficiency_80_validation.as_deref())
+            }
             Self::Bits => cost(|costs| costs.bits as f64),
             Self::BitsParameters => cost(|costs| costs.bits_parameters as f64),
             Self::BitsActivations => cost(|costs| costs.bits_activations as f64),
@@ -194,6 +213,12 @@ impl Metric {
         };
         value.filter(|value| value.is_finite())
     }
+}
+
+/// Mean over the classes, where there are any.
+fn mean(per_class: Option<&[f64]>) -> Option<f64> {
+    let per_class = per_class.filter(|values| !values.is_empty())?;
+    Some(per_class.iter().sum::<f64>() / per_class.len() as f64)
 }
 
 impl fmt::Display for Metric {

@@ -20,6 +20,22 @@ pub struct TrialScores {
     /// One-against-rest AUC of each class on the test split: shown, never used to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auc_test: Option<Vec<f64>>,
+    /// Share of the other classes' validation rows that a cut takes for each class where it keeps half of
+    /// that class, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background_efficiency_50_validation: Option<Vec<f64>>,
+    /// The same on the test split: shown, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background_efficiency_50_test: Option<Vec<f64>>,
+    /// The share where the cut keeps 80 % of the class, on the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background_efficiency_80_validation: Option<Vec<f64>>,
+    /// The same on the test split: shown, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background_efficiency_80_test: Option<Vec<f64>>,
+    /// Test rows of each class (outer) by the class they are taken for (inner): shown, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion_test: Option<Vec<Vec<u64>>>,
     /// Validation accuracy with float batch normalisations in place of the frozen integer ones;
     /// absent without such layers. Shown beside the score, never used to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -328,6 +344,9 @@ mod tests {
         let mut tempting = scores(0.7, 100);
         tempting.accuracy_test = Some(1.0);
         tempting.auc_test = Some(vec![1.0; 3]);
+        tempting.background_efficiency_50_test = Some(vec![0.0; 3]);
+        tempting.background_efficiency_80_test = Some(vec![0.0; 3]);
+        tempting.confusion_test = Some(vec![vec![9, 0], vec![0, 9]]);
         assert_eq!(
             search.standing(&tempting),
             search.standing(&scores(0.7, 100))

@@ -1,4 +1,4 @@
-//! Scores from integer logits: accuracy, confusion matrix, AUC of each class.
+//! Scores from integer logits: accuracy, confusion matrix, AUC and background efficiencies of each class.
 //!
 //! Logits are row-major `rows x outputs` codes; the class is the largest, the lowest index on a tie.
 
@@ -48,16 +48,44 @@ pub fn confusion(logits: &[i64], outputs: usize, labels: &[u8]) -> Vec<u64> {
     counts
 }
 
-/// Area under the one-against-rest ROC curve of each class, 0 to 1; `None` where a class has no rows, or
-/// all. `fraction`: logits are in units of `2^-fraction`.
+/// How one class, the signal, is told from all others, the background: figures of its ROC curve.
+///
+/// The curve goes through one point for each score that occurs, `(share of the background, share of the
+/// signal)` that has at least this score, from `(0, 0)` to `(1, 1)`, in straight lines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneAgainstRest {
+    /// Area under the curve: the chance that a signal row scores above a background row, ties half.
+    pub auc: f64,
+    /// Share of the background that is taken for signal where the cut keeps half of the signal, 0 to 1.
+    pub background_efficiency_50: f64,
+    /// The same where the cut keeps 80 % of the signal.
+    pub background_efficiency_80: f64,
+}
+
+impl OneAgainstRest {
+    /// What scores that know nothing have: of a class without rows, or without other rows.
+    pub const BLIND: Self = Self {
+        auc: 0.5,
+        background_efficiency_50: 0.5,
+        background_efficiency_80: 0.8,
+    };
+}
+
+/// How each class is told from the rest; `None` where a class has no rows, or all. `fraction`: logits are
+/// in units of `2^-fraction`.
 ///
 /// Rows are ranked by the log odds of the softmax, `l_c - ln(sum over the others of exp(l_k))`, which
-/// orders them as the softmax probability does but does not saturate; equal ones count half. Exponential
-/// and logarithm are made of correctly rounded operations, so every machine ranks alike.
+/// orders them as the softmax probability does but does not saturate. Exponential and logarithm are made
+/// of correctly rounded operations, so every machine ranks alike.
 ///
 /// # Panics
 /// When there are not as many labels as rows.
-pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], fraction: i32) -> Vec<Option<f64>> {
+pub fn one_against_rest(
+    logits: &[i64],
+    outputs: usize,
+    labels: &[u8],
+    fraction: i32,
+) -> Vec<Option<OneAgainstRest>> {
     assert_eq!(
         logits.len(),
         labels.len() * outputs,
@@ -66,15 +94,13 @@ pub fn auc(logits: &[i64], outputs: usize, labels: &[u8], fraction: i32) -> Vec<
     let mut powers = Powers::new(2_f64.powi(-fraction));
     let of = |class: usize| {
         let rows = logits.chunks_exact(outputs).zip(labels);
-        let mut scores: Vec<(f64, bool)> = rows
-            .map(|(row, label)| {
-                (
-                    log_odds(row, class, &mut powers),
-                    usize::from(*label) == class,
-                )
-            })
-            .collect();
-        area(&mut scores)
+        let scores = rows.map(|(row, label)| {
+            (
+                log_odds(row, class, &mut powers),
+                usize::from(*label) == class,
+            )
+        });
+        Ranking::new(scores.collect()).figures()
     };
     (0..outputs).map(of).collect()
 }
@@ -124,19 +150,58 @@ fn log_odds(row: &[i64], class: usize, powers: &mut Powers) -> f64 {
     (row[class] - best) as f64 * powers.unit - ln(sum)
 }
 
-/// The chance that a member scores above a non-member, ties half (Mann and Whitney's U).
-fn area(scores: &mut [(f64, bool)]) -> Option<f64> {
-    scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut members, mut doubled_wins) = (0_u64, 0_u64, 0_u64);
-    for ties in scores.chunk_by(|a, b| a.0 == b.0) {
-        let inside = ties.iter().filter(|tie| tie.1).count() as u64;
-        let outside = ties.len() as u64 - inside;
-        doubled_wins += inside * (2 * below + outside);
-        below += outside;
-        members += inside;
+/// Rows of equal score, from the highest score to the lowest: how many are signal, how many background.
+struct Ranking(Vec<(u64, u64)>);
+
+impl Ranking {
+    /// Of rows with their scores and whether they are signal.
+    fn new(mut scores: Vec<(f64, bool)>) -> Self {
+        scores.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let count = |ties: &[(f64, bool)]| {
+            let signal = ties.iter().filter(|tie| tie.1).count();
+            (signal as u64, (ties.len() - signal) as u64)
+        };
+        Self(scores.chunk_by(|a, b| a.0 == b.0).map(count).collect())
     }
-    let pairs = members * below;
-    (pairs > 0).then(|| doubled_wins as f64 / (2 * pairs) as f64)
+
+    fn figures(&self) -> Option<OneAgainstRest> {
+        let sum =
+            |(s, b): (u64, u64), (signal, background): &(u64, u64)| (s + signal, b + background);
+        let (signal, background) = self.0.iter().fold((0, 0), sum);
+        (signal > 0 && background > 0).then(|| OneAgainstRest {
+            auc: self.area(signal, background),
+            background_efficiency_50: self.background_efficiency(50, signal, background),
+            background_efficiency_80: self.background_efficiency(80, signal, background),
+        })
+    }
+
+    /// The share of pairs in order, ties half (Mann and Whitney's U).
+    fn area(&self, signal: u64, background: u64) -> f64 {
+        let (mut below, mut doubled_wins) = (background, 0_u64);
+        for (inside, outside) in &self.0 {
+            below -= outside;
+            doubled_wins += inside * (2 * below + outside);
+        }
+        doubled_wins as f64 / (2 * signal * background) as f64
+    }
+
+    /// Where the curve first keeps `percent` of the signal: rows of equal score are taken in part, signal
+    /// and background in the same share, which is the straight line. Exact but for one division.
+    fn background_efficiency(&self, percent: u64, signal: u64, background: u64) -> f64 {
+        let wanted = u128::from(percent * signal);
+        let (mut kept, mut passed) = (0_u128, 0_u128);
+        for (inside, outside) in &self.0 {
+            let (inside, outside) = (u128::from(*inside), u128::from(*outside));
+            if 100 * (kept + inside) >= wanted {
+                let part = outside * (wanted - 100 * kept);
+                let passed = passed * 100 * inside + part;
+                return passed as f64 / (100 * inside * u128::from(background)) as f64;
+            }
+            kept += inside;
+            passed += outside;
+        }
+        1.0
+    }
 }
 
 #[cfg(test)]
@@ -153,12 +218,40 @@ mod tests {
     }
 
     #[test]
-    fn auc_of_perfect_and_blind_scores() {
+    fn perfect_wrong_and_blind_scores() {
+        let all = |auc, half, most| {
+            let figures = OneAgainstRest {
+                auc,
+                background_efficiency_50: half,
+                background_efficiency_80: most,
+            };
+            [Some(figures); 2]
+        };
         let perfect = [9, 0, 8, 0, 0, 9, 0, 8];
-        assert_eq!(auc(&perfect, 2, &[0, 0, 1, 1], 1), [Some(1.0); 2]);
-        assert_eq!(auc(&perfect, 2, &[1, 1, 0, 0], 1), [Some(0.0); 2]);
-        assert_eq!(auc(&[0; 8], 2, &[0, 0, 1, 1], 1), [Some(0.5); 2]);
-        assert_eq!(auc(&[0; 8], 2, &[0; 4], 1), [None; 2]);
+        let of = |logits: &[i64], labels: &[u8]| one_against_rest(logits, 2, labels, 1);
+        assert_eq!(of(&perfect, &[0, 0, 1, 1]), all(1.0, 0.0, 0.0));
+        assert_eq!(of(&perfect, &[1, 1, 0, 0]), all(0.0, 1.0, 1.0));
+        assert_eq!(of(&[0; 8], &[0, 0, 1, 1]), [Some(OneAgainstRest::BLIND); 2]);
+        assert_eq!(of(&[0; 8], &[0; 4]), [None; 2]);
+    }
+
+    #[test]
+    fn background_efficiencies_by_hand() {
+        let ranking = |groups: &[(u64, u64)]| Ranking(groups.to_vec()).figures().unwrap();
+        // Signal efficiencies 0.2, 0.2, 0.6, 0.8, 0.8, 1; background 0, 0.2, 0.4, 0.4, 0.6, 1.
+        let figures = ranking(&[(1, 0), (0, 1), (2, 1), (1, 0), (0, 1), (1, 2)]);
+        // 0.5 is three quarters of the way from 0.2 to 0.6.
+        assert_eq!(figures.background_efficiency_50, 0.35);
+        // 0.8 is reached by a signal row alone; the background row behind it is not taken.
+        assert_eq!(figures.background_efficiency_80, 0.4);
+        // A signal row alone is kept whole or in part at no cost: 0.5 lies inside it.
+        let figures = ranking(&[(0, 1), (1, 0), (0, 3)]);
+        assert_eq!(figures.background_efficiency_50, 0.25);
+        assert_eq!(figures.background_efficiency_80, 0.25);
+        // The cut falls on a vertex of the curve.
+        let figures = ranking(&[(1, 1), (1, 3)]);
+        assert_eq!(figures.background_efficiency_50, 0.25);
+        assert_eq!(figures.background_efficiency_80, 0.7);
     }
 
     #[test]
@@ -194,26 +287,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn auc_is_the_share_of_pairs_in_order(
+        fn figures_are_those_of_every_pair_and_every_cut(
             rows in prop::collection::vec((-20_i64..20, -20_i64..20, -20_i64..20, 0_u8..3), 2..60),
         ) {
             let logits: Vec<i64> = rows.iter().flat_map(|r| [r.0, r.1, r.2]).collect();
             let labels: Vec<u8> = rows.iter().map(|r| r.3).collect();
-            let result = auc(&logits, 3, &labels, 2);
+            let result = one_against_rest(&logits, 3, &labels, 2);
             prop_assert_eq!(result.len(), 3);
-            for (class, area) in result.into_iter().enumerate() {
+            for (class, figures) in result.into_iter().enumerate() {
                 let score = |i: usize| log_odds(&logits[3 * i..3 * i + 3], class, &mut Powers::new(0.25));
+                let (signal, background): (Vec<usize>, Vec<usize>) =
+                    (0..labels.len()).partition(|i| usize::from(labels[*i]) == class);
+                prop_assert_eq!(figures.is_some(), !signal.is_empty() && !background.is_empty());
+                let Some(figures) = figures else { continue };
                 let (mut wins, mut pairs) = (0.0, 0.0);
-                for i in 0..labels.len() {
-                    for j in 0..labels.len() {
-                        if usize::from(labels[i]) == class && usize::from(labels[j]) != class {
-                            pairs += 1.0;
-                            wins += if score(i) > score(j) { 1.0 } else if score(i) == score(j) { 0.5 } else { 0.0 };
-                        }
+                for i in &signal {
+                    for j in &background {
+                        pairs += 1.0;
+                        wins += if score(*i) > score(*j) { 1.0 } else if score(*i) == score(*j) { 0.5 } else { 0.0 };
                     }
                 }
-                prop_assert_eq!(area.is_some(), pairs > 0.0);
-                prop_assert!((area.unwrap_or(0.0) * pairs - wins).abs() < 1e-9);
+                prop_assert!((figures.auc * pairs - wins).abs() < 1e-9);
+
+                // A curve's points as scikit-learn's roc_curve has them, found anew for every cut.
+                let share = |of: &[usize], cut: f64| {
+                    of.iter().filter(|i| score(**i) >= cut).count() as f64 / of.len() as f64
+                };
+                let mut cuts: Vec<f64> = (0..labels.len()).map(score).collect();
+                cuts.sort_by(|a, b| b.total_cmp(a));
+                let mut curve = vec![(0.0, 0.0)];
+                curve.extend(cuts.iter().map(|cut| (share(&background, *cut), share(&signal, *cut))));
+                let at = |wanted: f64| {
+                    let lines = curve.windows(2).filter(|line| line[0].1 < line[1].1 && line[1].1 >= wanted - 1e-12);
+                    lines.map(|line| {
+                        let along = (wanted - line[0].1) / (line[1].1 - line[0].1);
+                        line[0].0 + along.clamp(0.0, 1.0) * (line[1].0 - line[0].0)
+                    }).fold(1.0, f64::min)
+                };
+                prop_assert!((figures.background_efficiency_50 - at(0.5)).abs() < 1e-9);
+                prop_assert!((figures.background_efficiency_80 - at(0.8)).abs() < 1e-9);
             }
         }
     }

@@ -216,7 +216,9 @@ fn attempt_scores(
         scores.accuracy_validation
     ));
     if candidate.is_float() {
-        attempt.log("float reference: accuracy from the float network, no AUC and no costs");
+        attempt.log(
+            "float reference: accuracy from the float network, no figures of classes and no costs",
+        );
     }
     let mut artifacts = vec![Artifact {
         kind: "weights",

@@ -1,7 +1,7 @@
 //! Scores of a trained candidate.
 //!
 //! The rule this module keeps (promise P1): a quantized candidate is scored by its integer program,
-//! never by floats. A float reference has accuracy and nothing else: no AUC, no costs.
+//! never by floats. A float reference has accuracy and nothing else: no figures of classes, no costs.
 
 use bitfront_dataset::{Prepared, Table};
 use bitfront_hardware::circuit::{BuildError, BuildOptions, Circuit};
@@ -11,7 +11,7 @@ use bitfront_network::{
     NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
 };
 use bitfront_search::TrialScores;
-use bitfront_training::metrics::auc;
+use bitfront_training::metrics::{OneAgainstRest, confusion, one_against_rest};
 
 use crate::error::Failure;
 use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
@@ -40,6 +40,11 @@ pub fn score(
             accuracy_test: Some(accuracy(&data.test)),
             auc_validation: None,
             auc_test: None,
+            background_efficiency_50_validation: None,
+            background_efficiency_50_test: None,
+            background_efficiency_80_validation: None,
+            background_efficiency_80_test: None,
+            confusion_test: None,
             accuracy_float_batch_norm: None,
             costs: None,
             circuit_digest: None,
@@ -47,32 +52,60 @@ pub fn score(
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
-    let measure = |table: &Table| {
-        let codes = program.input_codes(&table.x);
-        let logits = program.logits(&codes);
-        let outputs = candidate.outputs();
-        let classes = logits.chunks_exact(outputs).map(largest);
-        let accuracy = share(classes, &table.y);
-        // 0.5 for a class that has no rows, or all of them.
-        let auc = auc(&logits, outputs, &table.y, program.output_fraction);
-        let auc: Vec<f64> = auc.into_iter().map(|area| area.unwrap_or(0.5)).collect();
-        (accuracy, auc)
-    };
     let circuit = Circuit::build_with(&program, options)?;
     let vectors = Vectors::for_program(&program, &data.test.x, 0);
     compare(&circuit, &program, &vectors, &|| false)?;
-    let (accuracy_validation, auc_validation) = measure(&data.validation);
-    let (accuracy_test, auc_test) = measure(&data.test);
+    let validation = Split::measure(&program, &data.validation);
+    let test = Split::measure(&program, &data.test);
     Ok(TrialScores {
-        accuracy_validation,
-        accuracy_test: Some(accuracy_test),
-        auc_validation: Some(auc_validation),
-        auc_test: Some(auc_test),
+        accuracy_validation: validation.accuracy,
+        accuracy_test: Some(test.accuracy),
+        auc_validation: Some(validation.each(|class| class.auc)),
+        auc_test: Some(test.each(|class| class.auc)),
+        background_efficiency_50_validation: Some(
+            validation.each(|class| class.background_efficiency_50),
+        ),
+        background_efficiency_50_test: Some(test.each(|class| class.background_efficiency_50)),
+        background_efficiency_80_validation: Some(
+            validation.each(|class| class.background_efficiency_80),
+        ),
+        background_efficiency_80_test: Some(test.each(|class| class.background_efficiency_80)),
+        confusion_test: Some(test.confusion),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
         costs: Some(circuit_costs(&program, &circuit)),
         circuit_digest: Some(rtl_digest(&circuit)),
         measured: None,
     })
+}
+
+/// How a program classifies the rows of a split.
+struct Split {
+    accuracy: f64,
+    /// Rows of each class, by the class they are taken for.
+    confusion: Vec<Vec<u64>>,
+    classes: Vec<OneAgainstRest>,
+}
+
+impl Split {
+    fn measure(program: &IntegerProgram, table: &Table) -> Self {
+        let codes = program.input_codes(&table.x);
+        let logits = program.logits(&codes);
+        let outputs = program.candidate.outputs();
+        let counts = confusion(&logits, outputs, &table.y);
+        let right: u64 = counts.iter().step_by(outputs + 1).sum();
+        let classes = one_against_rest(&logits, outputs, &table.y, program.output_fraction);
+        let blind = |figures: Option<OneAgainstRest>| figures.unwrap_or(OneAgainstRest::BLIND);
+        Self {
+            accuracy: right as f64 / table.y.len().max(1) as f64,
+            confusion: counts.chunks_exact(outputs).map(<[u64]>::to_vec).collect(),
+            classes: classes.into_iter().map(blind).collect(),
+        }
+    }
+
+    /// A figure of every class.
+    fn each(&self, figure: fn(&OneAgainstRest) -> f64) -> Vec<f64> {
+        self.classes.iter().map(figure).collect()
+    }
 }
 
 /// Why a trained candidate has no scores.

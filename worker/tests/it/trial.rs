@@ -25,6 +25,18 @@ async fn a_leased_trial_is_trained_scored_and_completed() {
     assert!(scores.accuracy_validation > 0.9, "{scores:?}");
     assert!(scores.accuracy_test.unwrap() > 0.9);
     assert!(scores.auc_validation.unwrap().iter().all(|auc| *auc > 0.9));
+    for each in [
+        scores.background_efficiency_50_validation,
+        scores.background_efficiency_50_test,
+        scores.background_efficiency_80_validation,
+        scores.background_efficiency_80_test,
+    ] {
+        assert!(each.unwrap().iter().all(|passed| *passed < 0.1));
+    }
+    let confusion = scores.confusion_test.unwrap();
+    let right: u64 = confusion.iter().enumerate().map(|(at, row)| row[at]).sum();
+    let rows: u64 = confusion.iter().flatten().sum();
+    assert_eq!(right as f64 / rows as f64, scores.accuracy_test.unwrap());
     assert!(scores.costs.unwrap().lut_estimate > 0);
 
     // The weights that were uploaded give the program that was scored.
@@ -104,6 +116,7 @@ async fn a_float_reference_has_accuracy_and_nothing_else() {
     let scores: TrialScores = serde_json::from_str(&done.result_json).unwrap();
     assert!(scores.accuracy_validation > 0.9, "{scores:?}");
     assert!(scores.costs.is_none() && scores.auc_validation.is_none());
+    assert!(scores.confusion_test.is_none());
     worker.drained().await;
 }
 

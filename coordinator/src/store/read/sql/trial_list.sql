@@ -28,14 +28,17 @@ with keyed as (
             when 'number' then t.number::float8
             when 'accuracy' then (c.scores ->> 'accuracy_validation')::float8
             when 'accuracy_test' then (c.scores ->> 'accuracy_test')::float8
-            when 'auc' then (
-                select avg(value::float8)
-                from jsonb_array_elements_text(
-                    case jsonb_typeof(c.scores -> 'auc_validation')
-                        when 'array' then c.scores -> 'auc_validation'
-                        else '[]'
-                    end) as per_class (value))
-            else coalesce((c.scores -> 'costs' ->> $3::text)::float8, (c.measured ->> $3::text)::float8)
+            else coalesce(
+                (c.scores -> 'costs' ->> $3::text)::float8,
+                (c.measured ->> $3::text)::float8,
+                -- What each class has a figure of counts by its mean.
+                (
+                    select avg(value::float8)
+                    from jsonb_array_elements_text(
+                        case jsonb_typeof(c.scores -> ($3::text || '_validation'))
+                            when 'array' then c.scores -> ($3::text || '_validation')
+                            else '[]'
+                        end) as per_class (value)))
         end, 'Infinity') as sort_key
     from trials t
     join units u on u.id = t.id
