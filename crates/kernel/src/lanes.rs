@@ -10,6 +10,8 @@ use crate::buffer::LANES;
 pub(crate) trait Lanes: Copy {
     /// Whether there are registers enough for tiles of 8 x 2 blocks.
     const WIDE: bool;
+    /// The first eight lanes.
+    type Half: Part<Whole = Self>;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
@@ -40,6 +42,76 @@ pub(crate) trait Lanes: Copy {
     unsafe fn exp2_integer(self) -> Self;
 }
 
+/// All sixteen lanes or the first eight of them, for products of so few columns.
+///
+/// # Safety
+/// As of [`Lanes`], with pointers that span as many values.
+pub(crate) trait Part: Copy {
+    /// Sixteen lanes of the level.
+    type Whole: Lanes;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self * factor + addend`, rounded once.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// With +0 in the other lanes.
+    unsafe fn whole(self) -> Self::Whole;
+}
+
+impl<V: Lanes> Part for V {
+    type Whole = V;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Lanes::splat(value)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Lanes::load(from)
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        Lanes::store(self, to);
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Lanes::mul_add(self, factor, addend)
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> V {
+        self
+    }
+}
+
+/// Eight lanes of the scalar twin.
+#[derive(Clone, Copy)]
+pub(crate) struct ScalarHalf([f32; LANES / 2]);
+
+impl Part for ScalarHalf {
+    type Whole = Scalar;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; LANES / 2])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(from.cast::<[f32; LANES / 2]>().read_unaligned())
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        to.cast::<[f32; LANES / 2]>().write_unaligned(self.0);
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            self.0[i].mul_add(factor.0[i], addend.0[i])
+        }))
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> Scalar {
+        Scalar(std::array::from_fn(|i| self.0.get(i).map_or(0.0, |v| *v)))
+    }
+}
+
 /// The scalar twin.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar([f32; LANES]);
@@ -53,6 +125,7 @@ impl Scalar {
 
 impl Lanes for Scalar {
     const WIDE: bool = false;
+    type Half = ScalarHalf;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; LANES])
@@ -158,8 +231,9 @@ pub(crate) use x86::{Avx2, Avx512};
     reason = "the intrinsics of one architecture"
 )]
 mod x86 {
-    use super::Lanes;
+    use super::{Lanes, Part};
     use std::arch::x86_64::*;
+    use std::marker::PhantomData;
 
     const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
@@ -167,8 +241,56 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512(pub(crate) __m512);
 
+    /// One 256-bit register: the first eight lanes of either level.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Half<V>(__m256, PhantomData<V>);
+
+    /// What makes sixteen lanes of eight.
+    pub(crate) trait Widen: Lanes {
+        unsafe fn widen(half: __m256) -> Self;
+    }
+
+    impl Widen for Avx512 {
+        #[inline(always)]
+        unsafe fn widen(half: __m256) -> Self {
+            Self(_mm512_zextps256_ps512(half))
+        }
+    }
+
+    impl Widen for Avx2 {
+        #[inline(always)]
+        unsafe fn widen(half: __m256) -> Self {
+            Self(half, _mm256_setzero_ps())
+        }
+    }
+
+    impl<V: Widen> Part for Half<V> {
+        type Whole = V;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Self(_mm256_set1_ps(value), PhantomData)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Self(_mm256_loadu_ps(from), PhantomData)
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            _mm256_storeu_ps(to, self.0);
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Self(_mm256_fmadd_ps(self.0, factor.0, addend.0), PhantomData)
+        }
+        #[inline(always)]
+        unsafe fn whole(self) -> V {
+            V::widen(self.0)
+        }
+    }
+
     impl Lanes for Avx512 {
         const WIDE: bool = true;
+        type Half = Half<Self>;
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(_mm512_set1_ps(value))
@@ -255,6 +377,7 @@ mod x86 {
 
     impl Lanes for Avx2 {
         const WIDE: bool = false;
+        type Half = Half<Self>;
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             let v = _mm256_set1_ps(value);

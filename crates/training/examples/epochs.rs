@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bitfront_kernel::{Kernels, Level};
-use bitfront_network::Candidate;
+use bitfront_network::{Candidate, Weights};
 use bitfront_training::{Control, EpochReport, Recipe, Samples, Targets, Trainer};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -101,7 +101,7 @@ impl Rows {
 /// What a run on one thread hears after an epoch: its CPU seconds and the accuracy on the check rows.
 type OnEpoch<'a> = dyn FnMut(f64, f64) -> Control + 'a;
 
-fn run(job: &Job, epochs: u32, seed: u64, on_epoch: &mut OnEpoch<'_>) -> Result<(), Failure> {
+fn run(job: &Job, epochs: u32, seed: u64, on_epoch: &mut OnEpoch<'_>) -> Result<u64, Failure> {
     let recipe = Recipe {
         epochs,
         batch_size: job.batch_size,
@@ -120,8 +120,17 @@ fn run(job: &Job, epochs: u32, seed: u64, on_epoch: &mut OnEpoch<'_>) -> Result<
         before = cpu_seconds();
         control
     };
-    trainer.on(job.kernels).run(&mut report, &|| false)?;
-    Ok(())
+    let trained = trainer.on(job.kernels).run(&mut report, &|| false)?;
+    Ok(digest(&trained.weights))
+}
+
+/// FNV-1a over the bits of all weights, for a look at whether two programs train the same.
+fn digest(weights: &Weights) -> u64 {
+    let parts = weights.layers.iter().flat_map(|layer| layer.parts.values());
+    let bytes = parts.flatten().flat_map(|value| value.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Best of several short loops of register-only multiply-adds, in GFLOP a CPU second.
@@ -163,8 +172,8 @@ fn serve(job: &Job) -> Result<(), Failure> {
         };
         Control::Continue
     };
-    run(job, 10_000, 1, &mut on_epoch)?;
-    println!("{{\"accuracy\": {last}}}");
+    let weights = run(job, 10_000, 1, &mut on_epoch)?;
+    println!("{{\"accuracy\": {last}, \"weights\": \"{weights:016x}\"}}");
     Ok(())
 }
 
@@ -177,7 +186,7 @@ fn slots(job: &Job, count: u64, epochs: u32) -> Result<(), Failure> {
             ends.push(Instant::now());
             Control::Continue
         };
-        run(job, epochs, seed, &mut on_epoch).map(|()| ends)
+        run(job, epochs, seed, &mut on_epoch).map(|_| ends)
     };
     let ends: Vec<Vec<Instant>> = std::thread::scope(|scope| {
         let slot = &slot;

@@ -288,10 +288,11 @@ impl Builder {
         let first = origins[0];
         let input = self.extent(first);
         let output = place.output;
-        let table = || {
+        let geometry = || {
             let geometry = operation.geometry(place.input);
-            Table::of(&geometry.expect("a checked graph's windows fit"))
+            geometry.expect("a checked graph's windows fit")
         };
+        let table = || Table::of(&geometry());
         let work = match operation {
             Operation::Dense {
                 kernel, bias, fold, ..
@@ -312,7 +313,8 @@ impl Builder {
             Operation::Conv {
                 kernel, bias, fold, ..
             } => {
-                let map = Map::Window(Patches::new(table(), input.channels, output.channels));
+                let patches = Patches::new(geometry(), input.channels, output.channels);
+                let map = Map::Window(Box::new(patches));
                 self.weighted(
                     place,
                     output,

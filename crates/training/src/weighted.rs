@@ -21,7 +21,7 @@ pub(crate) enum Map {
         columns: usize,
     },
     /// All channels under a window.
-    Window(Patches),
+    Window(Box<Patches>),
     /// One channel under a window.
     Depthwise(Channelwise),
 }

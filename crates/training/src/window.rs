@@ -3,10 +3,13 @@
 //!
 //! The rule this module keeps: a convolution is a matrix product over positions, in the kernels' own
 //! order, and patches are made a few rows at a time, so that they stay in cache however many
-//! positions a sample has.
+//! positions a sample has; small windows of the network's input are read in place, in the same order.
 
-use bitfront_kernel::{Buffer, CodeAffine, Kernels, LANES, PatchTable, Shape, TapTable, stride};
-use bitfront_network::Geometry;
+use bitfront_kernel::{
+    Buffer, CodeAffine, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis, TapTable, stride,
+    suits_sparse,
+};
+use bitfront_network::{Axis, Geometry};
 
 use crate::extent::{Extent, Out, Pass, Target};
 use crate::weighted::{affine, affine_codes};
@@ -101,9 +104,29 @@ pub(crate) fn patch_values(taps: usize, channels: usize) -> usize {
     PATCHES * stride(taps * channels) + stride(channels)
 }
 
+/// An axis for the kernels.
+fn axis(axis: Axis) -> SlideAxis {
+    SlideAxis {
+        input: axis.input,
+        output: axis.output,
+        size: axis.size,
+        stride: axis.stride,
+        dilation: axis.dilation,
+        before: axis.before,
+    }
+}
+
+/// Bytes of a sample with its border and of the places of its windows, at most.
+pub(crate) fn slide_bytes(geometry: &Geometry, channels: usize) -> usize {
+    Slide::bytes(axis(geometry.rows), axis(geometry.columns), channels)
+}
+
 /// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
 #[derive(Debug)]
 pub(crate) struct Patches {
+    geometry: Geometry,
+    /// Where its windows are read without patches.
+    slide: Option<Slide>,
     table: Table,
     copies: PatchTable,
     channels: usize,
@@ -118,13 +141,16 @@ pub(crate) struct Patches {
 
 impl Patches {
     /// Of a window over `channels` channels, with `columns` filters.
-    pub(crate) fn new(table: Table, channels: usize, columns: usize) -> Self {
+    pub(crate) fn new(geometry: Geometry, channels: usize, columns: usize) -> Self {
+        let table = Table::of(&geometry);
         let buffer = Buffer::zeroed(patch_values(table.taps, channels));
         let (position, sample) = (stride(channels), table.inputs * stride(channels));
         Self {
             gradients: buffer.clone(),
             gathered: buffer,
             copies: PatchTable::new(table.taps_of(), channels, position, sample),
+            geometry,
+            slide: None,
             table,
             channels,
             columns,
@@ -143,8 +169,12 @@ impl Patches {
         (self.codes, self.zero) = (vec![0; self.gathered.len()], zero);
     }
 
-    /// Reads samples as they are stored from now on: positions one behind the other, padded once.
+    /// Reads samples as they are stored from now on: positions one behind the other, padded once; without patches
+    /// where windows are small.
     pub(crate) fn read_stored(&mut self) {
+        let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
+        self.slide =
+            Slide::new(rows, columns, self.channels).filter(|slide| !suits_sparse(slide.inner()));
         let sample = stride(self.table.inputs * self.channels);
         self.copies = PatchTable::new(self.table.taps_of(), self.channels, self.channels, sample);
     }
@@ -188,6 +218,25 @@ impl Patches {
         mut y: Out<'_>,
     ) {
         let n = stride(self.columns);
+        if let Some(slide) = &mut self.slide {
+            let samples = x.chunks_exact(stride(self.table.inputs * self.channels));
+            for (sample, x) in samples.take(pass.samples).enumerate() {
+                slide.take(x);
+                let start = sample * slide.outputs() * n;
+                match y.from(start) {
+                    Out::Values(y) => slide.affine(pass.kernels, self.columns, kernel, bias, y),
+                    Out::Activated(activate, to) => slide.affine_activated(
+                        pass.kernels,
+                        self.columns,
+                        kernel,
+                        bias,
+                        activate,
+                        to,
+                    ),
+                }
+            }
+            return;
+        }
         for (start, count) in self.chunks(pass.samples) {
             self.gather(pass.kernels, x, start, count);
             let (shape, patches) = (self.shape(count), &self.gathered);
@@ -237,6 +286,15 @@ impl Patches {
             target.gradient[..pass.samples * self.input().padded()].fill(0.0);
         }
         let n = stride(self.columns);
+        if let Some(slide) = &mut self.slide {
+            let samples = x.chunks_exact(stride(self.table.inputs * self.channels));
+            for (sample, x) in samples.take(pass.samples).enumerate() {
+                slide.take(x);
+                let dy = &dy[sample * slide.outputs() * n..];
+                slide.kernel_gradient(pass.kernels, self.columns, dy, dkernel);
+            }
+            return;
+        }
         for (start, count) in self.chunks(pass.samples) {
             self.gather(pass.kernels, x, start, count);
             let (shape, dy) = (self.shape(count), &dy[start * n..]);

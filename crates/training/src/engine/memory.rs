@@ -1,14 +1,14 @@
 //! How many samples pass together, and what an engine allocates.
 
 use bitfront_kernel::{PatchTable, stride};
-use bitfront_network::{Candidate, Head, Operation};
+use bitfront_network::{Candidate, Geometry, Head, Operation};
 use bitfront_quantizer::Quantizer;
 
 use super::MICRO_BATCH;
 use crate::extent::Extent;
 use crate::node::needs_whole_batch;
 use crate::plan::Plan;
-use crate::window::patch_values;
+use crate::window::{patch_values, slide_bytes};
 
 /// Values of all layers that should stay in cache while a micro-batch passes.
 const CACHED_VALUES: usize = 1 << 19;
@@ -59,7 +59,7 @@ pub(crate) fn buffer_bytes(candidate: &Candidate, batch: usize) -> usize {
         let from = Extent::of(input);
         let layer = Layer {
             operation: &layer.operation,
-            taps: layer.operation.geometry(input).map_or(1, |g| g.taps()),
+            geometry: layer.operation.geometry(input).ok(),
             from,
             to: Extent::of(&shape),
         };
@@ -108,7 +108,7 @@ fn working_copies(quantizer: &Quantizer) -> usize {
 /// A layer and what it reads.
 struct Layer<'a> {
     operation: &'a Operation,
-    taps: usize,
+    geometry: Option<Geometry>,
     from: Extent,
     to: Extent,
 }
@@ -141,13 +141,16 @@ impl Layer<'_> {
 
     /// Values that do not grow with samples: tables of windows, patches, statistics.
     fn once(&self) -> usize {
-        let table = self.taps * self.to.positions;
-        let patches = match self.operation {
-            Operation::Conv { .. } => {
-                let copies = PatchTable::bytes(self.to.positions, self.taps, self.from.channels);
+        let taps = self.geometry.map_or(1, |geometry| geometry.taps());
+        let table = taps * self.to.positions;
+        let patches = match (self.operation, self.geometry) {
+            (Operation::Conv { .. }, Some(geometry)) => {
+                let channels = self.from.channels;
+                let copies = PatchTable::bytes(self.to.positions, taps, channels);
+                let tables = copies + slide_bytes(&geometry, channels);
                 // Patches of values, of gradients and of codes, a quarter as long.
-                let patches = 9 * patch_values(self.taps, self.from.channels) / 4;
-                patches + copies.div_ceil(size_of::<f32>())
+                let patches = 9 * patch_values(taps, channels) / 4;
+                patches + tables.div_ceil(size_of::<f32>())
             }
             _ => 0,
         };

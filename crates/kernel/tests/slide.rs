@@ -1,0 +1,134 @@
+//! Convolutions straight from bordered samples have the bits of the products of patches, on every level.
+
+use bitfront_kernel::{
+    Activate, Activated, Buffer, Kernels, Level, PatchTable, Shape, Slide, SlideAxis, TapTable,
+    Uniform, stride,
+};
+use proptest::prelude::*;
+
+/// Values of many magnitudes, so that another order of sums gives other bits.
+fn values(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let fraction = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
+        fraction * [1.0, 0.01, 100.0, 0.0][(state & 3) as usize]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn axes() -> impl Strategy<Value = SlideAxis> {
+    let shapes = (1_usize..12, 1_usize..6, 1_usize..4, 1_usize..3, 0_usize..5);
+    shapes.prop_flat_map(|(input, size, stride, dilation, before)| {
+        let before = before % size.max(2);
+        (1_usize..8).prop_map(move |output| SlideAxis {
+            input,
+            output,
+            size,
+            stride,
+            dilation,
+            before,
+        })
+    })
+}
+
+/// The input row that each window reads under each tap, row by row.
+fn table(rows: SlideAxis, columns: SlideAxis) -> Vec<u32> {
+    let source = |axis: SlideAxis, output: usize, tap: usize| {
+        (output * axis.stride + tap * axis.dilation)
+            .checked_sub(axis.before)
+            .filter(|at| *at < axis.input)
+    };
+    let mut table = Vec::new();
+    for (row, column) in (0..rows.output).flat_map(|row| (0..columns.output).map(move |c| (row, c)))
+    {
+        for (y, x) in (0..rows.size).flat_map(|y| (0..columns.size).map(move |x| (y, x))) {
+            let at = source(rows, row, y).zip(source(columns, column, x));
+            table.push(at.map_or(TapTable::BORDER, |(y, x)| (y * columns.input + x) as u32));
+        }
+    }
+    table
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn slides_equal_products_of_patches(
+        rows in axes(), columns in axes(), channels in 1_usize..5, filters in 1_usize..35, biased: bool, seed: u64,
+    ) {
+        let run = columns.size * channels;
+        let slide = Slide::new(rows, columns, channels);
+        prop_assert_eq!(slide.is_some(), run <= 12 && (columns.dilation == 1 || columns.size == 1));
+        let Some(mut slide) = slide else { return Ok(()) };
+        let table = table(rows, columns);
+        let table = TapTable { rows: &table, taps: rows.size * columns.size, inputs: rows.input * columns.input };
+        let sample = table.inputs * channels;
+        let (outputs, inner) = (slide.outputs(), slide.inner());
+        prop_assert_eq!((outputs, inner), (table.outputs(), table.taps * channels));
+        // The second sample must not meet what is left of the first.
+        let x = values(seed, 2 * sample);
+        let (w, dy) = (values(seed ^ 1, inner * filters), values(seed ^ 2, outputs * filters));
+        let bias = biased.then(|| Buffer::padded(&values(seed ^ 3, filters), filters));
+        let (w, dy) = (Buffer::padded(&w, filters), Buffer::padded(&dy, filters));
+        let shape = Shape { rows: outputs, inner, columns: filters };
+        let grid = Uniform { inverse_step: 32.0, low: 0.0, high: 63.0, step: 1.0 / 32.0 };
+        let activate = Activate::new(grid).unwrap();
+        let patches = PatchTable::new(table, channels, channels, sample);
+        for x in x.chunks_exact(sample) {
+            let mut gathered = Buffer::zeroed(outputs * stride(inner) + 16);
+            let scalar = Kernels::at(Level::Scalar).unwrap();
+            patches.copy(scalar, 0..outputs, x, &mut gathered);
+            let mut y = Buffer::zeroed(dy.len());
+            scalar.affine(shape, &gathered, &w, bias.as_deref(), &mut y);
+            let mut dw = w.clone();
+            scalar.kernel_gradient(shape, &gathered, &dy, &mut dw);
+            let mut expected = Outs::new(dy.len());
+            scalar.affine_activated(shape, &gathered, &w, bias.as_deref(), activate, expected.out());
+            slide.take(x);
+            for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+                let mut out = Buffer::zeroed(dy.len());
+                slide.affine(kernels, filters, &w, bias.as_deref(), &mut out);
+                prop_assert_eq!(bits(&out), bits(&y));
+                let mut out = w.clone();
+                slide.kernel_gradient(kernels, filters, &dy, &mut out);
+                prop_assert_eq!(bits(&out), bits(&dw));
+                let mut outs = Outs::new(dy.len());
+                slide.affine_activated(kernels, filters, &w, bias.as_deref(), activate, outs.out());
+                prop_assert_eq!(bits(&outs.values), bits(&expected.values));
+                prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
+            }
+        }
+    }
+}
+
+/// Where a quantized product goes.
+struct Outs {
+    values: Buffer,
+    codes: Vec<u8>,
+    inside: Vec<u16>,
+}
+
+impl Outs {
+    fn new(len: usize) -> Self {
+        Self {
+            values: Buffer::zeroed(len),
+            codes: vec![0; len],
+            inside: vec![0; len / 16],
+        }
+    }
+
+    fn out(&mut self) -> Activated<'_> {
+        Activated {
+            values: &mut self.values,
+            codes: Some(&mut self.codes),
+            inside: &mut self.inside,
+        }
+    }
+}
