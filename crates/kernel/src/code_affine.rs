@@ -20,6 +20,8 @@ const EXACT: f64 = 16_777_216.0;
 pub struct CodeAffine {
     inner: usize,
     columns: usize,
+    /// Inputs of a tap; all of them where a row of codes has no taps.
+    tap: usize,
     /// Groups of four codes of a row.
     groups: usize,
     /// `groups` a block of 16 columns: the weights of four codes in each lane.
@@ -75,6 +77,7 @@ impl CodeAffine {
         Some(Self {
             inner,
             columns,
+            tap: inner,
             groups,
             weights: vec![zero; groups * blocks],
             start: vec![zero; blocks],
@@ -84,6 +87,24 @@ impl CodeAffine {
             inverse_sum: power(fraction),
             unit: power(-fraction),
         })
+    }
+
+    /// The same of windows of `taps` taps that are read where they lie ([`crate::CodeSlide`]): groups of four begin
+    /// anew with every tap.
+    ///
+    /// # Panics
+    /// When the inputs are not of so many taps.
+    #[must_use]
+    pub fn of_taps(mut self, taps: usize) -> Self {
+        assert!(
+            taps > 0 && self.inner.is_multiple_of(taps),
+            "{} inputs of {taps} taps",
+            self.inner
+        );
+        self.tap = self.inner / taps;
+        self.groups = taps * self.tap.div_ceil(4);
+        self.weights = vec![Line([0; LANES]); self.groups * self.start.len()];
+        self
     }
 
     /// Takes fake-quantized weights (padded) and biases (one padded row) for the products that follow.
@@ -112,8 +133,9 @@ impl CodeAffine {
     /// When a slice is shorter than its padded shape.
     pub fn run(&self, kernels: Kernels, rows: usize, codes: &[u8], y: &mut [f32]) {
         self.check(rows, codes, y.len());
-        let (job, end) = (self.job(rows, codes), Store(y.as_mut_ptr()));
-        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, end: Store));
+        let (job, x) = (self.job(rows), self.rows(codes));
+        let end = Store(y.as_mut_ptr());
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, x: Rows, end: Store));
     }
 
     /// As [`CodeAffine::run`], quantized at once.
@@ -130,28 +152,137 @@ impl CodeAffine {
     ) {
         out.check(rows * stride(self.columns));
         self.check(rows, codes, out.values.len());
-        let (job, end) = (self.job(rows, codes), Quantize::new(activate, &mut out));
-        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, end: Quantize));
+        let (job, x) = (self.job(rows), self.rows(codes));
+        let end = Quantize::new(activate, &mut out);
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, x: Rows, end: Quantize));
+    }
+
+    /// As [`CodeAffine::run`], of `rows` windows that lie where `x` says.
+    ///
+    /// # Panics
+    /// When `y` is shorter than its padded shape.
+    ///
+    /// # Safety
+    /// `x` has `rows` windows of this product's groups.
+    pub(crate) unsafe fn run_windows(
+        &self,
+        kernels: Kernels,
+        rows: usize,
+        x: CodeWindows,
+        y: &mut [f32],
+    ) {
+        self.check_values(rows, y.len());
+        let (job, end) = (self.job(rows), Store(y.as_mut_ptr()));
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, x: CodeWindows, end: Store));
+    }
+
+    /// As [`CodeAffine::run_windows`], quantized at once.
+    ///
+    /// # Panics
+    /// When a slice is shorter than its padded shape.
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn run_windows_activated(
+        &self,
+        kernels: Kernels,
+        rows: usize,
+        x: CodeWindows,
+        activate: Activate,
+        mut out: Activated<'_>,
+    ) {
+        out.check(rows * stride(self.columns));
+        let (job, end) = (self.job(rows), Quantize::new(activate, &mut out));
+        integer_dispatch!(Path::of(kernels), product(job: Job<'_>, x: CodeWindows, end: Quantize));
+    }
+
+    /// Inputs of a tap and groups of a row.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.tap, self.groups)
     }
 
     fn check(&self, rows: usize, codes: &[u8], values: usize) {
+        self.check_values(rows, values);
         assert!(
-            codes.len() >= rows * stride(self.inner) && values >= rows * stride(self.columns),
-            "{rows} rows of {} x {} with {} codes and {values} values",
+            codes.len() >= rows * stride(self.inner) && self.tap == self.inner,
+            "{rows} rows of {} in taps of {} with {} codes",
             self.inner,
-            self.columns,
+            self.tap,
             codes.len()
         );
     }
 
-    fn job<'a>(&'a self, rows: usize, codes: &'a [u8]) -> Job<'a> {
+    fn check_values(&self, rows: usize, values: usize) {
+        assert!(
+            values >= rows * stride(self.columns),
+            "{rows} rows of {} with {values} values",
+            self.columns
+        );
+    }
+
+    fn rows(&self, codes: &[u8]) -> Rows {
+        Rows {
+            codes: codes.as_ptr(),
+            step: stride(self.inner),
+        }
+    }
+
+    fn job(&self, rows: usize) -> Job<'_> {
         Job {
             affine: self,
             rows,
-            codes: codes.as_ptr(),
-            code_row: stride(self.inner),
             n: stride(self.columns),
         }
+    }
+}
+
+/// Where the codes of a product's rows are.
+///
+/// # Safety
+/// Called only for rows and groups of the product.
+pub(crate) trait Reads: Copy {
+    /// Where a row starts.
+    unsafe fn row(self, row: usize) -> *const u8;
+    /// How far from there four codes lie.
+    unsafe fn group(self, group: usize) -> usize;
+}
+
+/// Rows one behind the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    codes: *const u8,
+    step: usize,
+}
+
+impl Reads for Rows {
+    #[inline(always)]
+    unsafe fn row(self, row: usize) -> *const u8 {
+        self.codes.add(row * self.step)
+    }
+    #[inline(always)]
+    unsafe fn group(self, group: usize) -> usize {
+        4 * group
+    }
+}
+
+/// Windows of a sample.
+#[derive(Clone, Copy)]
+pub(crate) struct CodeWindows {
+    pub(crate) codes: *const u8,
+    /// Where each window starts.
+    pub(crate) starts: *const u32,
+    /// How far from there its groups lie.
+    pub(crate) groups: *const u32,
+}
+
+impl Reads for CodeWindows {
+    #[inline(always)]
+    unsafe fn row(self, row: usize) -> *const u8 {
+        self.codes.add(*self.starts.add(row) as usize)
+    }
+    #[inline(always)]
+    unsafe fn group(self, group: usize) -> usize {
+        *self.groups.add(group) as usize
     }
 }
 
@@ -162,9 +293,11 @@ unsafe fn pack<V: IntegerLanes>(to: &mut CodeAffine, w: &[f32], bias: Option<&[f
     for (block, start) in to.start.iter_mut().enumerate() {
         let column = block * LANES;
         let mut total = V::splat(0);
+        let by_tap = to.tap.div_ceil(4);
         for group in 0..to.groups {
             let mut four = [V::splat(0); 4];
-            for (row, part) in (4 * group..to.inner).zip(&mut four) {
+            let (tap, at) = (group / by_tap, 4 * (group % by_tap));
+            for (row, part) in (tap * to.tap + at..(tap + 1) * to.tap).zip(&mut four) {
                 let w = V::Floats::load(w.as_ptr().add(row * n + column));
                 *part = V::of_floats(w.mul(inverse));
                 total = total.add(*part);
@@ -187,57 +320,65 @@ unsafe fn pack<V: IntegerLanes>(to: &mut CodeAffine, w: &[f32], bias: Option<&[f
 struct Job<'a> {
     affine: &'a CodeAffine,
     rows: usize,
-    codes: *const u8,
-    /// Bytes between rows of codes.
-    code_row: usize,
     /// Values between rows of results.
     n: usize,
 }
 
 #[inline(always)]
-unsafe fn product<V: IntegerLanes>(job: Job<'_>, end: impl Finish) {
+unsafe fn product<V: IntegerLanes>(job: Job<'_>, x: impl Reads, end: impl Finish) {
     if job.affine.small {
-        columns_of_tiles::<V, _, true>(job, end);
+        columns_of_tiles::<V, _, _, true>(job, x, end);
     } else {
-        columns_of_tiles::<V, _, false>(job, end);
+        columns_of_tiles::<V, _, _, false>(job, x, end);
     }
 }
 
 #[inline(always)]
-unsafe fn columns_of_tiles<V: IntegerLanes, F: Finish, const SMALL: bool>(job: Job<'_>, end: F) {
+unsafe fn columns_of_tiles<V: IntegerLanes, X: Reads, F: Finish, const SMALL: bool>(
+    job: Job<'_>,
+    x: X,
+    end: F,
+) {
     let blocks = job.affine.start.len();
     let mut block = 0;
     if V::WIDE {
         while block + 2 <= blocks {
-            column_of_tiles::<V, F, SMALL, 2>(job, end, block);
+            column_of_tiles::<V, X, F, SMALL, 2>(job, x, end, block);
             block += 2;
         }
     }
     while block < blocks {
-        column_of_tiles::<V, F, SMALL, 1>(job, end, block);
+        column_of_tiles::<V, X, F, SMALL, 1>(job, x, end, block);
         block += 1;
     }
 }
 
 #[inline(always)]
-unsafe fn column_of_tiles<V: IntegerLanes, F: Finish, const SMALL: bool, const C: usize>(
+unsafe fn column_of_tiles<
+    V: IntegerLanes,
+    X: Reads,
+    F: Finish,
+    const SMALL: bool,
+    const C: usize,
+>(
     job: Job<'_>,
+    x: X,
     end: F,
     block: usize,
 ) {
     let mut row = 0;
     if V::WIDE {
         while row + 8 <= job.rows {
-            tile::<V, F, SMALL, 8, C>(job, end, row, block);
+            tile::<V, X, F, SMALL, 8, C>(job, x, end, row, block);
             row += 8;
         }
     }
     while row + 4 <= job.rows {
-        tile::<V, F, SMALL, 4, C>(job, end, row, block);
+        tile::<V, X, F, SMALL, 4, C>(job, x, end, row, block);
         row += 4;
     }
     while row < job.rows {
-        tile::<V, F, SMALL, 1, C>(job, end, row, block);
+        tile::<V, X, F, SMALL, 1, C>(job, x, end, row, block);
         row += 1;
     }
 }
@@ -247,8 +388,16 @@ unsafe fn column_of_tiles<V: IntegerLanes, F: Finish, const SMALL: bool, const C
     clippy::cast_ptr_alignment,
     reason = "groups of four bytes are read unaligned"
 )]
-unsafe fn tile<V: IntegerLanes, F: Finish, const SMALL: bool, const R: usize, const C: usize>(
+unsafe fn tile<
+    V: IntegerLanes,
+    X: Reads,
+    F: Finish,
+    const SMALL: bool,
+    const R: usize,
+    const C: usize,
+>(
     job: Job<'_>,
+    x: X,
     end: F,
     row: usize,
     block: usize,
@@ -259,15 +408,16 @@ unsafe fn tile<V: IntegerLanes, F: Finish, const SMALL: bool, const R: usize, co
         *start = V::load(job.affine.start.as_ptr().add(block + c).cast());
     }
     let mut sums = [start; R];
-    let codes = job.codes.add(row * job.code_row);
+    let codes: [*const u8; R] = std::array::from_fn(|r| x.row(row + r));
     let weights = job.affine.weights.as_ptr().add(block * groups);
     for group in 0..groups {
         let mut w = [V::splat(0); C];
         for (c, w) in w.iter_mut().enumerate() {
             *w = V::load(weights.add(c * groups + group).cast());
         }
-        for (r, line) in sums.iter_mut().enumerate() {
-            let four = codes.add(r * job.code_row + 4 * group).cast::<i32>();
+        let at = x.group(group);
+        for (line, codes) in sums.iter_mut().zip(codes) {
+            let four = codes.add(at).cast::<i32>();
             let x = V::splat(four.read_unaligned());
             for (sum, w) in line.iter_mut().zip(w) {
                 *sum = if SMALL {

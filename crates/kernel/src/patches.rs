@@ -141,16 +141,6 @@ impl PatchTable {
         );
     }
 
-    /// As [`PatchTable::copy`], of codes; the border reads `border`.
-    ///
-    /// # Panics
-    /// When `x` or `out` is too short.
-    pub fn copy_codes(&self, rows: Range<usize>, x: &[u8], border: u8, out: &mut [u8]) {
-        self.check(&rows, x.len(), out.len());
-        // SAFETY: lengths were checked.
-        unsafe { copy_of::<u8, LONGEST>(self, rows, x, border, out) }
-    }
-
     fn check(&self, rows: &Range<usize>, values: usize, room: usize) {
         let samples = rows.end.div_ceil(self.outputs().max(1));
         assert!(
@@ -170,25 +160,23 @@ unsafe fn copy_values<V: Lanes>(
     out: &mut [f32],
 ) {
     match table.width {
-        4 => copy_of::<f32, 4>(table, rows, x, 0.0, out),
-        8 => copy_of::<f32, 8>(table, rows, x, 0.0, out),
-        _ => copy_of::<f32, LONGEST>(table, rows, x, 0.0, out),
+        4 => copy_of::<4>(table, rows, x, out),
+        8 => copy_of::<8>(table, rows, x, out),
+        _ => copy_of::<LONGEST>(table, rows, x, out),
     }
 }
 
 /// Runs lie within the sample and the row they were made for.
 #[inline(always)]
-unsafe fn copy_of<T: Copy, const W: usize>(
+unsafe fn copy_of<const W: usize>(
     table: &PatchTable,
     rows: Range<usize>,
-    x: &[T],
-    border: T,
-    out: &mut [T],
+    x: &[f32],
+    out: &mut [f32],
 ) {
     let outputs = table.outputs();
     let (mut sample, mut position) = (rows.start / outputs, rows.start % outputs);
     let mut to = out.as_mut_ptr();
-    let border = [border; W];
     for _ in rows {
         let first = sample * table.sample;
         // A whole copy of the last sample's last run may read behind the values.
@@ -198,14 +186,14 @@ unsafe fn copy_of<T: Copy, const W: usize>(
         for run in table.runs.get_unchecked(runs) {
             let from = first + run.from as usize;
             let values = if run.from == TapTable::BORDER {
-                border
+                [0.0; W]
             } else if whole {
-                x.as_ptr().add(from).cast::<[T; W]>().read_unaligned()
+                x.as_ptr().add(from).cast::<[f32; W]>().read_unaligned()
             } else {
-                std::array::from_fn(|at| x.get(from + at).copied().unwrap_or(border[0]))
+                std::array::from_fn(|at| x.get(from + at).copied().unwrap_or(0.0))
             };
             to.add(run.to as usize)
-                .cast::<[T; W]>()
+                .cast::<[f32; W]>()
                 .write_unaligned(values);
         }
         to = to.add(table.row);

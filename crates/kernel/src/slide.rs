@@ -6,61 +6,22 @@
 
 use crate::buffer::{Buffer, LANES, stride};
 use crate::finish::{Activate, Activated, Finish, Quantize, Store};
+use crate::frame::{Frame, SlideAxis};
 use crate::lanes::{Lanes, Part};
 use crate::level::{Kernels, dispatch};
 
 /// Most values that lie side by side in a window: their gradients stay in registers.
 const LONGEST_RUN: usize = 12;
 
-/// One axis of a window that slides over a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlideAxis {
-    /// Elements of the input.
-    pub input: usize,
-    /// Elements of the output.
-    pub output: usize,
-    /// Taps.
-    pub size: usize,
-    /// Steps between outputs.
-    pub stride: usize,
-    /// Steps between taps.
-    pub dilation: usize,
-    /// Border elements before the first input.
-    pub before: usize,
-}
-
-impl SlideAxis {
-    /// Elements that windows reach over, the border's among them.
-    const fn bordered(self) -> usize {
-        let reached = self.output.saturating_sub(1) * self.stride + (self.size - 1) * self.dilation;
-        let given = self.before + self.input;
-        if reached + 1 > given {
-            reached + 1
-        } else {
-            given
-        }
-    }
-}
-
 /// A window over samples whose values lie one behind the other, with room for one of them and its border.
 #[derive(Clone, Debug)]
 pub struct Slide {
+    frame: Frame,
     /// The current sample with its border of zeros.
     sample: Buffer,
-    /// Input rows.
-    lines: usize,
-    /// Values of an input row.
-    line: usize,
-    /// Values between input rows in `sample`.
-    step: usize,
-    /// First input value in `sample`.
-    first: usize,
-    /// Where each output's window starts in `sample`.
-    starts: Vec<u32>,
-    /// Runs of neighbouring values in a window, their length, and the values between their starts.
+    /// Runs of neighbouring values in a window, and their length.
     runs: usize,
     run: usize,
-    between: usize,
 }
 
 impl Slide {
@@ -73,37 +34,25 @@ impl Slide {
         if !neighbours || run == 0 || run > LONGEST_RUN || rows.size == 0 {
             return None;
         }
-        let step = columns.bordered() * channels;
-        let len = rows.bordered() * step;
-        u32::try_from(len).ok()?;
-        let start = |row: usize, column: usize| {
-            (row * rows.stride * step + column * columns.stride * channels) as u32
-        };
-        let outputs = (0..rows.output).flat_map(|row| (0..columns.output).map(move |c| (row, c)));
+        let frame = Frame::new(rows, columns, channels)?;
         Some(Self {
-            sample: Buffer::zeroed(len),
-            lines: rows.input,
-            line: columns.input * channels,
-            step,
-            first: rows.before * step + columns.before * channels,
-            starts: outputs.map(|(row, column)| start(row, column)).collect(),
+            sample: Buffer::zeroed(frame.len()),
+            frame,
             runs: rows.size,
             run,
-            between: rows.dilation * step,
         })
     }
 
     /// Bytes that a window of these axes takes, at most.
     #[must_use]
     pub fn bytes(rows: SlideAxis, columns: SlideAxis, channels: usize) -> usize {
-        let values = rows.bordered() * columns.bordered() * channels;
-        (stride(values) + rows.output * columns.output) * size_of::<f32>()
+        Frame::bytes(rows, columns, channels, size_of::<f32>())
     }
 
     /// Output positions of a sample.
     #[must_use]
     pub fn outputs(&self) -> usize {
-        self.starts.len()
+        self.frame.starts().len()
     }
 
     /// Values of a window.
@@ -117,11 +66,7 @@ impl Slide {
     /// # Panics
     /// When `x` is shorter than a sample.
     pub fn take(&mut self, x: &[f32]) {
-        let to = self.sample[self.first..].chunks_mut(self.step);
-        let lines = x[..self.lines * self.line].chunks_exact(self.line);
-        for (to, x) in to.zip(lines) {
-            to[..self.line].copy_from_slice(x);
-        }
+        self.frame.take(x, &mut self.sample);
     }
 
     /// `y = windows * w + bias` for the windows of the sample (see [`Kernels::affine`]): `w` is `inner x columns`, `y`
@@ -196,6 +141,7 @@ impl Slide {
         Windows {
             slide: self,
             x: self.sample.as_ptr(),
+            between: self.frame.taps()[0],
             columns,
             n: stride(columns),
             w: w.as_ptr(),
@@ -209,6 +155,8 @@ impl Slide {
 struct Windows<'a> {
     slide: &'a Slide,
     x: *const f32,
+    /// Values between the starts of a window's runs.
+    between: usize,
     columns: usize,
     /// Values between rows of `w` and of the results.
     n: usize,
@@ -234,7 +182,7 @@ unsafe fn products<V: Lanes>(p: Windows<'_>, end: impl Finish) {
 
 #[inline(always)]
 unsafe fn rows_of<P: Part, F: Finish, const R: usize>(p: Windows<'_>, end: F, j: usize) {
-    let outputs = p.slide.starts.len();
+    let outputs = p.slide.outputs();
     let mut row = 0;
     while row + R <= outputs {
         rows::<P, F, R>(p, end, j, row);
@@ -253,7 +201,7 @@ unsafe fn rows<P: Part, F: Finish, const R: usize>(p: Windows<'_>, end: F, j: us
         None => P::splat(0.0),
     };
     let mut acc = [start; R];
-    let starts = p.slide.starts.as_ptr().add(row);
+    let starts = p.slide.frame.starts().as_ptr().add(row);
     let mut x: [*const f32; R] = std::array::from_fn(|r| p.x.add(*starts.add(r) as usize));
     let mut w = p.w.add(j);
     for _ in 0..p.slide.runs {
@@ -264,7 +212,7 @@ unsafe fn rows<P: Part, F: Finish, const R: usize>(p: Windows<'_>, end: F, j: us
             }
             w = w.add(p.n);
         }
-        x = x.map(|x| x.wrapping_add(p.slide.between));
+        x = x.map(|x| x.wrapping_add(p.between));
     }
     for (r, acc) in acc.iter().enumerate() {
         end.take(acc.whole(), (row + r) * p.n + j);
@@ -336,15 +284,15 @@ unsafe fn runs<P: Part, const L: usize, const R: usize>(
             *acc = P::load(dw.add(at(i, l)));
         }
     }
-    let x = p.x.add(run * p.slide.between);
-    for (row, start) in p.slide.starts.iter().enumerate() {
+    let x = p.x.add(run * p.between);
+    for (row, start) in p.slide.frame.starts().iter().enumerate() {
         let dy = P::load(dy.add(row * p.n));
         let mut x = x.add(*start as usize);
         for line in &mut acc {
             for (l, acc) in line.iter_mut().enumerate() {
                 *acc = P::splat(*x.add(l)).mul_add(dy, *acc);
             }
-            x = x.wrapping_add(p.slide.between);
+            x = x.wrapping_add(p.between);
         }
     }
     for (i, line) in acc.iter().enumerate() {

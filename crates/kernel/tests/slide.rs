@@ -1,8 +1,8 @@
 //! Convolutions straight from bordered samples have the bits of the products of patches, on every level.
 
 use bitfront_kernel::{
-    Activate, Activated, Buffer, Kernels, Level, PatchTable, Shape, Slide, SlideAxis, TapTable,
-    Uniform, stride,
+    Activate, Activated, Buffer, CodeAffine, CodeSlide, Kernels, Level, PatchTable, Shape, Slide,
+    SlideAxis, TapTable, Uniform, stride,
 };
 use proptest::prelude::*;
 
@@ -101,6 +101,59 @@ proptest! {
                 prop_assert_eq!(bits(&out), bits(&dw));
                 let mut outs = Outs::new(dy.len());
                 slide.affine_activated(kernels, filters, &w, bias.as_deref(), activate, outs.out());
+                prop_assert_eq!(bits(&outs.values), bits(&expected.values));
+                prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn slides_of_codes_equal_products_of_patches(
+        rows in axes(), columns in axes(), channels in 1_usize..21, filters in 1_usize..35, signed: bool, seed: u64,
+    ) {
+        let table = table(rows, columns);
+        let table = TapTable { rows: &table, taps: rows.size * columns.size, inputs: rows.input * columns.input };
+        let inner = table.taps * channels;
+        let low = if signed { -8.0 } else { 0.0 };
+        let x_grid = Uniform { inverse_step: 16.0, low, high: low + 15.0, step: 1.0 / 16.0 };
+        let w_grid = Uniform { inverse_step: 32.0, low: -32.0, high: 31.0, step: 1.0 / 32.0 };
+        let scalar = Kernels::at(Level::Scalar).unwrap();
+        let on_grid = |grid, seed, len, columns| {
+            let values = Buffer::padded(&values(seed, len), columns);
+            let mut quantized = values.clone();
+            scalar.quantize_uniform(grid, &values, &mut quantized);
+            quantized
+        };
+        let w = on_grid(w_grid, seed, inner * filters, filters);
+        let bias = on_grid(w_grid, seed ^ 1, filters, filters);
+        let mut affine = CodeAffine::new(inner, filters, x_grid, w_grid, Some(w_grid)).unwrap().of_taps(table.taps);
+        let mut slide = CodeSlide::new(rows, columns, channels, -low as u8).unwrap();
+        let (outputs, sample) = (slide.outputs(), slide.inputs());
+        prop_assert_eq!((outputs, sample), (table.outputs(), table.inputs * stride(channels)));
+        let shape = Shape { rows: outputs, inner, columns: filters };
+        let activate = Activate::new(Uniform { inverse_step: 8.0, low: 0.0, high: 63.0, step: 1.0 / 8.0 }).unwrap();
+        let patches = PatchTable::new(table, channels, stride(channels), sample);
+        for own in [seed ^ 2, seed ^ 3] {
+            let x = on_grid(x_grid, own, table.inputs * channels, channels);
+            let codes: Vec<u8> = x.iter().map(|value| (value * 16.0 - low) as u8).collect();
+            let mut gathered = Buffer::zeroed(outputs * stride(inner) + 16);
+            patches.copy(scalar, 0..outputs, &x, &mut gathered);
+            let mut y = Buffer::zeroed(outputs * stride(filters));
+            scalar.affine(shape, &gathered, &w, Some(&bias), &mut y);
+            let mut expected = Outs::new(y.len());
+            scalar.affine_activated(shape, &gathered, &w, Some(&bias), activate, expected.out());
+            slide.take(&codes);
+            for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+                affine.take(kernels, &w, Some(&bias));
+                let mut out = Buffer::zeroed(y.len());
+                slide.run(kernels, &affine, &mut out);
+                prop_assert_eq!(bits(&out), bits(&y));
+                let mut outs = Outs::new(y.len());
+                slide.run_activated(kernels, &affine, activate, outs.out());
                 prop_assert_eq!(bits(&outs.values), bits(&expected.values));
                 prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
             }

@@ -226,8 +226,9 @@ impl Weighted {
             }
             _ => None,
         };
-        if let (Map::Window(patches), Some(_)) = (&mut self.map, &self.codes) {
-            patches.take_codes(-grid.low as u8);
+        if let Map::Window(patches) = &mut self.map {
+            let product = self.codes.take();
+            self.codes = product.and_then(|product| patches.take_codes(product, -grid.low as u8));
         }
         self.codes.is_some()
     }

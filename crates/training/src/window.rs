@@ -6,13 +6,13 @@
 //! positions a sample has; small windows of the network's input are read in place, in the same order.
 
 use bitfront_kernel::{
-    Buffer, CodeAffine, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis, TapTable, stride,
-    suits_sparse,
+    Buffer, CodeAffine, CodeSlide, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis, TapTable,
+    stride, suits_sparse,
 };
 use bitfront_network::{Axis, Geometry};
 
 use crate::extent::{Extent, Out, Pass, Target};
-use crate::weighted::{affine, affine_codes};
+use crate::weighted::affine;
 
 /// Patches that are multiplied together.
 const PATCHES: usize = 128;
@@ -118,7 +118,8 @@ fn axis(axis: Axis) -> SlideAxis {
 
 /// Bytes of a sample with its border and of the places of its windows, at most.
 pub(crate) fn slide_bytes(geometry: &Geometry, channels: usize) -> usize {
-    Slide::bytes(axis(geometry.rows), axis(geometry.columns), channels)
+    let (rows, columns) = (axis(geometry.rows), axis(geometry.columns));
+    Slide::bytes(rows, columns, channels) + CodeSlide::bytes(rows, columns, channels)
 }
 
 /// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
@@ -133,10 +134,8 @@ pub(crate) struct Patches {
     columns: usize,
     gathered: Buffer,
     gradients: Buffer,
-    /// Patches of codes, where the product is made of these.
-    codes: Vec<u8>,
-    /// The code of zero, less the lowest one.
-    zero: u8,
+    /// Where the product is made of codes.
+    codes: Option<CodeSlide>,
 }
 
 impl Patches {
@@ -154,8 +153,7 @@ impl Patches {
             table,
             channels,
             columns,
-            codes: Vec::new(),
-            zero: 0,
+            codes: None,
         }
     }
 
@@ -164,9 +162,13 @@ impl Patches {
         self.table.taps * self.channels
     }
 
-    /// Makes room for patches of codes, in which zero has the code `zero`.
-    pub(crate) fn take_codes(&mut self, zero: u8) {
-        (self.codes, self.zero) = (vec![0; self.gathered.len()], zero);
+    /// Multiplies codes from now on, in which zero has the code `zero`, less the lowest one; the product of these.
+    pub(crate) fn take_codes(&mut self, product: CodeAffine, zero: u8) -> Option<CodeAffine> {
+        let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
+        self.codes = CodeSlide::new(rows, columns, self.channels, zero);
+        self.codes
+            .is_some()
+            .then(|| product.of_taps(self.table.taps))
     }
 
     /// Reads samples as they are stored from now on: positions one behind the other, padded once; without patches
@@ -259,11 +261,17 @@ impl Patches {
         affine: &CodeAffine,
         mut y: Out<'_>,
     ) {
+        let Some(codes) = &mut self.codes else { return };
         let n = stride(self.columns);
-        for (start, count) in self.chunks(pass.samples) {
-            let rows = start..start + count;
-            self.copies.copy_codes(rows, x, self.zero, &mut self.codes);
-            affine_codes(pass.kernels, affine, count, &self.codes, y.from(start * n));
+        let samples = x.chunks_exact(codes.inputs()).take(pass.samples);
+        for (sample, x) in samples.enumerate() {
+            codes.take(x);
+            match y.from(sample * codes.outputs() * n) {
+                Out::Values(y) => codes.run(pass.kernels, affine, y),
+                Out::Activated(activate, to) => {
+                    codes.run_activated(pass.kernels, affine, activate, to);
+                }
+            }
         }
     }
 

@@ -148,8 +148,8 @@ impl Layer<'_> {
                 let channels = self.from.channels;
                 let copies = PatchTable::bytes(self.to.positions, taps, channels);
                 let tables = copies + slide_bytes(&geometry, channels);
-                // Patches of values, of gradients and of codes, a quarter as long.
-                let patches = 9 * patch_values(taps, channels) / 4;
+                // Patches of values and of gradients.
+                let patches = 2 * patch_values(taps, channels);
                 patches + tables.div_ceil(size_of::<f32>())
             }
             _ => 0,
