@@ -54,6 +54,7 @@ pub(crate) trait Part: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self * factor + addend`, rounded once.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
     /// With +0 in the other lanes.
     unsafe fn whole(self) -> Self::Whole;
 }
@@ -75,6 +76,10 @@ impl<V: Lanes> Part for V {
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Lanes::mul_add(self, factor, addend)
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Lanes::add(self, other)
     }
     #[inline(always)]
     unsafe fn whole(self) -> V {
@@ -105,6 +110,10 @@ impl Part for ScalarHalf {
         Self(std::array::from_fn(|i| {
             self.0[i].mul_add(factor.0[i], addend.0[i])
         }))
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
     #[inline(always)]
     unsafe fn whole(self) -> Scalar {
@@ -281,6 +290,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
             Self(_mm256_fmadd_ps(self.0, factor.0, addend.0), PhantomData)
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(_mm256_add_ps(self.0, other.0), PhantomData)
         }
         #[inline(always)]
         unsafe fn whole(self) -> V {

@@ -65,6 +65,7 @@ mod slide;
 mod soft_targets;
 mod softmax;
 mod sparse;
+mod window_sums;
 mod windows;
 
 pub use buffer::{Buffer, LANES, stride};
@@ -86,3 +87,4 @@ pub use slide::Slide;
 pub use soft_targets::SoftScale;
 pub use softmax::BatchLoss;
 pub use sparse::suits_sparse;
+pub use window_sums::WindowSums;

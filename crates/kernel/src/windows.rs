@@ -1,9 +1,7 @@
-//! Sliding windows: gradients by patches back to where these came from, and maxima.
+//! Sliding windows: maxima, and their gradients back to where these came from.
 //!
 //! The rule this module keeps: a row of a [`TapTable`] that lies outside of the input reads zeros and takes no
 //! gradient, like the border, so that no table reads beyond a slice.
-
-use std::ops::Range;
 
 use crate::buffer::{LANES, stride};
 use crate::depthwise::TapTable;
@@ -12,45 +10,6 @@ use crate::level::{Kernels, dispatch};
 
 /// Most input rows whose numbers and the halves between them are f32.
 const MOST_ROWS: usize = 1 << 22;
-
-/// Adds gradients by patches to those by the rows they were made of.
-#[inline(always)]
-unsafe fn patch_gradients<V: Lanes>(
-    table: TapTable<'_>,
-    rows: Range<usize>,
-    channels: usize,
-    patches: &[f32],
-    dx: &mut [f32],
-) {
-    let (outputs, row, step) = (
-        table.outputs(),
-        stride(table.taps * channels),
-        stride(channels),
-    );
-    let blocks = step / LANES;
-    // Of the last block, lanes that are channels.
-    let last = u16::MAX >> (step - channels);
-    let mut from = patches.as_ptr();
-    for at in rows {
-        let dx = dx.as_mut_ptr().add(at / outputs * table.inputs * step);
-        let sources = table.rows.as_ptr().add(at % outputs * table.taps);
-        for tap in 0..table.taps {
-            let source = *sources.add(tap) as usize;
-            if source >= table.inputs {
-                continue;
-            }
-            let (from, to) = (from.add(tap * channels), dx.add(source * step));
-            for block in 0..blocks - 1 {
-                let to = to.add(block * LANES);
-                V::load(to).add(V::load(from.add(block * LANES))).store(to);
-            }
-            let at = (blocks - 1) * LANES;
-            let gradient = V::load(from.add(at)).keep_bits(last);
-            V::load(to.add(at)).add(gradient).store(to.add(at));
-        }
-        from = from.add(row);
-    }
-}
 
 #[inline(always)]
 unsafe fn maxima<V: Lanes>(
@@ -132,43 +91,9 @@ impl TapTable<'_> {
             "inputs have {inputs} and outputs {outputs} values for {samples} samples"
         );
     }
-
-    /// Panics where patches of these output rows do not fit.
-    fn check_patches(&self, rows: &Range<usize>, channels: usize, x: usize, patches: usize) {
-        let samples = rows.end.div_ceil(self.outputs().max(1));
-        self.check_rows(samples, stride(channels), x, usize::MAX);
-        assert!(
-            channels > 0 && patches >= rows.len() * stride(self.taps * channels) + stride(channels),
-            "{patches} values for {} patches of {} x {channels}",
-            rows.len(),
-            self.taps
-        );
-    }
 }
 
 impl Kernels {
-    /// Adds the gradients by the patches of output `rows` to `dx`, rows and taps ascending.
-    ///
-    /// # Panics
-    /// When `dx` (`inputs x channels` a sample, padded) or `patches` (`taps * channels`, padded, and a block of channels
-    /// behind the last) is too short.
-    pub fn patch_gradients(
-        self,
-        table: TapTable<'_>,
-        rows: Range<usize>,
-        channels: usize,
-        patches: &[f32],
-        dx: &mut [f32],
-    ) {
-        table.check_patches(&rows, channels, dx.len(), patches.len());
-        dispatch!(
-            self.level(),
-            patch_gradients(
-                table: TapTable<'_>, rows: Range<usize>, channels: usize, patches: &[f32], dx: &mut [f32]
-            )
-        );
-    }
-
     /// The largest value under each window, the first one on a tie, and the input row it came from; zero and
     /// row -1 where a window reads the border alone. All matrices are padded to `columns`.
     ///

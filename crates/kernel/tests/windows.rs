@@ -1,6 +1,6 @@
-//! Patches, their gradients and maxima are those of a plain loop, on every level.
+//! Patches, sums of gradients by windows and maxima are those of a plain loop, on every level.
 
-use bitfront_kernel::{Buffer, Kernels, Level, PatchTable, TapTable, stride};
+use bitfront_kernel::{Buffer, Kernels, LANES, Level, PatchTable, TapTable, WindowSums, stride};
 use proptest::prelude::*;
 
 /// Few different values, so that maxima tie.
@@ -34,9 +34,8 @@ proptest! {
         let start = (cut % (samples * outputs) as u64) as usize;
         let rows = start..samples * outputs;
         let width = taps * channels;
-        let gradients = values(seed ^ 2, rows.len() * width);
         let mut patches = vec![0.0; rows.len() * width];
-        let (mut dx, mut pooled) = (x.clone(), x.clone());
+        let mut pooled = x.clone();
         let mut largest = vec![0.0; dy.len()];
         for o in 0..samples * outputs {
             let sources = &table[o % outputs * taps..][..taps];
@@ -59,21 +58,14 @@ proptest! {
                     if let (Some(from), true) = (at(tap), rows.contains(&o)) {
                         let patch = (o - start) * width + tap * channels + j;
                         patches[patch] = x[from + j];
-                        dx[from + j] += gradients[patch];
                     }
                 }
             }
         }
         let table = TapTable { rows: &table, taps, inputs };
         let xp = Buffer::padded(&x, channels);
-        let (dyp, gp) = (Buffer::padded(&dy, channels), Buffer::padded(&gradients, width));
+        let dyp = Buffer::padded(&dy, channels);
         let room = rows.len() * stride(width);
-        let mut longer = Buffer::zeroed(room + stride(channels));
-        // What stands in padding must not matter.
-        longer.fill(f32::NAN);
-        for (to, from) in longer.chunks_exact_mut(stride(width)).zip(gp.chunks_exact(stride(width))) {
-            to[..width].copy_from_slice(&from[..width]);
-        }
         // Positions padded, or one behind the other in samples that are padded; the slice may end with the last sample.
         let packed = inputs * channels + (cut % 3) as usize;
         let mut xs = vec![f32::NAN; samples * packed];
@@ -92,16 +84,65 @@ proptest! {
             }
         }
         for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
-            let mut out = xp.clone();
-            kernels.patch_gradients(table, rows.clone(), channels, &longer, &mut out);
-            prop_assert_eq!(&out.dense(channels), &dx);
-            prop_assert!(out.chunks(stride(channels)).all(|row| row[channels..].iter().all(|v| *v == 0.0)));
             let (mut y, mut chosen) = (Buffer::zeroed(dyp.len()), Buffer::zeroed(dyp.len()));
             kernels.max_pool(table, samples, channels, &xp, &mut y, &mut chosen);
             prop_assert_eq!(&y.dense(channels), &largest);
             let mut out = xp.clone();
             kernels.max_pool_gradient(table, samples, channels, &dyp, &chosen, &mut out);
             prop_assert_eq!(&out.dense(channels), &pooled);
+        }
+    }
+
+    #[test]
+    fn sums_of_windows_equal_the_plain_loop(
+        channels in 1_usize..40, inputs in 1_usize..7, taps in 1_usize..5, first in 0_u32..9,
+        picks in prop::collection::vec(0_u32..9, 1..20), together in 1_usize..24, add: bool, kept: bool, seed: u64,
+    ) {
+        let outputs = picks.len().div_ceil(taps);
+        let table: Vec<u32> = (0..outputs * taps)
+            .map(|i| (picks[i / taps] + first + (i % taps) as u32) % 9)
+            .map(|row| if (row as usize) < inputs { row } else { TapTable::BORDER })
+            .collect();
+        let (step, width) = (stride(channels), stride(taps * channels));
+        // Thirds, so that another order of sums gives other bits; what stands in padding must not matter.
+        let thirds = |seed, rows, columns| {
+            let thirds: Vec<f32> = values(seed, rows * columns).iter().map(|v| v / 3.0).collect();
+            Buffer::padded(&thirds, columns)
+        };
+        let mut windows = thirds(seed, outputs, taps * channels);
+        for row in windows.chunks_exact_mut(width) {
+            row[taps * channels..].fill(f32::NAN);
+        }
+        let onto = thirds(seed ^ 1, inputs, channels);
+        let inside: Vec<u16> = (0..onto.len() / LANES).map(|i| (seed >> (i % 48)) as u16).collect();
+        let sums = WindowSums::new(TapTable { rows: &table, taps, inputs }, channels, together);
+        let inside = (kept && sums.is_whole()).then_some(&*inside);
+        let mut expected = if add { onto.clone() } else { Buffer::zeroed(onto.len()) };
+        for (o, (sources, window)) in table.chunks_exact(taps).zip(windows.chunks_exact(width)).enumerate() {
+            prop_assert!(o < outputs);
+            for (tap, source) in sources.iter().enumerate().filter(|(_, row)| **row != TapTable::BORDER) {
+                for j in 0..channels {
+                    expected[*source as usize * step + j] += window[tap * channels + j];
+                }
+            }
+        }
+        for (i, value) in expected.iter_mut().enumerate() {
+            if inside.is_some_and(|inside| inside[i / LANES] >> (i % LANES) & 1 == 0) {
+                *value = 0.0;
+            }
+        }
+        for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+            let mut dx = if add { onto.clone() } else { Buffer::zeroed(onto.len()) };
+            if !add && sums.is_whole() {
+                dx.fill(f32::NAN);
+            }
+            for (part, rows) in sums.parts().enumerate() {
+                let mut own = vec![f32::NAN; together.min(outputs) * width + LANES];
+                own[..rows.len() * width].copy_from_slice(&windows[rows.start * width..rows.end * width]);
+                sums.give(kernels, part, &own, add || !sums.is_whole(), inside, &mut dx);
+            }
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&dx), bits(&expected));
         }
     }
 }

@@ -565,7 +565,7 @@ fn connect(nodes: &mut [Node]) -> Vec<usize> {
         }
         let feeds_back = feeds.iter().any(|feed| feed.flow != Flow::None);
         if let Work::Weighted(weighted) = &mut nodes[index].work {
-            weighted.feeds_back = feeds_back;
+            weighted.feed_back(feeds_back);
         }
     }
     slots

@@ -188,6 +188,14 @@ impl Map {
 }
 
 impl Weighted {
+    /// Whether it gives gradients by its inputs.
+    pub(crate) fn feed_back(&mut self, wanted: bool) {
+        self.feeds_back = wanted;
+        if let (Map::Window(patches), true) = (&mut self.map, wanted) {
+            patches.feed_back();
+        }
+    }
+
     /// Whether it can quantize its values at once.
     pub(crate) fn can_activate(&self) -> bool {
         !matches!(self.map, Map::Depthwise(_))
@@ -195,7 +203,7 @@ impl Weighted {
 
     /// Whether it can leave out gradients that a quantizer before it would cut.
     pub(crate) fn can_keep_inside(&self) -> bool {
-        matches!(self.map, Map::Pointwise { .. }) && self.folded.is_none()
+        !matches!(self.map, Map::Depthwise(_)) && self.folded.is_none()
     }
 
     /// Leaves out zeros of a rectified grid behind it from now on, where that pays.

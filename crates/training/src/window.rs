@@ -3,11 +3,12 @@
 //!
 //! The rule this module keeps: a convolution is a matrix product over positions, in the kernels' own
 //! order, and patches are made a few rows at a time, so that they stay in cache however many
-//! positions a sample has; small windows of the network's input are read in place, in the same order.
+//! positions a sample has; windows on codes, and small ones of the network's input, are read in place,
+//! in the same order.
 
 use bitfront_kernel::{
     Buffer, CodeAffine, CodeSlide, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis, TapTable,
-    stride, suits_sparse,
+    WindowSums, stride, suits_sparse,
 };
 use bitfront_network::{Axis, Geometry};
 
@@ -119,7 +120,11 @@ fn axis(axis: Axis) -> SlideAxis {
 /// Bytes of a sample with its border and of the places of its windows, at most.
 pub(crate) fn slide_bytes(geometry: &Geometry, channels: usize) -> usize {
     let (rows, columns) = (axis(geometry.rows), axis(geometry.columns));
-    Slide::bytes(rows, columns, channels) + CodeSlide::bytes(rows, columns, channels)
+    let values = Slide::bytes(rows, columns, channels);
+    let codes = CodeSlide::bytes(rows, columns, channels);
+    let inputs = geometry.rows.input * geometry.columns.input;
+    let sums = WindowSums::bytes(inputs, geometry.positions(), geometry.taps(), PATCHES);
+    values + codes + sums
 }
 
 /// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
@@ -134,6 +139,8 @@ pub(crate) struct Patches {
     columns: usize,
     gathered: Buffer,
     gradients: Buffer,
+    /// Whose gradients an input position's is the sum of, where that is wanted.
+    back: Option<WindowSums>,
     /// Where the product is made of codes.
     codes: Option<CodeSlide>,
 }
@@ -153,6 +160,7 @@ impl Patches {
             table,
             channels,
             columns,
+            back: None,
             codes: None,
         }
     }
@@ -162,13 +170,18 @@ impl Patches {
         self.table.taps * self.channels
     }
 
+    /// Gives gradients by its input from now on.
+    pub(crate) fn feed_back(&mut self) {
+        let table = self.table.taps_of();
+        self.back = Some(WindowSums::new(table, self.channels, PATCHES));
+    }
+
     /// Multiplies codes from now on, in which zero has the code `zero`, less the lowest one; the product of these.
     pub(crate) fn take_codes(&mut self, product: CodeAffine, zero: u8) -> Option<CodeAffine> {
         let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
         self.codes = CodeSlide::new(rows, columns, self.channels, zero);
-        self.codes
-            .is_some()
-            .then(|| product.of_taps(self.table.taps))
+        self.codes.as_ref()?;
+        Some(product.of_taps(self.table.taps))
     }
 
     /// Reads samples as they are stored from now on: positions one behind the other, padded once; without patches
@@ -286,13 +299,8 @@ impl Patches {
         bits: Option<&[u16]>,
         dkernel: &mut [f32],
         transposed: &[f32],
-        mut target: Option<&mut Target<'_>>,
+        target: Option<&mut Target<'_>>,
     ) {
-        if let Some(target) = &mut target
-            && !target.add
-        {
-            target.gradient[..pass.samples * self.input().padded()].fill(0.0);
-        }
         let n = stride(self.columns);
         if let Some(slide) = &mut self.slide {
             let samples = x.chunks_exact(stride(self.table.inputs * self.channels));
@@ -307,23 +315,58 @@ impl Patches {
             self.gather(pass.kernels, x, start, count);
             let (shape, dy) = (self.shape(count), &dy[start * n..]);
             let (kernels, patches) = (pass.kernels, &self.gathered);
-            let bits = bits.map(|bits| &bits[start * n / LANES..]);
             match bits {
-                Some(bits) => kernels.sparse_kernel_gradient(shape, patches, dy, bits, dkernel),
+                Some(bits) => {
+                    let bits = &bits[start * n / LANES..];
+                    kernels.sparse_kernel_gradient(shape, patches, dy, bits, dkernel);
+                }
                 None => kernels.kernel_gradient(shape, patches, dy, dkernel),
             }
-            if let Some(target) = &mut target {
-                let dx = &mut self.gradients;
-                match bits {
+        }
+        if let Some(target) = target {
+            self.input_gradient(pass, dy, bits, transposed, target);
+        }
+    }
+
+    /// The gradient by the input, sample by sample.
+    fn input_gradient(
+        &mut self,
+        pass: Pass,
+        dy: &[f32],
+        bits: Option<&[u16]>,
+        transposed: &[f32],
+        target: &mut Target<'_>,
+    ) {
+        let (kernels, n, outputs) = (pass.kernels, stride(self.columns), self.table.outputs());
+        let (size, inner, columns) = (self.input().padded(), self.inner(), self.columns);
+        let Some(back) = &self.back else { return };
+        let gradients = &mut self.gradients;
+        for sample in 0..pass.samples {
+            let dx = &mut target.gradient[sample * size..][..size];
+            let inside = target.inside.map(|inside| &inside[sample * size / LANES..]);
+            let whole = back.is_whole();
+            if !whole && !target.add {
+                dx.fill(0.0);
+            }
+            for (part, rows) in back.parts().enumerate() {
+                let first = (sample * outputs + rows.start) * n;
+                let (dy, rows) = (&dy[first..], rows.len());
+                let shape = Shape {
+                    rows,
+                    inner,
+                    columns,
+                };
+                match bits.map(|bits| &bits[first / LANES..]) {
                     Some(bits) => {
-                        kernels.sparse_input_gradient(shape, dy, bits, transposed, None, dx);
+                        kernels.sparse_input_gradient(shape, dy, bits, transposed, None, gradients);
                     }
-                    None => kernels.input_gradient(shape, dy, transposed, dx),
+                    None => kernels.input_gradient(shape, dy, transposed, gradients),
                 }
-                let (table, rows) = (self.table.taps_of(), start..start + count);
-                let (patches, dx) = (&self.gradients, &mut *target.gradient);
-                pass.kernels
-                    .patch_gradients(table, rows, self.channels, patches, dx);
+                let (add, inside) = (target.add || !whole, inside.filter(|_| whole));
+                back.give(kernels, part, gradients, add, inside, dx);
+            }
+            if let (false, Some(inside)) = (whole, inside) {
+                kernels.keep_inside(inside, dx);
             }
         }
     }
