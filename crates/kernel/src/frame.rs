@@ -3,6 +3,8 @@
 //! The rule this module keeps: the border is written once and never again; a sample's own elements are all written
 //! anew.
 
+use std::ops::Range;
+
 /// One axis of a window that slides over a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlideAxis {
@@ -102,6 +104,13 @@ impl Frame {
     /// Values between the taps of a window, down and across.
     pub(crate) fn taps(&self) -> [usize; 2] {
         self.taps
+    }
+
+    /// Values of the frame that are an input row's.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (first, step, line) = (self.first, self.step, self.line);
+        let starts = (0..self.lines).map(move |row| first + row * step);
+        starts.map(move |start| start..start + line)
     }
 
     /// Puts a sample into a frame.

@@ -49,6 +49,8 @@ pub(crate) trait Lanes: Copy {
 pub(crate) trait Part: Copy {
     /// Sixteen lanes of the level.
     type Whole: Lanes;
+    /// Lanes.
+    const LEN: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
@@ -61,6 +63,7 @@ pub(crate) trait Part: Copy {
 
 impl<V: Lanes> Part for V {
     type Whole = V;
+    const LEN: usize = LANES;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Lanes::splat(value)
@@ -93,6 +96,7 @@ pub(crate) struct ScalarHalf([f32; LANES / 2]);
 
 impl Part for ScalarHalf {
     type Whole = Scalar;
+    const LEN: usize = LANES / 2;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; LANES / 2])
@@ -275,6 +279,7 @@ mod x86 {
 
     impl<V: Widen> Part for Half<V> {
         type Whole = V;
+        const LEN: usize = 8;
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(_mm256_set1_ps(value), PhantomData)

@@ -65,6 +65,7 @@ mod slide;
 mod soft_targets;
 mod softmax;
 mod sparse;
+mod sparse_slide;
 mod window_sums;
 mod windows;
 
@@ -87,4 +88,5 @@ pub use slide::Slide;
 pub use soft_targets::SoftScale;
 pub use softmax::BatchLoss;
 pub use sparse::suits_sparse;
+pub use sparse_slide::SparseSlide;
 pub use window_sums::WindowSums;

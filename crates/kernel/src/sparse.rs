@@ -19,10 +19,10 @@ const fn most<V: Lanes>() -> usize {
 }
 
 /// Rows and columns of a square of bits.
-const SIDE: usize = 64;
+pub(crate) const SIDE: usize = 64;
 
 /// Whether so few of the gradients are not zero that leaving out the others pays: three of five at most.
-fn is_sparse(shape: Shape, bits: &[u16]) -> bool {
+pub(crate) fn is_sparse(shape: Shape, bits: &[u16]) -> bool {
     let words = shape.rows * stride(shape.columns) / LANES;
     let set: u32 = bits[..words].iter().map(|word| word.count_ones()).sum();
     u64::from(set) * 5 <= (shape.rows * shape.columns) as u64 * 3
@@ -30,7 +30,7 @@ fn is_sparse(shape: Shape, bits: &[u16]) -> bool {
 
 /// The bits of up to 64 columns of a row, the first of which is at `at`.
 #[inline(always)]
-unsafe fn row_bits(bits: &[u16], at: usize, columns: usize) -> u64 {
+pub(crate) unsafe fn row_bits(bits: &[u16], at: usize, columns: usize) -> u64 {
     let (words, columns) = (columns.div_ceil(LANES).min(SIDE / LANES), columns.min(SIDE));
     let from = bits.as_ptr().add(at / LANES);
     let all = (0..words).fold(0, |all, word| {
@@ -133,7 +133,7 @@ unsafe fn inputs_of<V: Lanes, const B: usize>(
 
 /// Exchanges rows and columns of a square of bits, halves of ever smaller squares at a time.
 #[inline(always)]
-fn turn(square: &mut [u64; SIDE]) {
+pub(crate) fn turn(square: &mut [u64; SIDE]) {
     let (mut width, mut mask) = (SIDE / 2, u64::MAX >> (SIDE / 2));
     while width > 0 {
         for top in (0..SIDE).step_by(2 * width) {

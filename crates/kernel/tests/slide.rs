@@ -2,7 +2,7 @@
 
 use bitfront_kernel::{
     Activate, Activated, Buffer, CodeAffine, CodeSlide, Kernels, Level, PatchTable, Shape, Slide,
-    SlideAxis, TapTable, Uniform, stride,
+    SlideAxis, SparseSlide, TapTable, Uniform, stride,
 };
 use proptest::prelude::*;
 
@@ -156,6 +156,60 @@ proptest! {
                 slide.run_activated(kernels, &affine, activate, outs.out());
                 prop_assert_eq!(bits(&outs.values), bits(&expected.values));
                 prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sparse_gradients_of_slides_equal_products_of_patches(
+        rows in axes(), columns in axes(), halves in 1_usize..6, filters in 1_usize..70, every in 1_usize..5,
+        samples in 1_usize..64, seed: u64,
+    ) {
+        let channels = 8 * halves;
+        let slide = SparseSlide::new(rows, columns, channels);
+        let fits = columns.size * halves <= 12 && (columns.dilation == 1 || columns.size == 1);
+        prop_assert_eq!(slide.is_some(), fits);
+        let Some(mut slide) = slide else { return Ok(()) };
+        let table = table(rows, columns);
+        let table = TapTable { rows: &table, taps: rows.size * columns.size, inputs: rows.input * columns.input };
+        let (outputs, inner) = (slide.outputs(), table.taps * channels);
+        prop_assert_eq!(outputs, table.outputs());
+        let (samples, step) = (1 + samples % slide.room(), table.inputs * stride(channels));
+        let patches = PatchTable::new(table, channels, stride(channels), step);
+        let count = samples * outputs;
+        // No sum of gradients is minus zero, from which a left out zero would differ.
+        let start: Vec<f32> = values(seed ^ 2, filters * inner).iter().map(|v| v + 0.0).collect();
+        let mut dw = Buffer::padded(&start, inner);
+        let n = stride(filters);
+        // A second turn must not meet what is left of the first.
+        for own in [seed, seed ^ 1] {
+            let x = Buffer::padded(&values(own, samples * table.inputs * channels), channels);
+            let mut dy = Buffer::padded(&values(own ^ 4, count * filters), filters);
+            let mut bits_of = vec![0_u16; dy.len() / 16];
+            for (i, value) in dy.iter_mut().enumerate() {
+                let bit = (i * 7 + i / n).is_multiple_of(every) && i % n < filters;
+                *value = if bit { *value } else { 0.0 };
+                bits_of[i / 16] |= u16::from(bit) << (i % 16);
+            }
+            let mut gathered = Buffer::zeroed(count * stride(inner) + 16);
+            let scalar = Kernels::at(Level::Scalar).unwrap();
+            patches.copy(scalar, 0..count, &x, &mut gathered);
+            let swapped = Shape { rows: count, inner: filters, columns: inner };
+            let before = dw.clone();
+            scalar.kernel_gradient(swapped, &dy, &gathered, &mut dw);
+            for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+                for (at, x) in x.chunks_exact(step).enumerate() {
+                    slide.take(kernels, at, x);
+                }
+                let mut out = before.clone();
+                slide.kernel_gradient(kernels, samples, filters, &dy, &bits_of, &mut out);
+                for (own, expected) in out.chunks_exact(stride(inner)).zip(dw.chunks_exact(stride(inner))) {
+                    prop_assert_eq!(&bits(&own[..inner]), &bits(&expected[..inner]));
+                }
             }
         }
     }

@@ -215,6 +215,9 @@ impl Weighted {
         };
         if self.folded.is_none() && suits_sparse(inner) {
             self.turned = Some(Buffer::zeroed(self.extent.channels * stride(inner)));
+            if let Map::Window(patches) = &mut self.map {
+                patches.leave_out_zeros();
+            }
         }
     }
 

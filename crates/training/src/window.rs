@@ -7,8 +7,8 @@
 //! in the same order.
 
 use bitfront_kernel::{
-    Buffer, CodeAffine, CodeSlide, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis, TapTable,
-    WindowSums, stride, suits_sparse,
+    Buffer, CodeAffine, CodeSlide, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis,
+    SparseSlide, TapTable, WindowSums, stride, suits_sparse,
 };
 use bitfront_network::{Axis, Geometry};
 
@@ -124,7 +124,7 @@ pub(crate) fn slide_bytes(geometry: &Geometry, channels: usize) -> usize {
     let codes = CodeSlide::bytes(rows, columns, channels);
     let inputs = geometry.rows.input * geometry.columns.input;
     let sums = WindowSums::bytes(inputs, geometry.positions(), geometry.taps(), PATCHES);
-    values + codes + sums
+    values + codes + sums + SparseSlide::bytes(rows, columns, channels)
 }
 
 /// A convolution as a product of patches (`positions x taps * channels`) and a kernel.
@@ -141,6 +141,8 @@ pub(crate) struct Patches {
     gradients: Buffer,
     /// Whose gradients an input position's is the sum of, where that is wanted.
     back: Option<WindowSums>,
+    /// Where zeros of its own gradient are left out.
+    sparse: Option<SparseSlide>,
     /// Where the product is made of codes.
     codes: Option<CodeSlide>,
 }
@@ -161,6 +163,7 @@ impl Patches {
             channels,
             columns,
             back: None,
+            sparse: None,
             codes: None,
         }
     }
@@ -176,6 +179,12 @@ impl Patches {
         self.back = Some(WindowSums::new(table, self.channels, PATCHES));
     }
 
+    /// Leaves out zeros of its own gradient from now on.
+    pub(crate) fn leave_out_zeros(&mut self) {
+        let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
+        self.sparse = SparseSlide::new(rows, columns, self.channels);
+    }
+
     /// Multiplies codes from now on, in which zero has the code `zero`, less the lowest one; the product of these.
     pub(crate) fn take_codes(&mut self, product: CodeAffine, zero: u8) -> Option<CodeAffine> {
         let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
@@ -188,6 +197,7 @@ impl Patches {
     /// where windows are small.
     pub(crate) fn read_stored(&mut self) {
         let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
+        self.sparse = None;
         self.slide =
             Slide::new(rows, columns, self.channels).filter(|slide| !suits_sparse(slide.inner()));
         let sample = stride(self.table.inputs * self.channels);
@@ -311,6 +321,38 @@ impl Patches {
             }
             return;
         }
+        let rows = pass.samples * self.table.outputs();
+        match (&mut self.sparse, bits) {
+            (Some(slide), Some(bits)) if slide.pays(rows, self.columns, bits) => {
+                let size = self.table.inputs * stride(self.channels);
+                for first in (0..pass.samples).step_by(slide.room()) {
+                    let samples = slide.room().min(pass.samples - first);
+                    for at in 0..samples {
+                        slide.take(pass.kernels, at, &x[(first + at) * size..]);
+                    }
+                    let start = first * slide.outputs() * n;
+                    let (dy, bits) = (&dy[start..], &bits[start / LANES..]);
+                    let columns = self.columns;
+                    slide.kernel_gradient(pass.kernels, samples, columns, dy, bits, dkernel);
+                }
+            }
+            _ => self.kernel_gradient(pass, x, dy, bits, dkernel),
+        }
+        if let Some(target) = target {
+            self.input_gradient(pass, dy, bits, transposed, target);
+        }
+    }
+
+    /// The gradient by the kernel, of patches.
+    fn kernel_gradient(
+        &mut self,
+        pass: Pass,
+        x: &[f32],
+        dy: &[f32],
+        bits: Option<&[u16]>,
+        dkernel: &mut [f32],
+    ) {
+        let n = stride(self.columns);
         for (start, count) in self.chunks(pass.samples) {
             self.gather(pass.kernels, x, start, count);
             let (shape, dy) = (self.shape(count), &dy[start * n..]);
@@ -322,9 +364,6 @@ impl Patches {
                 }
                 None => kernels.kernel_gradient(shape, patches, dy, dkernel),
             }
-        }
-        if let Some(target) = target {
-            self.input_gradient(pass, dy, bits, transposed, target);
         }
     }
 
