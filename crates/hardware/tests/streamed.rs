@@ -57,6 +57,16 @@ fn conv(name: &str, filters: usize, window: Value) -> Value {
 }
 
 fn program(shape: &[usize], input: &str, layers: Vec<Value>) -> IntegerProgram {
+    program_with(shape, input, layers, |_, _, drawn| drawn)
+}
+
+/// The same with weights that a rule makes of those that are drawn, by tensor shape and index.
+fn program_with(
+    shape: &[usize],
+    input: &str,
+    layers: Vec<Value>,
+    rule: impl Fn(&[usize], usize, f32) -> f32,
+) -> IntegerProgram {
     let candidate = json!({"input_shape": shape, "input_quantizer": input, "layers": layers,
         "head": {"kind": "linear"}});
     let candidate: Candidate = serde_json::from_value(candidate).unwrap();
@@ -68,7 +78,8 @@ fn program(shape: &[usize], input: &str, layers: Vec<Value>) -> IntegerProgram {
             Part::Bias => 0.3 * random.next(),
             _ => random.next(),
         };
-        (0..size).map(|_| value()).collect()
+        let drawn = (0..size).map(|at| rule(&tensor.shape, at, value()));
+        drawn.collect()
     });
     IntegerProgram::freeze(&candidate, &weights).unwrap()
 }
@@ -96,6 +107,29 @@ fn image() -> IntegerProgram {
             activation("relu3", "quantized_relu(5,3)"),
             dense("output", 3, "ternary(alpha=1.0)"),
         ],
+    )
+}
+
+/// The first filter is zero behind its rectifier, whatever the image.
+fn silent_filter() -> IntegerProgram {
+    let silence = |shape: &[usize], at: usize, drawn: f32| match shape {
+        [2] if at == 0 => -0.5,
+        [_, _, _, 2] if at.is_multiple_of(2) => 0.0,
+        _ => drawn,
+    };
+    let convolution = || window(&[3, 3], &[1, 1], &[1, 1], "same");
+    program_with(
+        &[4, 4, 1],
+        "quantized_bits(4,1,alpha=1.0)",
+        vec![
+            conv("conv1", 2, convolution()),
+            activation("relu1", "quantized_relu(4,2)"),
+            conv("conv2", 3, convolution()),
+            activation("relu2", "quantized_relu(4,2)"),
+            layer("flat", json!({"kind": "flatten"})),
+            dense("output", 3, SIX),
+        ],
+        silence,
     )
 }
 
@@ -167,6 +201,7 @@ fn cases() -> Vec<(&'static str, IntegerProgram, u32)> {
     vec![
         ("image", image(), 1),
         ("image_reused", image(), 3),
+        ("silent", silent_filter(), 1),
         ("series", sequence(), 1),
         ("features", features(), 3),
         ("features_serial", features(), 7),

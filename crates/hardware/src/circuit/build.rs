@@ -152,17 +152,12 @@ fn combinational(
             layer: 0,
         })
         .collect();
-    let wire = |index: usize| {
-        Value::Wire(Operand {
-            wire: Wire(index as u32),
-            shift: 0,
-        })
-    };
+    let value = |index: usize| input_value(program, index, Wire(index as u32));
     let mut builder = Builder {
         program,
         search: options.adders,
         multipliers: options.multipliers,
-        inputs: (0..nodes.len()).map(wire).collect(),
+        inputs: (0..nodes.len()).map(value).collect(),
         nodes,
         steps: Vec::new(),
         registered: Vec::new(),
@@ -188,6 +183,15 @@ fn combinational(
         steps: builder.steps,
         registered: builder.registered,
     })
+}
+
+/// What carries an input element: its wire, unless its range leaves only one code.
+pub(crate) fn input_value(program: &IntegerProgram, element: usize, wire: Wire) -> Value {
+    let range = program.input.range[element % program.input.channels()];
+    if range.lo == range.hi {
+        return Value::Constant(range.lo);
+    }
+    Value::Wire(Operand { wire, shift: 0 })
 }
 
 /// Drops every node that no output depends on.

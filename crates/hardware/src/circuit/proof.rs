@@ -1,7 +1,7 @@
 //! The proof that a circuit's nodes compute the program: coefficients and structure, not samples.
 
 use super::activation::{Activated, Activation};
-use super::build::logit_shifts;
+use super::build::{input_value, logit_shifts};
 use super::linear_map::{LinearMap, Row, source_formats};
 use super::maximum::under_window;
 use super::movement::moved;
@@ -63,7 +63,7 @@ impl Circuit {
             return Err((0, "the program has no such layer".to_owned()));
         };
         let formats = source_formats(program, layer);
-        let read = self.read(mark, &formats);
+        let read = self.read(mark, program, &formats);
         if read.concat() != mark.inputs {
             return Err((0, "it does not read what its sources give".to_owned()));
         }
@@ -125,14 +125,23 @@ impl Circuit {
     }
 
     /// What a step's sources give, tensor by tensor.
-    fn read(&self, mark: &StepMark, formats: &[&TensorFormat]) -> Vec<Vec<Option<Value>>> {
+    fn read(
+        &self,
+        mark: &StepMark,
+        program: &IntegerProgram,
+        formats: &[&TensorFormat],
+    ) -> Vec<Vec<Option<Value>>> {
         let inputs = |format: Option<&&TensorFormat>| -> Vec<Option<Value>> {
             let count = format.map_or(0, |format| format.shape.iter().product());
-            let mut elements = vec![None; count];
+            // Known ones are there whether or not something reads them.
+            let known = |element| match input_value(program, element, Wire(0)) {
+                Value::Constant(code) => Some(Value::Constant(code)),
+                Value::Wire(_) => None,
+            };
+            let mut elements: Vec<Option<Value>> = (0..count).map(known).collect();
             for (index, node) in self.nodes.iter().enumerate() {
                 if let Operation::Input { index: element } = node.operation {
-                    let wire = Wire(index as u32);
-                    elements[element] = Some(Value::Wire(Operand { wire, shift: 0 }));
+                    elements[element] = Some(input_value(program, element, Wire(index as u32)));
                 }
             }
             elements

@@ -25,6 +25,7 @@ mod core;
 mod evaluate;
 mod schedule;
 mod shared;
+mod shared_verilog;
 mod verilog;
 mod window;
 

@@ -51,11 +51,7 @@ impl Shared {
                         linear.kernel[element * outputs + j] << linear.input_shift[element];
                     let cycle = beat * parts + part;
                     weights[(cycle * lanes + lane) * outputs + j] = weight;
-                    let ends = [range.lo * weight, range.hi * weight];
-                    let product = Interval {
-                        lo: ends[0].min(ends[1]),
-                        hi: ends[0].max(ends[1]),
-                    };
+                    let product = scaled(range, weight);
                     sums[j] = sum(sums[j], product);
                     partial[j] = sum(partial[j], with_zero(product));
                 }
@@ -95,11 +91,42 @@ impl Shared {
         self.weights[(cycle * self.lanes + lane) * self.outputs + output]
     }
 
-    /// Bits of the widest weight, two's complement.
-    pub(super) fn weight_bits(&self) -> u32 {
-        let all = self.weights.iter().copied().map(Interval::point);
-        let hull = all.reduce(Interval::hull).unwrap_or(Interval::point(0));
-        with_zero(hull).hull(Interval::point(-1)).width()
+    /// Bits of the widest weight of a lane for an output, two's complement; 0 where all are zero.
+    pub(super) fn weight_bits(&self, lane: usize, output: usize) -> u32 {
+        let all = (0..self.cycles()).map(|cycle| Interval::point(self.weight(cycle, lane, output)));
+        match all.reduce(Interval::hull) {
+            None | Some(Interval { lo: 0, hi: 0 }) => 0,
+            Some(range) => signed_bits(range),
+        }
+    }
+
+    /// Range of the words that a lane takes in its parts, and zero.
+    pub(super) fn word(&self, lane: usize) -> Interval {
+        let parts = (0..self.parts).filter_map(|part| self.ports.get(part * self.lanes + lane));
+        parts
+            .map(|port| port.range)
+            .fold(Interval::point(0), Interval::hull)
+    }
+
+    /// Ranges of the tree of lanes of an output: of its products, then of each level of sums. All hold zero.
+    pub(super) fn tree(&self, output: usize) -> Vec<Vec<Interval>> {
+        let products = (0..self.lanes).map(|lane| {
+            let cycles = (0..self.cycles()).filter_map(|cycle| {
+                let port = self.ports.get(cycle % self.parts * self.lanes + lane)?;
+                Some(scaled(port.range, self.weight(cycle, lane, output)))
+            });
+            cycles.fold(Interval::point(0), Interval::hull)
+        });
+        let mut tree: Vec<Vec<Interval>> = vec![products.collect()];
+        while let Some(level) = tree.last().filter(|level| level.len() > 1) {
+            let sums = level.chunks(2).map(|pair| {
+                let zero = Interval::point(0);
+                sum(pair[0], pair.get(1).copied().unwrap_or(zero))
+            });
+            let sums = sums.collect();
+            tree.push(sums);
+        }
+        tree
     }
 
     /// Registers between a word that is taken and its product in the accumulator: word, product, one
@@ -136,4 +163,17 @@ fn sum(a: Interval, b: Interval) -> Interval {
         lo: a.lo + b.lo,
         hi: a.hi + b.hi,
     }
+}
+
+fn scaled(range: Interval, weight: i64) -> Interval {
+    let ends = [range.lo * weight, range.hi * weight];
+    Interval {
+        lo: ends[0].min(ends[1]),
+        hi: ends[0].max(ends[1]),
+    }
+}
+
+/// Bits in two's complement, with a sign whatever the range, at least 1.
+pub(super) fn signed_bits(range: Interval) -> u32 {
+    range.hull(Interval { lo: -1, hi: 0 }).width()
 }

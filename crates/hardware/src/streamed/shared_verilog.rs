@@ -1,0 +1,215 @@
+//! Verilog of a shared stage: its table of weights, its multipliers, the tree of lanes and the accumulators.
+
+use std::fmt::Write;
+
+use bitfront_network::Interval;
+
+use super::shared::{Shared, signed_bits};
+use super::verilog::{bus_bits, counter_bits};
+use crate::circuit::Port;
+use crate::verilog::literal;
+
+const ZERO: Interval = Interval { lo: 0, hi: 0 };
+
+/// Multipliers and accumulators of a shared stage: `start` and `words` for the circuit that finishes.
+pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
+    let cycles = shared.cycles();
+    let count = counter_bits(cycles as u64);
+    let number = |value: usize| literal(count, value as i64);
+    let (lanes, outputs) = (shared.lanes, shared.outputs);
+    let mut text = format!("  reg [{}:0] cycle;\n", count - 1);
+    let bus = if shared.parts > 1 {
+        let _ = write!(
+            text,
+            "  // The beat is held and used part by part.\n  reg [{}:0] held;\n  reg take;\n  \
+             always @(posedge clk) begin\n    if (in_valid) held <= inputs;\n    if (rst) begin\n      \
+             take <= 1'b0;\n      cycle <= {zero};\n    end else if (in_valid) begin\n      take <= 1'b1;\n      \
+             cycle <= {zero};\n    end else if (take) begin\n      take <= cycle != {last};\n      \
+             cycle <= cycle + {one};\n    end\n  end\n",
+            bus_bits(&shared.ports) - 1,
+            zero = number(0),
+            one = number(1),
+            last = number(cycles - 1),
+        );
+        "held"
+    } else {
+        let _ = write!(
+            text,
+            "  wire take = in_valid;\n  always @(posedge clk) begin\n    if (rst) cycle <= {zero};\n    \
+             else if (take) cycle <= (cycle == {last}) ? {zero} : cycle + {one};\n  end\n",
+            zero = number(0),
+            one = number(1),
+            last = number(cycles - 1),
+        );
+        "inputs"
+    };
+    for lane in 0..lanes {
+        let _ = writeln!(
+            text,
+            "  reg [{}:0] x{lane};",
+            signed_bits(shared.word(lane)) - 1
+        );
+        for j in 0..outputs {
+            let bits = shared.weight_bits(lane, j);
+            if bits > 0 {
+                let _ = writeln!(text, "  reg [{}:0] w{lane}_{j};", bits - 1);
+            }
+        }
+    }
+    text.push_str("  always @(posedge clk) begin\n    case (cycle)\n");
+    for cycle in 0..cycles {
+        // The last entry is the default, so that none is left out.
+        let label = if cycle + 1 == cycles {
+            "default".to_owned()
+        } else {
+            number(cycle)
+        };
+        let _ = writeln!(
+            text,
+            "      {label}: begin {} {} end",
+            weights_of_cycle(shared, cycle),
+            words_of_part(shared, cycle % shared.parts, bus),
+        );
+    }
+    text.push_str("    endcase\n  end\n");
+    let trees: Vec<Vec<Vec<Interval>>> = (0..outputs).map(|j| shared.tree(j)).collect();
+    for (j, tree) in trees.iter().enumerate() {
+        text.push_str(&products_and_sums(tree, j));
+    }
+    let levels = shared.levels();
+    let stages = levels + 2;
+    let _ = write!(
+        text,
+        "  reg [{s}:0] valid;\n  reg [{s}:0] first;\n  reg [{s}:0] last;\n  always @(posedge clk) begin\n    \
+         valid <= rst ? {} : {{valid[{t}:0], take}};\n    first <= {{first[{t}:0], cycle == {}}};\n    \
+         last <= {{last[{t}:0], cycle == {}}};\n  end\n",
+        literal(stages as u32, 0),
+        number(0),
+        number(cycles - 1),
+        s = stages - 1,
+        t = stages - 2,
+    );
+    let top = stages - 1;
+    let _ = write!(
+        text,
+        "  reg start;\n  always @(posedge clk) start <= rst ? 1'b0 : valid[{top}] & last[{top}];\n"
+    );
+    for (j, (partial, tree)) in shared.partial.iter().zip(&trees).enumerate() {
+        let bits = signed_bits(*partial);
+        let sum = operand(&tree[levels], levels, 0, j, bits).unwrap_or_else(|| literal(bits, 0));
+        let _ = write!(
+            text,
+            "  reg [{h}:0] sum{j};\n  always @(posedge clk) if (valid[{top}]) \
+             sum{j} <= (first[{top}] ? {} : sum{j}) + {sum};\n",
+            literal(bits, 0),
+            h = bits - 1,
+        );
+    }
+    let words = sums.iter().enumerate().rev().map(|(j, port)| {
+        signed_to(
+            &format!("sum{j}"),
+            signed_bits(shared.partial[j]),
+            port.width,
+        )
+    });
+    let words: Vec<String> = words.collect();
+    let _ = writeln!(
+        text,
+        "  wire [{}:0] words = {{{}}};",
+        bus_bits(sums) - 1,
+        words.join(", ")
+    );
+    text
+}
+
+/// Products of an output and the tree that adds its lanes, a register behind each; what is always zero is left out.
+fn products_and_sums(tree: &[Vec<Interval>], j: usize) -> String {
+    let mut text = String::new();
+    for (lane, range) in tree[0].iter().enumerate() {
+        if *range != ZERO {
+            let _ = write!(
+                text,
+                "  reg [{}:0] t0_{lane}_{j};\n  always @(posedge clk) t0_{lane}_{j} <= \
+                 $signed(x{lane}) * $signed(w{lane}_{j});\n",
+                signed_bits(*range) - 1,
+            );
+        }
+    }
+    for (level, below) in tree.windows(2).enumerate() {
+        for (at, range) in below[1].iter().enumerate() {
+            let bits = signed_bits(*range);
+            let word = |from: usize| operand(&below[0], level, from, j, bits);
+            let words: Vec<String> = [word(2 * at), word(2 * at + 1)]
+                .into_iter()
+                .flatten()
+                .collect();
+            if words.is_empty() {
+                continue;
+            }
+            let level = level + 1;
+            let _ = write!(
+                text,
+                "  reg [{}:0] t{level}_{at}_{j};\n  always @(posedge clk) t{level}_{at}_{j} <= {};\n",
+                bits - 1,
+                words.join(" + ")
+            );
+        }
+    }
+    text
+}
+
+/// A node of a tree as a two's complement word of `bits`; `None` for one that is always zero, or none.
+fn operand(level: &[Interval], number: usize, at: usize, j: usize, bits: u32) -> Option<String> {
+    let range = level.get(at).filter(|range| **range != ZERO)?;
+    Some(signed_to(
+        &format!("t{number}_{at}_{j}"),
+        signed_bits(*range),
+        bits,
+    ))
+}
+
+/// The weights of a cycle.
+fn weights_of_cycle(shared: &Shared, cycle: usize) -> String {
+    let mut words = Vec::new();
+    for lane in 0..shared.lanes {
+        for j in 0..shared.outputs {
+            let bits = shared.weight_bits(lane, j);
+            if bits > 0 {
+                let weight = literal(bits, shared.weight(cycle, lane, j));
+                words.push(format!("w{lane}_{j} <= {weight};"));
+            }
+        }
+    }
+    words.join(" ")
+}
+
+/// The words of a part, each with a sign bit.
+fn words_of_part(shared: &Shared, part: usize, bus: &str) -> String {
+    let words = (0..shared.lanes).map(|lane| {
+        let bits = signed_bits(shared.word(lane));
+        let word = shared.ports.get(part * shared.lanes + lane).map_or_else(
+            || literal(bits, 0),
+            |port| {
+                let high = port.low_bit + port.width - 1;
+                let word = format!("{bus}[{high}:{}]", port.low_bit);
+                let missing = bits - port.width;
+                if port.range.lo < 0 {
+                    format!("{{{{{missing}{{{bus}[{high}]}}}}, {word}}}")
+                } else {
+                    format!("{{{}, {word}}}", literal(missing, 0))
+                }
+            },
+        );
+        format!("x{lane} <= {word};")
+    });
+    let words: Vec<String> = words.collect();
+    words.join(" ")
+}
+
+/// A two's complement net of `from` bits as `to` bits.
+fn signed_to(net: &str, from: u32, to: u32) -> String {
+    if to <= from {
+        return format!("{net}[{}:0]", to - 1);
+    }
+    format!("{{{{{}{{{net}[{}]}}}}, {net}}}", to - from, from - 1)
+}
