@@ -5,17 +5,20 @@
 //! ```
 //!
 //! `SETTINGS` is JSON: `learn` (fields of `Settings`), `teacher` (hidden units, [] for none),
-//! `teacher_epochs`, `start_epochs`. Nine tenths of the file's train rows train, the others choose; its test
+//! `teacher_epochs`,
+//! `distillation` (the teacher's `weight` and `temperature`), `start_epochs`. Nine tenths of the file's train rows train, the others choose; its test
 //! rows are only reported. Seconds are CPU seconds of the process.
 
 use std::error::Error;
 use std::path::Path;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
-use bitfront_learned_bits::{Settings, Task, learn, teacher_probabilities};
+use bitfront_learned_bits::{Settings, Task, learn};
 use bitfront_network::{Candidate, Head, IntegerProgram, Layer, Operation, SCALE_BITS, Weights};
 use bitfront_quantizer::Quantizer;
-use bitfront_training::{Control, Recipe, Samples, Targets, train};
+use bitfront_training::{
+    Control, Distillation, Recipe, Samples, SoftTargets, Targets, outputs, train,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -30,6 +33,7 @@ struct Run {
     learn: Settings,
     teacher: Vec<usize>,
     teacher_epochs: u32,
+    distillation: Distillation,
     start_epochs: u32,
 }
 
@@ -39,6 +43,10 @@ impl Default for Run {
             learn: Settings::default(),
             teacher: vec![128, 128, 64],
             teacher_epochs: 12,
+            distillation: Distillation {
+                weight: 0.7,
+                temperature: 1.0,
+            },
             start_epochs: 4,
         }
     }
@@ -142,7 +150,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !run.teacher.is_empty() {
         let large = network(inputs, &run.teacher, classes);
         let (weights, found) = float(&large, &learning, &check, run.teacher_epochs, seed)?;
-        teacher = Some(teacher_probabilities(&large, &weights, &jets.train.x)?);
+        let logits = outputs(&large, &weights, &jets.train.x)?;
+        teacher = Some(SoftTargets::new(run.distillation, &logits, classes));
         teacher_accuracy = Some(found);
     }
     let taught = cpu_seconds();
@@ -155,7 +164,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         start: &start,
         train: learning,
         validation: check,
-        teacher: teacher.as_deref(),
+        teacher: teacher.as_ref(),
     };
     let mut epochs = Vec::new();
     let mut note = |point: &_| {

@@ -5,6 +5,7 @@
 
 use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, Shape, stride};
 use bitfront_network::{DenseStack, Part, Weights};
+use bitfront_training::{Gathered, SoftTargets};
 
 use crate::formats::{Format, Formats};
 use crate::tensor::Tensor;
@@ -32,14 +33,17 @@ pub(crate) struct Engine {
     gathered: Buffer,
     by_logits: Buffer,
     labels: Vec<u8>,
+    /// Weights of the rows' losses: all count alike.
+    alike: Vec<f32>,
+    taught: Option<Gathered>,
 }
 
-/// Rows of the data: padded features, classes, and a teacher's probabilities (`rows x classes`).
+/// Rows of the data: padded features, classes, and what a teacher says of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) y: &'a [u8],
-    pub(crate) teacher: Option<&'a [f32]>,
+    pub(crate) teacher: Option<&'a SoftTargets>,
     pub(crate) count: usize,
 }
 
@@ -64,6 +68,7 @@ impl Engine {
         fraction_bits: f32,
         rows: Rows<'_>,
     ) -> Self {
+        let teacher = rows.teacher;
         let mut values = Buffer::zeroed(rows.x.len());
         values.copy_from_slice(rows.x);
         let mut layers = Vec::with_capacity(stack.layers.len());
@@ -111,6 +116,8 @@ impl Engine {
             gathered: Buffer::zeroed(MICRO_BATCH * stride(stack.inputs)),
             by_logits: Buffer::zeroed(MICRO_BATCH * stride(outputs)),
             labels: vec![0; MICRO_BATCH],
+            alike: vec![1.0; MICRO_BATCH],
+            taught: teacher.map(|teacher| Gathered::new(teacher, MICRO_BATCH)),
         }
     }
 
@@ -131,12 +138,7 @@ impl Engine {
     }
 
     /// Gradient of the mean loss over the rows `batch`; returns the summed loss by the classes.
-    pub(crate) fn gradients(
-        &mut self,
-        rows: Rows<'_>,
-        batch: &[u32],
-        teacher_share: f32,
-    ) -> BatchLoss {
+    pub(crate) fn gradients(&mut self, rows: Rows<'_>, batch: &[u32]) -> BatchLoss {
         let inputs = self.layers[0].shape.inner;
         let scale = 1.0 / batch.len() as f32;
         let mut total = BatchLoss::default();
@@ -148,11 +150,12 @@ impl Engine {
                 *label = rows.y[*row as usize];
             }
             self.forward(part.len(), &x);
-            let loss = self.lose(part.len(), scale);
+            let share = self.taught.as_ref().map_or(1.0, Gathered::labels_share);
+            let loss = self.lose(part.len(), scale * share);
             total.loss += loss.loss;
             total.correct += loss.correct;
             if let Some(teacher) = rows.teacher {
-                self.follow(teacher, part, scale * teacher_share);
+                self.follow(teacher, part, scale);
             }
             self.backward(part.len(), &x);
             self.gathered = x;
@@ -205,17 +208,15 @@ impl Engine {
         )
     }
 
-    /// Moves a share of the target from the class to a teacher's probabilities.
-    fn follow(&mut self, teacher: &[f32], part: &[u32], share: f32) {
-        let columns = self.layers[self.layers.len() - 1].shape.columns;
-        let gradients = self.by_logits.chunks_exact_mut(stride(columns));
-        for ((gradient, row), label) in gradients.zip(part).zip(&self.labels) {
-            let wanted = &teacher[*row as usize * columns..][..columns];
-            for (g, p) in gradient.iter_mut().zip(wanted) {
-                *g -= share * *p;
-            }
-            gradient[usize::from(*label)] += share;
-        }
+    /// Adds the teacher's part of the gradient.
+    fn follow(&mut self, teacher: &SoftTargets, part: &[u32], scale: f32) {
+        let Some(taught) = &mut self.taught else {
+            return;
+        };
+        let alike = &self.alike[..part.len()];
+        taught.take(teacher, part.iter().map(|row| *row as usize), alike);
+        let logits = &self.layers[self.layers.len() - 1].sums;
+        taught.lose(self.kernels, logits, alike, scale, &mut self.by_logits);
     }
 
     fn backward(&mut self, rows: usize, x: &[f32]) {

@@ -6,7 +6,7 @@ use bitfront_network::{
     Candidate, DenseStack, ForwardPrecision, Head, IntegerProgram, Weights, forward_precision,
 };
 use bitfront_quantizer::{Quantizer, Role};
-use bitfront_training::{Control, Samples, Targets, row_order};
+use bitfront_training::{Control, Samples, SoftTargets, Targets, row_order};
 
 use crate::candidate::candidate;
 use crate::engine::{Engine, Rows, Step};
@@ -29,8 +29,8 @@ pub struct Task<'a> {
     pub train: Samples<'a>,
     /// Rows that points are compared by.
     pub validation: Samples<'a>,
-    /// A teacher's probabilities of the train rows, `rows x classes`.
-    pub teacher: Option<&'a [f32]>,
+    /// What a teacher says of the train rows.
+    pub teacher: Option<&'a SoftTargets>,
 }
 
 /// What an epoch gave.
@@ -40,7 +40,7 @@ pub struct EpochPoint {
     pub epoch: u32,
     /// Nats an EBOP at the epoch's end.
     pub beta: f64,
-    /// Mean cross-entropy of the train rows, each before the step it belongs to.
+    /// Mean cross-entropy of the train rows by their classes alone, each before the step it belongs to.
     pub train_loss: f64,
     /// Share of the validation rows that the candidate's integer program classifies rightly.
     pub validation_accuracy: f64,
@@ -120,7 +120,7 @@ pub fn learn_at(
                 return Err(LearnError::Cancelled);
             }
             engine.quantize();
-            let total = engine.gradients(train.rows(), batch, settings.teacher_share);
+            let total = engine.gradients(train.rows(), batch);
             loss += total.loss;
             let step = step(settings, done as f64 / steps as f64, done, &mut decay);
             let wrong = engine.step(step);
@@ -218,7 +218,7 @@ fn right(program: &IntegerProgram, samples: &Samples<'_>) -> usize {
 struct Data<'a> {
     x: Buffer,
     y: &'a [u8],
-    teacher: Option<&'a [f32]>,
+    teacher: Option<&'a SoftTargets>,
 }
 
 impl Data<'_> {
@@ -235,7 +235,7 @@ impl Data<'_> {
 fn rows<'a>(
     task: &Task<'_>,
     samples: &Samples<'a>,
-    teacher: Option<&'a [f32]>,
+    teacher: Option<&'a SoftTargets>,
 ) -> Result<Data<'a>, LearnError> {
     let Targets::Classes(y) = samples.y else {
         return Err(LearnError::Samples("values are no classes".to_owned()));
@@ -265,9 +265,14 @@ fn rows<'a>(
             classes - 1
         ));
     }
-    if teacher.is_some_and(|teacher| teacher.len() != y.len() * classes) {
+    if let Some(teacher) = teacher
+        && (teacher.rows(), teacher.outputs()) != (y.len(), classes)
+    {
         return fault(format!(
-            "a teacher gives {classes} probabilities for every train row"
+            "a teacher of {} rows and {} classes; accepted is one of {} rows and {classes} classes",
+            teacher.rows(),
+            teacher.outputs(),
+            y.len()
         ));
     }
     let mut x = vec![0.0; samples.x.len()];

@@ -17,11 +17,9 @@ mod footprint;
 mod formats;
 mod learn;
 mod settings;
-mod teacher;
 mod tensor;
 
 pub use error::LearnError;
 pub use footprint::learning_bytes;
 pub use learn::{EpochPoint, Point, Task, learn, learn_at};
 pub use settings::Settings;
-pub use teacher::teacher_probabilities;

@@ -28,8 +28,6 @@ pub struct Settings {
     /// Share of the average that is kept at each step: points are made of averaged weights and widths. 0
     /// is no averaging; at least 0, below 1.
     pub averaging: f32,
-    /// Share of the target that a teacher's probabilities have, 0 to 1.
-    pub teacher_share: f32,
 }
 
 impl Default for Settings {
@@ -45,7 +43,6 @@ impl Default for Settings {
             flat: 0.1,
             fraction_bits: 5.0,
             averaging: 0.99,
-            teacher_share: 0.7,
         }
     }
 }
@@ -93,7 +90,6 @@ impl Settings {
         above("first_beta", self.first_beta)?;
         above("last_beta", self.last_beta)?;
         share("final_rate", self.final_rate.into())?;
-        share("teacher_share", self.teacher_share.into())?;
         below_one("flat", self.flat)?;
         below_one("averaging", self.averaging.into())?;
         let bits = f64::from(self.fraction_bits);

@@ -3,15 +3,13 @@
 use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::costs::program_ebops;
 use bitfront_kernel::{Kernels, Level};
-use bitfront_learned_bits::{
-    EpochPoint, LearnError, Point, Settings, Task, learn, learn_at, teacher_probabilities,
-};
+use bitfront_learned_bits::{EpochPoint, LearnError, Point, Settings, Task, learn, learn_at};
 use bitfront_network::{
     Candidate, Head, IntegerProgram, Layer, Operation, Part, SCALE_BITS, Weights, forward,
     forward_precision,
 };
 use bitfront_quantizer::Quantizer;
-use bitfront_training::{Control, Samples, Targets};
+use bitfront_training::{Control, Distillation, Samples, SoftTargets, Targets};
 
 const ROWS: usize = 1200;
 const INPUTS: usize = 5;
@@ -237,21 +235,52 @@ fn what_cannot_be_learned_is_named() {
 }
 
 #[test]
-fn a_teacher_gives_the_softmax_of_its_outputs() {
-    let (x, _) = rows();
-    let candidate = network("float");
-    let weights = start(&candidate);
-    let found = teacher_probabilities(&candidate, &weights, &x).unwrap();
-    let logits = forward(
-        &candidate,
-        &weights,
-        &x,
-        forward_precision(&candidate, &weights),
-    );
-    for (found, z) in found.chunks(3).zip(logits.chunks(3)) {
-        let sum: f64 = z.iter().map(|z| z.exp()).sum();
-        for (p, z) in found.iter().zip(z) {
-            assert!((f64::from(*p) - z.exp() / sum).abs() < 1e-5, "{p} {z}");
+fn a_teacher_alone_teaches_its_classes() {
+    let (x, y) = rows();
+    let nothing = vec![0; ROWS];
+    let samples = |y| Samples {
+        x: &x,
+        y: Targets::Classes(y),
+        rows: ROWS,
+        columns: INPUTS,
+    };
+    let logits: Vec<f32> = y
+        .iter()
+        .flat_map(|class| (0..3).map(move |at| if at == *class { 8.0 } else { 0.0 }))
+        .collect();
+    let distillation = Distillation {
+        temperature: 2.0,
+        weight: 1.0,
+    };
+    let teacher = SoftTargets::new(distillation, &logits, 3);
+    let candidate = network("quantized_bits(10,2,alpha=1.0)");
+    let start = start(&candidate);
+    let task = Task {
+        candidate: &candidate,
+        start: &start,
+        train: samples(&nothing),
+        validation: samples(&y),
+        teacher: Some(&teacher),
+    };
+    let mut go_on = |_: &_| Control::Continue;
+    let mut at = |kernels| learn_at(kernels, &task, &settings(), 3, &mut go_on, &|| false);
+    let expected = at(Kernels::detect()).unwrap();
+    let best = expected.last().unwrap().epoch.validation_accuracy;
+    assert!(best > 0.85, "{best}");
+    for level in Level::ALL {
+        if let Some(kernels) = Kernels::at(level) {
+            assert!(at(kernels).unwrap() == expected, "{level:?}");
         }
     }
+    // Of other rows than it teaches.
+    let few = SoftTargets::new(distillation, &logits[..9], 3);
+    let task = Task {
+        teacher: Some(&few),
+        ..task
+    };
+    let error = learn(&task, &settings(), 3, &mut go_on, &|| false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "samples: a teacher of 3 rows and 3 classes; accepted is one of 1200 rows and 3 classes"
+    );
 }

@@ -1,6 +1,7 @@
 //! A resolved search: what is stored, hashed and handed to every other function here.
 
 mod pruning;
+mod teacher;
 
 use crate::digest::sha256_hex;
 use crate::learned::LearnedBits;
@@ -171,7 +172,7 @@ pub struct Training {
     /// How kernels are pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruning: Option<Pruning>,
-    /// How candidates learn from their float parent.
+    /// How candidates learn from a teacher, their float parent or a wider one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
 }
@@ -188,7 +189,7 @@ pub enum ClassWeights {
     Each(Vec<f64>),
 }
 
-/// Learning from the float parent's logits beside the labels (Hinton, Vinyals, Dean, arXiv
+/// Learning from a float network's logits beside the labels (Hinton, Vinyals, Dean, arXiv
 /// 1503.02531).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -199,6 +200,11 @@ pub struct Distillation {
     /// What both sides' logits are divided by; default 2.
     #[schemars(range(min = 0.1, max = 100.0))]
     pub temperature: f64,
+    /// How many times as many units and filters the teacher has in its hidden layers; default 1, the float
+    /// parent itself.
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub widen: u32,
 }
 
 impl Default for Distillation {
@@ -206,6 +212,7 @@ impl Default for Distillation {
         Self {
             weight: 0.5,
             temperature: 2.0,
+            widen: 1,
         }
     }
 }
@@ -261,6 +268,15 @@ pub struct EarlyStopping {
 /// added.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// As [`is_default`], of a factor.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_one(factor: &u32) -> bool {
+    *factor == 1
 }
 
 /// The optimizer and its schedule.

@@ -116,7 +116,7 @@ impl SoftTargets {
 
 /// Gathered soft targets of the samples that go forward.
 #[derive(Debug)]
-pub(crate) struct Gathered {
+pub struct Gathered {
     distillation: Distillation,
     outputs: usize,
     probabilities: Buffer,
@@ -125,7 +125,8 @@ pub(crate) struct Gathered {
 
 impl Gathered {
     /// With room for `capacity` samples.
-    pub(crate) fn new(targets: &SoftTargets, capacity: usize) -> Self {
+    #[must_use]
+    pub fn new(targets: &SoftTargets, capacity: usize) -> Self {
         Self {
             distillation: targets.distillation,
             outputs: targets.outputs,
@@ -135,7 +136,10 @@ impl Gathered {
     }
 
     /// Takes what the teacher says of these rows, whose losses have these weights.
-    pub(crate) fn take(
+    ///
+    /// # Panics
+    /// As [`SoftTargets::gather`].
+    pub fn take(
         &mut self,
         targets: &SoftTargets,
         rows: impl Iterator<Item = usize>,
@@ -145,13 +149,17 @@ impl Gathered {
     }
 
     /// The labels' share of the loss.
-    pub(crate) fn labels_share(&self) -> f32 {
+    #[must_use]
+    pub fn labels_share(&self) -> f32 {
         1.0 - self.distillation.weight
     }
 
-    /// The teacher's part of the summed loss of `weights.len()` samples; adds its gradient times
-    /// `scale`.
-    pub(crate) fn lose(
+    /// The teacher's part of the summed loss of `weights.len()` samples, whose outputs are padded; adds
+    /// its gradient times `scale`.
+    ///
+    /// # Panics
+    /// When a slice is too short.
+    pub fn lose(
         &self,
         kernels: Kernels,
         outputs: &[f32],

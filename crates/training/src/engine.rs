@@ -269,6 +269,20 @@ impl Engine {
         total
     }
 
+    /// Adds the outputs of padded, quantized rows to `to`, dense.
+    pub(crate) fn outputs(&mut self, x: &[f32], to: &mut Vec<f32>) {
+        self.quantize(Mode::Evaluate);
+        let step = stride(self.input.values());
+        for x in x.chunks(self.micro * step) {
+            let pass = self.pass(x.len() / step, Mode::Evaluate);
+            self.forward(pass, Some(x));
+            let Node { values, extent, .. } = &self.nodes[self.output];
+            for row in values.chunks_exact(extent.padded()).take(pass.samples) {
+                to.extend_from_slice(&row[..extent.values()]);
+            }
+        }
+    }
+
     /// Gradients by the float parameters.
     #[cfg(test)]
     pub(crate) fn float_gradients(&mut self) -> Weights {

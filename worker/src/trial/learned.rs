@@ -6,29 +6,37 @@ use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::EpochMeasurement;
 use bitfront_search::Search;
 use bitfront_search::learned::{LearnedBits, PointOutcome, RunPoint};
-use bitfront_training::Control;
+use bitfront_training::{Control, SoftTargets};
 
 use super::{samples, score};
 use crate::attempt::Attempt;
 use crate::error::{Ended, Failure};
 use crate::link::{Artifact, digest_of};
 
-/// Learns bit widths from the weights `start` of the search's float network: the points, by epoch, and their weights.
+/// What a run goes on from.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// Of the search's float network.
+    pub(super) weights: &'a Weights,
+    pub(super) teacher: Option<&'a SoftTargets>,
+    pub(super) seed: u64,
+}
+
+/// Learns bit widths from a trained float network: the points, by epoch, and their weights.
 pub(super) fn run(
     attempt: &Attempt,
     search: &Search,
     bits: &LearnedBits,
-    start: &Weights,
+    start: Start<'_>,
     data: &Prepared,
-    seed: u64,
 ) -> Result<(Vec<RunPoint>, Vec<Artifact>), Ended> {
     let candidate = learnable(search)?;
     let task = Task {
         candidate: &candidate,
-        start,
+        start: start.weights,
         train: samples(&data.train),
         validation: samples(&data.validation),
-        teacher: None,
+        teacher: start.teacher,
     };
     let before = search.training.epochs;
     let mut on_epoch = |epoch: &EpochPoint| {
@@ -52,7 +60,7 @@ pub(super) fn run(
         Control::Continue
     };
     let stopped = || attempt.is_stopped();
-    let mut points = learn(&task, &settings(bits), seed, &mut on_epoch, &stopped)
+    let mut points = learn(&task, &settings(bits), start.seed, &mut on_epoch, &stopped)
         .map_err(|error| failure(&error))?;
     points.sort_by_key(|point| point.epoch.epoch);
     attempt.log(&format!(
@@ -141,7 +149,6 @@ pub(super) fn settings(bits: &LearnedBits) -> Settings {
         flat: bits.flat,
         fraction_bits: bits.fraction_bits as f32,
         averaging: bits.averaging as f32,
-        teacher_share: 0.0,
     }
 }
 

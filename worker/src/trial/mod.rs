@@ -18,7 +18,9 @@ use bitfront_search::search::{
     Averaging, ClassWeights, OptimizerName, PruneBy, Pruning, PruningSchedule, Sampler, Schedule,
     Training,
 };
-use bitfront_training::{Control, Recipe, Samples, Targets, TrainError, Trainer, training_bytes};
+use bitfront_training::{
+    Control, Recipe, Samples, SoftTargets, Targets, TrainError, Trainer, training_bytes,
+};
 
 pub use score::{ScoreError, score};
 pub(crate) use score::{freeze, no_circuit};
@@ -166,18 +168,22 @@ fn attempt_scores(
     }
     let start = Instant::now();
     let mut recipe = recipe(&search.training, data.train.rows);
-    let taught = if teacher::is_taught(search, candidate) {
-        let start_from = start_from.clone();
-        Some(teacher::logits(
-            teachers, attempt, search, start_from, data,
-        )?)
-    } else {
-        recipe.distillation = None;
-        None
+    let logits = match teacher::teacher_of(search, candidate) {
+        Some(teacher) => {
+            let start = start_from.clone();
+            Some(teacher::logits(
+                teachers, attempt, search, &teacher, start, data,
+            )?)
+        }
+        None => None,
     };
+    let distillation = recipe.distillation;
+    if *candidate == search.network.float {
+        recipe.distillation = None;
+    }
     let mut trainer = trainer(candidate, start_from, data, &recipe, work.seed)
         .map_err(|e| training_failure(&e))?;
-    if let Some(logits) = &taught {
+    if let (Some(logits), Some(_)) = (&logits, recipe.distillation) {
         trainer = trainer
             .taught_by(logits)
             .map_err(|e| training_failure(&e))?;
@@ -226,8 +232,15 @@ fn attempt_scores(
     }];
     let result = match &search.sampler {
         Sampler::LearnedBits(bits) => {
-            let (points, weights) =
-                learned::run(attempt, search, bits, &trained.weights, data, work.seed)?;
+            let taught = logits.zip(distillation).map(|(logits, distillation)| {
+                SoftTargets::new(distillation, &logits, candidate.outputs())
+            });
+            let start = learned::Start {
+                weights: &trained.weights,
+                teacher: taught.as_ref(),
+                seed: work.seed,
+            };
+            let (points, weights) = learned::run(attempt, search, bits, start, data)?;
             artifacts.extend(weights);
             serde_json::to_string(&RunResult { scores, points })
         }
@@ -267,16 +280,15 @@ fn has_room(
     }
     let rows = [data.train.rows, data.validation.rows];
     let mut training = training_bytes(candidate, &recipe(&search.training, data.train.rows), rows);
-    if teacher::is_taught(search, candidate) {
-        let float = &search.network.float;
-        let teaching = training_bytes(float, &teacher::teacher_recipe(search, rows[0]), rows);
-        let logits = rows[0] * candidate.outputs() * size_of::<f32>();
-        // Kept ones, and those that are being found.
-        training = training.max(teaching) + (teacher::KEPT + 1) * logits;
-    }
     if let Sampler::LearnedBits(bits) = &search.sampler {
         let learning = learning_bytes(&search.network.float, &learned::settings(bits), rows);
         training = training.max(learning);
+    }
+    if let Some(teacher) = teacher::teacher_of(search, candidate) {
+        let teaching = training_bytes(&teacher, &teacher::teacher_recipe(search, rows[0]), rows);
+        let logits = rows[0] * candidate.outputs() * size_of::<f32>();
+        // Kept ones, those that are being found, and what learned bit widths make of them.
+        training = training.max(teaching) + (teacher::KEPT + 1 + 2) * logits;
     }
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits
@@ -539,6 +551,7 @@ mod tests {
             distillation: Some(search::Distillation {
                 weight: 0.25,
                 temperature: 4.0,
+                widen: 2,
             }),
             pruning: Some(Pruning {
                 schedule: PruningSchedule::Constant(search::ConstantSparsity {

@@ -1,4 +1,4 @@
-//! The teacher of a search that distils: its float parent, trained once in this process.
+//! The teacher of a search that distils: its float parent, or a wider one, trained once in this process.
 //!
 //! The rule this module keeps (promise P2): a teacher is a function of the search file and its data alone,
 //! so every worker that trains it has the same logits, and keeping them changes no bit.
@@ -8,9 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bitfront_dataset::Prepared;
-use bitfront_network::{Candidate, ForwardPrecision, Weights, forward};
+use bitfront_network::{Candidate, Weights};
+use bitfront_search::search::Sampler;
 use bitfront_search::{Search, trial_seed};
-use bitfront_training::{Control, Recipe};
+use bitfront_training::{Control, Recipe, outputs};
 
 use super::{recipe, trainer, training_failure};
 use crate::attempt::Attempt;
@@ -19,8 +20,9 @@ use crate::error::{Ended, Failure};
 /// Teachers whose logits are kept, the newest; slots mostly work on one search at a time.
 pub(super) const KEPT: usize = 2;
 
-/// Rows whose logits are found together.
-const ROWS: usize = 4096;
+/// What a teacher is called in logs and failures.
+const PARENT: &str = "the float parent";
+const WIDE: &str = "a wider float parent";
 
 /// How often a slot that waits for another's teacher looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -97,12 +99,14 @@ impl Teachers {
     }
 }
 
-/// Whether trials of this candidate learn from a teacher: the parent itself has none.
-pub(super) fn is_taught(search: &Search, candidate: &Candidate) -> bool {
-    search.training.distillation.is_some() && *candidate != search.network.float
+/// The teacher of a trial: a candidate, or bit widths, learn from it, the float parent itself does not.
+pub(super) fn teacher_of(search: &Search, candidate: &Candidate) -> Option<Candidate> {
+    let learns_bits = matches!(search.sampler, Sampler::LearnedBits(_));
+    let learns = learns_bits || *candidate != search.network.float;
+    search.teacher().filter(|_| learns)
 }
 
-/// How the teacher is trained: as a trial of the float parent, but whole.
+/// How the teacher is trained: as a trial of a float network, but whole.
 pub(super) fn teacher_recipe(search: &Search, train_rows: usize) -> Recipe {
     Recipe {
         distillation: None,
@@ -116,49 +120,49 @@ pub(super) fn logits(
     teachers: &Teachers,
     attempt: &Attempt,
     search: &Search,
+    teacher: &Candidate,
     start: Option<Weights>,
     data: &Prepared,
 ) -> Result<Arc<[f32]>, Ended> {
-    let float = &search.network.float;
-    let seed = trial_seed(search.seed, &float.digest(), 0);
+    let parent = *teacher == search.network.float;
+    let name = if parent { PARENT } else { WIDE };
+    let seed = trial_seed(search.seed, &teacher.digest(), 0);
     let recipe = teacher_recipe(search, data.train.rows);
-    let from = (&search.dataset, float, &search.start, &recipe, seed);
+    // A registered model's weights are the parent's; another network starts from its seed.
+    let start = start.filter(|_| parent);
+    let from = (&search.dataset, teacher, &search.start, &recipe, seed);
     let key = serde_json::to_string(&from)
         .map_err(|e| Failure::internal(format!("name the teacher: {e}")))?;
     let mut trained_here = false;
     let logits = teachers.logits(&key, &|| attempt.is_stopped(), || {
         trained_here = true;
         let begin = Instant::now();
-        let trainer = trainer(float, start, data, &recipe, seed).map_err(|e| failed(&e))?;
+        let trainer = trainer(teacher, start, data, &recipe, seed).map_err(|e| failed(name, &e))?;
         let trained = trainer
             .run(&mut |_| Control::Continue, &|| attempt.is_stopped())
-            .map_err(|e| failed(&e))?;
+            .map_err(|e| failed(name, &e))?;
         let accuracy = trained.curve.last().map_or(0.0, |e| e.validation_accuracy);
-        let rows = data.train.x.chunks(ROWS * data.train.columns);
-        let logits = rows.flat_map(|rows| {
-            let logits = forward(float, &trained.weights, rows, ForwardPrecision::F32);
-            logits.into_iter().map(|logit| logit as f32)
-        });
-        let logits = logits.collect();
+        let logits =
+            outputs(teacher, &trained.weights, &data.train.x).map_err(|e| failed(name, &e))?;
         attempt.log(&format!(
-            "teacher: the float parent, seed {seed}, trained in {:.2} s: accuracy {accuracy:.5} (validation)",
+            "teacher: {name}, seed {seed}, trained in {:.2} s: accuracy {accuracy:.5} (validation)",
             begin.elapsed().as_secs_f64()
         ));
         Ok(logits)
     })?;
     if !trained_here {
         attempt.log(&format!(
-            "teacher: the float parent, seed {seed}, trained in this process before"
+            "teacher: {name}, seed {seed}, trained in this process before"
         ));
     }
     Ok(logits)
 }
 
 /// The failure of a teacher's training, which is said to be the teacher's.
-fn failed(error: &bitfront_training::TrainError) -> Ended {
+fn failed(name: &str, error: &bitfront_training::TrainError) -> Ended {
     match training_failure(error) {
         Ended::Failed(failure) => Failure {
-            message: format!("the teacher, the float parent: {}", failure.message),
+            message: format!("the teacher, {name}: {}", failure.message),
             ..failure
         }
         .into(),

@@ -1,5 +1,6 @@
 //! Trials of a search whose candidates learn from their float parent.
 
+use bitfront_search::learned::RunResult;
 use bitfront_search::search::{Distillation, Search};
 use bitfront_search::{TrialScores, trial_seed};
 
@@ -7,6 +8,7 @@ use crate::fake::Fake;
 use crate::fixture::{
     Running, SIX_BITS, candidate, dataset, float_candidate, queue_of_search, queue_seeded, search,
 };
+use crate::trial::learning;
 
 const FOUR_BITS: &str = "quantized_bits(4,1,alpha=1.0)";
 
@@ -15,6 +17,7 @@ fn distilling(fake: &Fake) -> Search {
     search.training.distillation = Some(Distillation {
         weight: 0.75,
         temperature: 3.0,
+        widen: 1,
     });
     search
 }
@@ -71,6 +74,55 @@ async fn a_teacher_changes_what_is_learned_but_not_the_parent() {
         assert_eq!(weights[0] != weights[1], changes);
     }
     worker.drained().await;
+}
+
+#[tokio::test]
+async fn learned_bits_have_a_teacher_the_same_on_every_worker() {
+    let fake = Fake::start();
+    let (plain, _) = learning(&fake, 10);
+    let float = float_candidate();
+    let seed = trial_seed(plain.seed, &float.digest(), 0);
+    let taught = |widen| {
+        let mut search = plain.clone();
+        search.training.distillation = Some(Distillation {
+            weight: 0.75,
+            temperature: 3.0,
+            widen,
+        });
+        search
+    };
+    let searches = [plain.clone(), taught(1), taught(4)];
+    let mut results = Vec::new();
+    for slots in [1, 2] {
+        let worker = Running::start(&fake, |config| config.slots = slots);
+        let units = searches
+            .each_ref()
+            .map(|search| queue_seeded(&fake, search, &float, seed));
+        let mut runs = Vec::new();
+        for (unit, teacher) in units.iter().zip([
+            None,
+            Some("teacher: the float parent, seed"),
+            Some("teacher: a wider float parent, seed"),
+        ]) {
+            let done = fake.completed(unit).await;
+            let own = done.artifacts.iter().find(|a| a.kind == "log").unwrap();
+            let log = fake.with(|state| state.artifacts[&own.digest].clone());
+            let log = String::from_utf8(log).unwrap();
+            assert_eq!(log.contains("teacher: "), teacher.is_some(), "{log}");
+            assert!(log.contains(teacher.unwrap_or_default()), "{log}");
+            runs.push(done.result_json);
+        }
+        results.push(runs);
+        worker.drained().await;
+    }
+    assert_eq!(results[0], results[1]);
+    let runs: Vec<RunResult> = results[0]
+        .iter()
+        .map(|result| serde_json::from_str(result).unwrap())
+        .collect();
+    // The float network is trained from labels alone, the bit widths are not.
+    assert!(runs.iter().all(|run| run.scores == runs[0].scores));
+    assert!(runs[0].points != runs[1].points && runs[1].points != runs[2].points);
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ async fn a_trial_larger_than_a_slots_memory_is_refused_before_it_starts() {
 }
 
 /// A search over the small data set whose one trial is a run of so many epochs.
-fn learning(fake: &Fake, epochs: u32) -> (bitfront_search::Search, UnitRef) {
+pub(crate) fn learning(fake: &Fake, epochs: u32) -> (bitfront_search::Search, UnitRef) {
     let mut search = search(&fake.store(dataset()), 5, 0.02);
     search.sampler = Sampler::LearnedBits(LearnedBits {
         epochs,

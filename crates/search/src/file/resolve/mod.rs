@@ -131,6 +131,7 @@ pub fn resolve(
         seed: file.seed,
     };
     check_candidates(&search)?;
+    check_teacher(&search)?;
     pruning::check_kernels(&search)?;
     Ok(search)
 }
@@ -149,6 +150,30 @@ fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
         let fault = |error: &CandidateError| Fault::new("/model", error.to_string());
         errors.iter().map(fault).collect()
     })
+}
+
+/// A wider teacher is another network than the parent, and one that fits together.
+fn check_teacher(search: &Search) -> Result<(), Vec<Fault>> {
+    let Some((distillation, teacher)) = search.training.distillation.zip(search.teacher()) else {
+        return Ok(());
+    };
+    let widen = distillation.widen;
+    let fault = |why: String| {
+        let detail =
+            format!("{widen} makes no wider teacher: {why}; accepted: 1, the float parent");
+        Err(vec![Fault::new("/training/distillation/widen", detail)])
+    };
+    if widen > 1 && teacher == search.network.float {
+        return fault(
+            "the network has no hidden layer with units or filters of its own".to_owned(),
+        );
+    }
+    match teacher.check_shapes() {
+        Err(errors) if widen > 1 => {
+            fault(errors.first().map_or_else(String::new, ToString::to_string))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn dataset_name(dataset: &DatasetSpec) -> &str {

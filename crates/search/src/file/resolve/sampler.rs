@@ -141,16 +141,10 @@ fn learned_bits(
             faults.push(Fault::new(pointer(key), detail));
         }
     }
-    for (given, key) in [
-        (file.training.pruning.is_some(), "pruning"),
-        (file.training.distillation.is_some(), "distillation"),
-    ] {
-        if given {
-            let detail = format!(
-                "stands beside sampler `learned_bits`, whose runs know no {key}; accepted are samplers `random` and `evolution`"
-            );
-            faults.push(Fault::new(pointer("training").at(key), detail));
-        }
+    if file.training.pruning.is_some() {
+        let detail = "stands beside sampler `learned_bits`, whose runs know no pruning; accepted are samplers `random` \
+                      and `evolution`";
+        faults.push(Fault::new(pointer("training").at("pruning"), detail));
     }
     settings
 }

@@ -350,14 +350,25 @@ fn distillation_is_by_weight_and_temperature() {
     let both = |weight, temperature| Distillation {
         weight,
         temperature,
+        widen: 1,
     };
     assert_eq!(of(json!({})), both(0.5, 2.0));
     assert_eq!(of(json!({"weight": 0.9, "temperature": 4})), both(0.9, 4.0));
+    let wide = of(json!({"widen": 3}));
+    assert_eq!((wide.weight, wide.temperature, wide.widen), (0.5, 2.0, 3));
+    // The parent itself is not written out, so that searches keep their digests.
+    let stored = serde_json::to_value(both(0.5, 2.0)).unwrap();
+    assert_eq!(stored, json!({"weight": 0.5, "temperature": 2.0}));
     let of = |value: Value| pointers(&json!({"training": {"distillation": value}}));
     let at = |rest: &str| set(&[&format!("/training/distillation{rest}")]);
     assert_eq!(of(json!({"weight": 0})), at("/weight"));
     assert_eq!(of(json!({"weight": 1.5})), at("/weight"));
     assert_eq!(of(json!({"temperature": 0})), at("/temperature"));
     assert_eq!(of(json!({"teacher": "float"})), at("/teacher"));
+    assert_eq!(of(json!({"widen": 0})), at("/widen"));
+    assert_eq!(of(json!({"widen": 17})), at("/widen"));
     assert_eq!(of(json!(0.5)), at(""));
+    // Without hidden layers there is nothing to widen.
+    let single = json!({"model": {"mlp": [4, 3]}, "training": {"distillation": {"widen": 2}}});
+    assert_eq!(pointers(&single), at("/widen"));
 }

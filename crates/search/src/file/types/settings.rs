@@ -58,8 +58,8 @@ pub struct TrainingSpec {
     /// 6}}, by: weight}`. Not at all if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pruning: Option<Pruning>,
-    /// How candidates learn from the network's float reference beside the labels: `{weight: 0.5,
-    /// temperature: 2}`. From labels alone if left out.
+    /// How candidates learn from the network's float reference, or a wider one, beside the labels:
+    /// `{weight: 0.5, temperature: 2}`. From labels alone if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
 }
