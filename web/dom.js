@@ -68,6 +68,7 @@ export const number = {
     const size = Math.abs(value);
     return size >= 100 || Number.isInteger(value) ? grouped.format(value) : size >= 10 ? value.toFixed(1) : value.toPrecision(3);
   },
+  error: (value) => (Number.isFinite(value) ? value.toFixed(4) : '–'),
   percent: (value) => (Number.isFinite(value) ? `${(100 * value).toFixed(2)} %` : '–'),
   share: (percent) => (!Number.isFinite(percent) ? '–' : percent === 0 ? '0 %' : percent < 0.01 ? '<0.01 %' : percent < 10 ? `${percent.toFixed(2)} %` : `${percent.toFixed(0)} %`),
   ratio: (value) => (Number.isFinite(value) ? `${value.toFixed(2)} ×` : '–'),

@@ -67,7 +67,7 @@ export function legend(entries) {
 export function scatter(host, { points, levels, xTitle, yTitle, log, focus, empty, summary }) {
   const width = Math.max(340, host.clientWidth || 900);
   const height = Math.round(Math.min(520, Math.max(300, width * 0.44)));
-  const edge = { left: 62, right: 18, top: 14, bottom: 46 };
+  const edge = { left: 72, right: 18, top: 14, bottom: 46 };
   const drawn = points.filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y) && (!log || p.x > 0));
   if (drawn.length === 0) {
     show(host, h('p', { class: 'empty' }, empty ?? 'The first scored trial will appear here.'));

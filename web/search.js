@@ -19,10 +19,23 @@ const cost = (trial, metric) => (isMeasured(metric) ? trial.measured : trial.sco
 const measured = (trial) => trial.synthesis?.result ?? null;
 export const trialName = (trial) => (trial.label ? `${trial.number} · ${trial.label}` : `${trial.number}`);
 
-/** Columns that the front and the trial table share. */
-const SCORES = [
+/** How well a trial predicts, more is better: its accuracy, or where values are predicted what part of their variance it explains. */
+const quality = (trial) => trial.scores?.accuracy_validation ?? (Number.isFinite(trial.scores?.mean_squared_error_validation) ? 1 - trial.scores.mean_squared_error_validation : NaN);
+/** Whether a search predicts values, not classes. */
+const isOfValues = (it) => it.objectives.some((o) => o.metric === 'mean_squared_error');
+const qualities = (it) => (isOfValues(it) ? ERRORS : ACCURACIES);
+
+const ACCURACIES = [
   { title: 'Accuracy', key: 'accuracy', first: '-accuracy', number: true, hint: 'validation split: what chooses', cell: (t) => number.percent(t.scores?.accuracy_validation) },
   { title: 'Test', key: 'accuracy_test', first: '-accuracy_test', number: true, hint: 'test split: shown, never used to choose', cell: (t) => number.percent(t.scores?.accuracy_test) },
+];
+const ERRORS = [
+  { title: 'MSE', key: 'mean_squared_error', number: true, hint: 'mean squared error of the validation split, in variances of the targets: what chooses', cell: (t) => number.error(t.scores?.mean_squared_error_validation) },
+  { title: 'Test', key: 'mean_squared_error_test', number: true, hint: 'mean squared error of the test split: shown, never used to choose', cell: (t) => number.error(t.scores?.mean_squared_error_test) },
+];
+
+/** Columns that the front and the trial table share. */
+const COSTS = [
   { title: 'Bits', key: 'bits', number: true, cell: (t) => number.whole(cost(t, 'bits')) },
   { title: 'Energy pJ', key: 'energy_pj', number: true, hint: '45 nm model, corrected mode', cell: (t) => number.short(cost(t, 'energy_pj')) },
   { title: 'EBOPs', key: 'ebops', number: true, cell: (t) => number.whole(cost(t, 'ebops')) },
@@ -33,19 +46,19 @@ const MEASURED = [
   { title: 'LUT meas.', key: 'lut_measured', number: true, hint: 'measured by synthesis, out of context, with its share of the device', cell: (t) => (measured(t) ? withShare(measured(t).lut_measured, usageOf(t, 'lut')?.measured_percent) : t.synthesis ? h('span', { class: 'faint' }, t.synthesis.state) : '–') },
 ];
 
-const FRONT = [
+const frontColumns = (qualities) => [
   { title: 'Trial', cell: (t) => link(`/trials/${t.id}`, { class: 'name' }, trialName(t)) },
-  ...SCORES, ...MEASURED,
+  ...qualities, ...COSTS, ...MEASURED,
   { title: 'FF', number: true, hint: 'measured, with its share of the device', cell: (t) => withShare(measured(t)?.ff_measured, usageOf(t, 'ff')?.measured_percent) },
   { title: 'Carry', number: true, hint: 'measured', cell: (t) => number.whole(measured(t)?.carry_measured) },
   { title: 'DSP', number: true, hint: 'measured, with its share of the device', cell: (t) => withShare(measured(t)?.dsp_measured, usageOf(t, 'dsp')?.measured_percent) },
   { title: 'Levels', number: true, hint: 'cells on the longest path between registers, measured', cell: (t) => number.whole(measured(t)?.levels) },
 ].map(({ key, ...column }) => column);
 
-const TRIALS = [
+const trialColumns = (qualities) => [
   { title: 'Trial', key: 'number', cell: (t) => link(`/trials/${t.id}`, { class: 'name' }, trialName(t)) },
   { title: 'State', cell: (t) => [chip(t.state), t.on_front && h('span', { class: 'tag front' }, 'front')] },
-  ...SCORES, ...MEASURED,
+  ...qualities, ...COSTS, ...MEASURED,
   { title: 'Kernels', class: 'mono', cell: (t) => h('span', { class: 'clip wide', title: t.kernels.join('\n') }, t.kernels.map(brief).join('  ')) },
   { title: 'Time', number: true, cell: (t) => span(between(t.started_at, t.ended_at)) },
   { title: 'Worker', cell: (t) => t.worker ?? '–' },
@@ -87,9 +100,10 @@ export function search(root, id, signal) {
 
   function plot() {
     const metric = view.metric;
+    const yName = isOfValues(it) ? 'variance explained, 1 − MSE' : 'accuracy';
     const tip = (t) => () => [
       h('strong', {}, `Trial ${trialName(t)}`),
-      h('dl', {}, [['accuracy', number.percent(t.scores.accuracy_validation)], ['test', number.percent(t.scores.accuracy_test)], [METRICS[metric], number.short(cost(t, metric))], measured(t) && ['LUT measured', number.whole(measured(t).lut_measured)]]
+      h('dl', {}, [...qualities(it).map((column) => [column.title === 'Test' ? 'test' : column.title, column.cell(t)]), [METRICS[metric], number.short(cost(t, metric))], measured(t) && ['LUT measured', number.whole(measured(t).lut_measured)]]
         .filter(Boolean).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
       h('div', { class: 'mono' }, t.kernels.map((k) => h('div', {}, brief(k))))];
     const byId = new Map([...cloud, ...front.baselines, ...front.members, ...(byMeasured?.members ?? [])].filter((t) => t.scores).map((t) => [t.id, t]));
@@ -97,14 +111,14 @@ export function search(root, id, signal) {
     const onFront = new Set(drawn.members.map((t) => t.id));
     const all = [...byId.values()];
     const points = all.map((t) => ({
-      x: cost(t, metric), y: t.scores.accuracy_validation, href: `/trials/${t.id}`, label: t.label,
+      x: cost(t, metric), y: quality(t), href: `/trials/${t.id}`, label: t.label,
       kind: t.label ? 'baseline' : onFront.has(t.id) ? 'front' : 'dominated', front: onFront.has(t.id), tip: tip(t),
       ring: Boolean(measured(t)), measured: metric === 'lut_estimate' ? measured(t)?.lut_measured : undefined,
     }));
-    const levels = front.baselines.filter((t) => t.scores && !t.scores.costs).map((t) => ({ y: t.scores.accuracy_validation, label: `${t.label} ${number.percent(t.scores.accuracy_validation)}` }));
+    const levels = front.baselines.filter((t) => t.scores && !t.scores.costs).map((t) => ({ y: quality(t), label: `${t.label} ${number.percent(quality(t))}` }));
     scatter(parts.plot, {
-      points, levels, focus: view.focus, log: view.log ?? isWide(), empty: isMeasured(metric) ? 'No trial is measured yet: synthesis has not built one.' : undefined, xTitle: METRICS[metric], yTitle: 'accuracy (validation)',
-      summary: `Accuracy against ${METRICS[metric]}: ${drawn.members.length} members of the front among ${points.length} scored trials. The table below has the front's values.`,
+      points, levels, focus: view.focus, log: view.log ?? isWide(), empty: isMeasured(metric) ? 'No trial is measured yet: synthesis has not built one.' : undefined, xTitle: METRICS[metric], yTitle: `${yName} (validation)`,
+      summary: `${yName} against ${METRICS[metric]}: ${drawn.members.length} members of the front among ${points.length} scored trials. The table below has the front's values.`,
     });
     const synthesised = all.some(measured);
     show(parts.key, legend([['front', 'front'], ['dominated', 'dominated'], ['baseline', 'baseline'],
@@ -137,11 +151,14 @@ export function search(root, id, signal) {
     const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
     const baseline = front.baselines.find((t) => t.scores && !t.scores.costs);
     const gap = baseline && it.best_accuracy_validation ? `${(100 * (it.best_accuracy_validation - baseline.scores.accuracy_validation)).toFixed(2)} points to ${baseline.label}` : 'validation';
+    const best = isOfValues(it)
+      ? tile('Least MSE', number.error(it.least_mean_squared_error_validation), baseline ? `validation; ${baseline.label} ${number.error(baseline.scores.mean_squared_error_validation)}` : 'validation')
+      : tile('Best accuracy', number.percent(it.best_accuracy_validation), gap);
     const { failed, leased } = it.trials;
     show(parts.tiles,
       tile('Trials', progress(it), [leased && `${leased} running`, failed && `${failed} failed`].filter(Boolean).join(', ') || null),
       tile('Front', number.whole(it.front_size), 'members'),
-      tile('Best accuracy', number.percent(it.best_accuracy_validation), gap),
+      best,
       tile('Smallest LUT estimate', number.whole(it.smallest_lut_estimate ?? NaN), 'on the front'),
       it.points > 0 && tile('Learned candidates', number.whole(it.points), 'left behind by runs'),
       tile('Synthesised', number.whole(it.synthesis.completed), [it.synthesis.open && `${it.synthesis.open} open`, it.synthesis.failed && `${it.synthesis.failed} failed`].filter(Boolean).join(', ') || null),
@@ -169,7 +186,7 @@ export function search(root, id, signal) {
   function trialTable() {
     const hold = parts.trials.querySelector('.scroll')?.scrollLeft ?? 0;
     const sorted = parts.trials.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
-    show(parts.trials, table({ id: 'trials', caption: 'Trials of this search', columns: TRIALS, rows: trials.items, sort: view.sort, onsort: (sort) => { view.sort = sort; refresh(); }, empty: 'no trial matches', mark: (t) => t.on_front && 'front' }),
+    show(parts.trials, table({ id: 'trials', caption: 'Trials of this search', columns: trialColumns(qualities(it)), rows: trials.items, sort: view.sort, onsort: (sort) => { view.sort = sort; refresh(); }, empty: 'no trial matches', mark: (t) => t.on_front && 'front' }),
       trials.next_page_token && shown < 1000 && h('p', { class: 'more' }, h('button', { type: 'button', onclick: () => { shown = Math.min(1000, shown * 2); refresh(); } }, 'More')));
     parts.trials.querySelector('.scroll').scrollLeft = hold;
     if (sorted) parts.trials.querySelector(`[data-sort="${sorted}"]`)?.focus();
@@ -186,6 +203,11 @@ export function search(root, id, signal) {
       if (wanted) cloudRead = Date.now();
       if (signal.aborted) return;
       if (view.metric === null) {
+        if (isOfValues(it)) {
+          view.sort = 'mean_squared_error';
+          trials = await loadTrials();
+          if (signal.aborted) return;
+        }
         view.metric = it.objectives.find((o) => o.metric in METRICS)?.metric ?? 'lut_estimate';
         filters();
         show(parts.file, h('details', { class: 'card' }, h('summary', {}, 'Search file, resolved'), h('pre', { tabindex: 0 }, JSON.stringify(it.resolved, null, 2))));
@@ -195,7 +217,7 @@ export function search(root, id, signal) {
       if (!parts.controls.contains(document.activeElement)) controls();
       head();
       plot();
-      show(parts.front, table({ id: 'front', caption: 'Members of the front, cheapest first', columns: FRONT, rows: front.members, empty: 'no member yet' }));
+      show(parts.front, table({ id: 'front', caption: 'Members of the front, cheapest first', columns: frontColumns(qualities(it)), rows: front.members, empty: 'no member yet' }));
       trialTable();
     },
   };

@@ -23,7 +23,7 @@ const COLUMNS = [
   { title: 'State', cell: (s) => chip(s.state) },
   { title: 'Trials', cell: progress },
   { title: 'Front', number: true, cell: (s) => number.whole(s.front_size) },
-  { title: 'Best accuracy', number: true, hint: 'validation split', cell: (s) => number.percent(s.best_accuracy_validation) },
+  { title: 'Best accuracy', number: true, hint: 'validation split; where values are predicted, the least mean squared error', cell: (s) => (Number.isFinite(s.least_mean_squared_error_validation) ? `${number.error(s.least_mean_squared_error_validation)} MSE` : number.percent(s.best_accuracy_validation)) },
   { title: 'Smallest LUT', number: true, hint: 'estimate, on the front', cell: (s) => number.whole(s.smallest_lut_estimate ?? NaN) },
   { title: 'Synthesised', number: true, cell: (s) => (s.synthesis.completed || s.synthesis.open ? `${s.synthesis.completed}${s.synthesis.open ? ` (+${s.synthesis.open})` : ''}` : '–') },
   { title: 'Data set', cell: (s) => s.dataset.file },

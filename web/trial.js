@@ -70,11 +70,15 @@ export function trial(root, id, signal) {
     card('Attempts and logs', parts.attempts, log), parts.origin);
   onWidth(charts.loss, () => it && curve());
 
+  /** Whether outputs are values, not classes. */
+  const predictsValues = () => it.objectives.some((o) => o.metric === 'mean_squared_error');
+
   function curve() {
     const column = (name) => it.curve.map((p) => [p.epoch, p[name] ?? NaN]);
     const empty = it.origin?.origin === 'learned_bits' ? `Kept after epoch ${it.origin.epoch} of run ${it.origin.run}, whose log has the whole curve.` : undefined;
     lines(charts.loss, { empty, xTitle: 'epoch', yTitle: 'loss', summary: `Loss over ${it.curve.length} epochs`, lines: [{ name: 'training', kind: 'first', values: column('train_loss') }, { name: 'validation', kind: 'second', values: column('validation_loss') }] });
-    lines(charts.accuracy, { empty, xTitle: 'epoch', yTitle: 'accuracy', share: true, summary: `Validation accuracy over ${it.curve.length} epochs`, lines: [{ name: 'validation accuracy', kind: 'second', values: column('validation_accuracy') }] });
+    charts.accuracy.hidden = predictsValues();
+    if (!charts.accuracy.hidden) lines(charts.accuracy, { empty, xTitle: 'epoch', yTitle: 'accuracy', share: true, summary: `Validation accuracy over ${it.curve.length} epochs`, lines: [{ name: 'validation accuracy', kind: 'second', values: column('validation_accuracy') }] });
   }
 
   async function openLog(path) {
@@ -130,8 +134,10 @@ export function trial(root, id, signal) {
     const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
     const costs = it.scores?.costs ?? {};
     const done = it.measured;
+    const isOfValues = predictsValues();
     show(parts.tiles,
-      tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose'), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
+      ...(isOfValues ? [tile('MSE', number.error(it.scores?.mean_squared_error_validation), 'validation: what chooses'), tile('Test MSE', number.error(it.scores?.mean_squared_error_test), 'shown, never used to choose')]
+        : [tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose')]), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
       tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),
       tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles` : null));
     show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
@@ -146,12 +152,13 @@ export function trial(root, id, signal) {
     const costs = it.scores?.costs;
     show(parts.pair,
       card('Costs', costs ? [h('table', { 'data-testid': 'costs' }, h('caption', {}, 'Estimated from the trained weights'), h('tbody', {}, COSTS.filter(([key]) => key in costs).map(([key, name, print]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, print(costs[key])))))), fits(it)] : h('p', { class: 'faint' }, it.scores ? 'A float network has no hardware costs.' : 'Not scored yet.')),
-      card('Classes', classes()));
+      card(predictsValues() ? 'Targets' : 'Classes', classes()));
   }
 
   /** Each class against the rest, and what its test rows are taken for. */
   function classes() {
     const scores = it.scores ?? {};
+    if (predictsValues()) return [h('p', { class: 'faint' }, 'Mean squared errors are in variances of the targets over the training rows: 1 is what their mean alone would have. The log says what an output of 1 stands for.'), h('p', {}, it.classes.map((target) => h('span', { class: 'tag' }, target)))];
     if (!scores.auc_validation?.length) return h('p', { class: 'faint' }, 'Not measured.');
     const name = (i) => it.classes[i] ?? String(i);
     const figure = (value) => (Number.isFinite(value) ? value.toFixed(4) : '–');

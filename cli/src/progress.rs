@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::client::{Front, Search};
-use crate::view::{front_summary, grouped, percent};
+use crate::view::{front_summary, grouped, percent, quality};
 
 /// How often plain lines come at most.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ impl Progress {
 fn status(search: &Search) -> String {
     let mut text = front_summary(
         search.front_size,
-        search.best_accuracy_validation,
+        search.best(),
         search.smallest_lut_estimate,
     );
     if search.points > 0 {
@@ -132,11 +132,19 @@ fn members(front: &Front) -> String {
         };
         let (number, scores) = scored[index];
         let luts = scores.costs.as_ref().map_or(0, |costs| costs.lut_estimate);
-        let width = (scores.accuracy_validation * 40.0).round().clamp(0.0, 40.0) as usize;
+        // Of values, the share of the variance that is explained.
+        let explained = scores
+            .mean_squared_error_validation
+            .map(|error| 1.0 - error);
+        let share = scores.accuracy_validation.or(explained).unwrap_or(0.0);
+        let width = (share * 40.0).round().clamp(0.0, 40.0) as usize;
+        let said = match scores.accuracy_validation {
+            Some(accuracy) => format!("{:>6} %", percent(accuracy)),
+            None => quality(None, scores.mean_squared_error_validation).unwrap_or_default(),
+        };
         let _ = writeln!(
             text,
-            "  #{number:<5} {:>6} %  {:>8} LUT est.  {}",
-            percent(scores.accuracy_validation),
+            "  #{number:<5} {said}  {:>8} LUT est.  {}",
             grouped(luts),
             "*".repeat(width)
         );

@@ -217,6 +217,16 @@ fn train_scores_a_candidate_without_a_service() {
     assert_eq!(code, 0, "{stderr}");
     let from_file: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(from_file["scores"], first["scores"]);
+
+    fs::write(folder.path().join("values.csv"), "a,b\n1,0.5\n2,1\n").expect("the file");
+    let mut values = with(&["train", "--uniform", "6", "--data", "values.csv"]);
+    values.current_dir(folder.path());
+    let (code, _, stderr) = run(values);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("the data has values to predict"),
+        "{stderr}"
+    );
 }
 
 #[test]

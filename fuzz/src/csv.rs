@@ -25,7 +25,11 @@ pub(crate) fn read(bytes: &[u8]) -> bool {
         let Some(table) = table else { continue };
         assert_eq!(table.columns, dataset.features.len());
         assert_eq!(table.x.len(), table.rows * table.columns);
-        assert_eq!(table.y.len(), table.rows);
+        let targets = dataset.targets.len();
+        let labels = if targets == 0 { table.rows } else { 0 };
+        assert_eq!(table.y.len(), labels);
+        assert_eq!(table.values.len(), table.rows * targets);
+        assert!(table.values.iter().all(|value| value.is_finite()));
         assert!(table.x.iter().all(|x| x.is_finite()));
         let classes = dataset.classes.len();
         assert!(table.y.iter().all(|y| usize::from(*y) < classes));
@@ -45,6 +49,7 @@ fn seeds() -> Vec<Vec<u8>> {
     vec![
         b"mass,label\n80.4,0\n91.2,1\n".to_vec(),
         b"\xef\xbb\xbfa,b,label\r\n# a comment\r\n1,2,\"one, quoted\"\r\n3,4,two\r\n".to_vec(),
+        b"a,b,mass\n1,2,80.4\n3,4,91\n5,6,-0.5\n7,8,1e3\n".to_vec(),
         b" a , b ,y\n 1e-30 , -3 , 2 \n0,0,1\n.5,5.,0\n".to_vec(),
         long.into_bytes(),
     ]

@@ -103,7 +103,12 @@ impl Made<'_> {
         let candidate = &proposed.candidate;
         let weights = jets::trained(search, &proposed, data)?;
         let scores = bitfront_worker::score(candidate, &weights, data, &search.build_options())?;
-        self.keep(candidate, &weights, number, scores.accuracy_validation)?;
+        self.keep(
+            candidate,
+            &weights,
+            number,
+            scores.accuracy_validation.unwrap_or_default(),
+        )?;
         history.push(PastTrial {
             number,
             point: proposed.point.clone(),

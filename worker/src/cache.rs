@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitfront_dataset::{Dataset, Prepared, SplitSpec, StoredError};
+use bitfront_dataset::{Aim, Dataset, Prepared, SplitSpec, StoredError};
 use bitfront_network::{Candidate, Weights};
 use bitfront_search::search::Start;
 use sha2::{Digest, Sha256};
@@ -58,10 +58,11 @@ impl FileCache {
         link: &Link,
         digest: &str,
         file_name: &str,
+        aim: &Aim,
         split: &SplitSpec,
     ) -> Result<Arc<Prepared>, Failure> {
         let name = file_for(digest, file_name)?;
-        let key = Prepared::key(digest, split);
+        let key = Prepared::key(digest, aim, split);
         let slot = self.slot(key.clone());
         slot.get_or_try_init(|| async {
             let stored = self.folder.join(format!("{}.prepared", digest_of(&key)));
@@ -80,9 +81,9 @@ impl FileCache {
                 return Ok(found);
             }
             let path = self.fetch(link, digest, &name).await?;
-            let split = *split;
+            let (aim, split) = (aim.clone(), *split);
             on_thread("dataset", move || {
-                let prepared = prepare(&path, &split, &stored, &key);
+                let prepared = prepare(&path, &aim, &split, &stored, &key);
                 drop(lock);
                 prepared
             })
@@ -183,6 +184,7 @@ fn find(stored: &Path, key: &str) -> Option<Arc<Prepared>> {
 /// free again, and all workers of the machine share one copy.
 fn prepare(
     path: &Path,
+    aim: &Aim,
     split: &SplitSpec,
     stored: &Path,
     key: &str,
@@ -191,7 +193,7 @@ fn prepare(
         |e: bitfront_dataset::DatasetError| Failure::lasting("dataset-invalid", e.to_string());
     let prepared = Dataset::open(path)
         .map_err(invalid)?
-        .prepare(split)
+        .prepare_for(aim, split)
         .map_err(invalid)?;
     let folder = stored.parent().unwrap_or(Path::new("."));
     let written = || -> io::Result<u64> {
@@ -282,7 +284,7 @@ mod tests {
         fs::write(&data, format!("a,label\n{}\n", rows.join("\n"))).unwrap();
         let (split, stored) = (SplitSpec::default(), folder.path().join("s.prepared"));
         assert!(find(&stored, "key").is_none());
-        let first = prepare(&data, &split, &stored, "key").unwrap();
+        let first = prepare(&data, &Aim::default(), &split, &stored, "key").unwrap();
         let bytes = fs::read(&stored).unwrap();
         assert_eq!(find(&stored, "key").unwrap(), first);
         assert!(find(&stored, "another key").is_none());
@@ -291,7 +293,7 @@ mod tests {
         fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
         fs::rename(&damaged, &stored).unwrap();
         assert!(find(&stored, "key").is_none());
-        let again = prepare(&data, &split, &stored, "key").unwrap();
+        let again = prepare(&data, &Aim::default(), &split, &stored, "key").unwrap();
         assert_eq!(again, first);
         assert_eq!(fs::read(&stored).unwrap(), bytes);
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::view::quality;
+
 /// A search with its counts.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Search {
@@ -20,6 +22,9 @@ pub(crate) struct Search {
     pub(crate) synthesis: SynthesisCounts,
     pub(crate) front_size: u64,
     pub(crate) best_accuracy_validation: Option<f64>,
+    /// Where values are predicted.
+    #[serde(default)]
+    pub(crate) least_mean_squared_error_validation: Option<f64>,
     pub(crate) smallest_lut_estimate: Option<f64>,
     pub(crate) created_at: String,
 }
@@ -52,6 +57,17 @@ impl Search {
     pub(crate) fn trials_ended(&self) -> u64 {
         let trials = &self.trials;
         trials.completed + trials.failed + trials.pruned + trials.cancelled
+    }
+
+    /// How well its best front member predicts: `74.3 %`, or `0.1234 MSE`.
+    pub(crate) fn best(&self) -> Option<String> {
+        let accuracy = self.best_accuracy_validation;
+        let best = quality(accuracy, self.least_mean_squared_error_validation)?;
+        Some(if accuracy.is_some() {
+            format!("{best} %")
+        } else {
+            best
+        })
     }
 
     /// Whether nothing more will happen.
@@ -89,8 +105,12 @@ pub(crate) struct Usage {
 /// What was measured on a trial.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Scores {
-    pub(crate) accuracy_validation: f64,
+    /// Absent where values are predicted.
+    pub(crate) accuracy_validation: Option<f64>,
     pub(crate) accuracy_test: Option<f64>,
+    /// Where values are predicted.
+    pub(crate) mean_squared_error_validation: Option<f64>,
+    pub(crate) mean_squared_error_test: Option<f64>,
     /// Absent for the float network.
     pub(crate) costs: Option<Costs>,
 }

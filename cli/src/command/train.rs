@@ -20,6 +20,11 @@ pub(super) fn run(options: &Train) -> Outcome {
         None => Dataset::parse(demo::JETS, demo::JETS_FILE),
     }
     .map_err(|error| Failure::usage(format!("failed to open the data: {error}")))?;
+    if !dataset.targets.is_empty() {
+        let detail = "the data has values to predict, and `bitfront train` tells classes apart; `bitfront submit` takes \
+                      searches of values";
+        return Err(Failure::usage(detail));
+    }
     let candidate = candidate(options, &dataset)?;
     let data = dataset
         .prepare(&SplitSpec::default())
@@ -99,6 +104,7 @@ fn candidate(options: &Train, dataset: &Dataset) -> Outcome<Candidate> {
         inputs,
         classes,
         digest: dataset.digest.clone(),
+        ..DatasetInfo::default()
     };
     let search = read(&file, Some(&info)).map_err(|faults| {
         Failure::usage(

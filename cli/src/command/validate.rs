@@ -26,6 +26,8 @@ pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
             inputs: dataset.features.len(),
             classes: dataset.classes.len(),
             digest: dataset.digest,
+            targets: dataset.targets.len(),
+            features: dataset.features,
         })
     });
     let model = options.model.as_deref().map(model::info).transpose()?;
@@ -52,11 +54,9 @@ fn resolve(
     devices: &Devices,
 ) -> Result<Search, Vec<Fault>> {
     let of_model = |file: &SearchFile| match model.filter(|_| file.model.import.is_some()) {
-        Some(model) => DatasetInfo {
-            inputs: model.candidate.inputs(),
-            classes: model.candidate.outputs(),
-            digest: String::new(),
-        },
+        Some(model) => {
+            DatasetInfo::of_shape(file, model.candidate.inputs(), model.candidate.outputs())
+        }
         None => DatasetInfo::of_model(file),
     };
     let resolved = match (data, SearchFile::from_value(value)) {

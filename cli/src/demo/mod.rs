@@ -54,6 +54,7 @@ mod tests {
             inputs: dataset.features.len(),
             classes: dataset.classes.len(),
             digest: dataset.digest,
+            ..DatasetInfo::default()
         };
         let search = read(&document.value, Some(&info)).unwrap();
         assert!(search.budget.trials >= 100 && search.training.epochs >= 3);

@@ -109,7 +109,7 @@ impl Report {
             trials_per_minute: 60.0 * search.trials.completed as f64
                 / training.as_secs_f64().max(1e-3),
             accuracy_float: float
-                .and_then(|trial| Some(trial.scores.as_ref()?.accuracy_validation)),
+                .and_then(|trial| Some(trial.scores.as_ref()?.accuracy_validation).flatten()),
             synthesis_completed: search.synthesis.completed,
             synthesis_failed: search.synthesis.failed,
             workers,
@@ -172,7 +172,7 @@ impl Member {
         Some(Self {
             trial: trial.number,
             label: trial.label.clone(),
-            accuracy_validation: scores.accuracy_validation,
+            accuracy_validation: scores.accuracy_validation?,
             accuracy_test: scores.accuracy_test,
             bits: costs.map(|costs| costs.bits),
             energy_pj: costs.map(|costs| costs.energy_pj),

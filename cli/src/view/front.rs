@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{grouped, percent, short, table, text, with_share};
+use super::{grouped, quality, short, table, text, with_share};
 use crate::client::{Front, SearchDevice, Trial};
 
 const HEADINGS: [&str; 15] = [
@@ -62,6 +62,7 @@ pub(crate) fn front(front: &Front) -> String {
     }
     shown.push_str(
         "\nval and test: accuracy on the validation and the test split; only validation chooses.\n\
+         MSE: where values are predicted, the mean squared error in variances of the targets in their place.\n\
          (%): share of what the device has.\n\
          energy: 45 nm model, corrected mode. LUT est.: from the trained weights' adder graphs.\n",
     );
@@ -111,8 +112,12 @@ fn row(trial: &Trial) -> Vec<String> {
     };
     let mut row = vec![
         name,
-        percent(scores.accuracy_validation),
-        scores.accuracy_test.map_or_else(none, percent),
+        quality(
+            scores.accuracy_validation,
+            scores.mean_squared_error_validation,
+        )
+        .unwrap_or_else(none),
+        quality(scores.accuracy_test, scores.mean_squared_error_test).unwrap_or_else(none),
     ];
     match &scores.costs {
         Some(costs) => row.extend([
@@ -153,10 +158,10 @@ fn row(trial: &Trial) -> Vec<String> {
 }
 
 /// A front in one line: `7 members, best 74.3 %, smallest 312 LUT`.
-pub(crate) fn front_summary(size: u64, best: Option<f64>, smallest: Option<f64>) -> String {
+pub(crate) fn front_summary(size: u64, best: Option<String>, smallest: Option<f64>) -> String {
     let mut text = format!("front {size}");
     if let Some(best) = best {
-        let _ = write!(text, ", best {} %", percent(best));
+        let _ = write!(text, ", best {best}");
     }
     if let Some(smallest) = smallest {
         let _ = write!(

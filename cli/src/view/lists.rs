@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{front_summary, grouped, percent, share, short, table, text, with_share};
+use super::{front_summary, grouped, quality, share, short, table, text, with_share};
 use crate::client::{Search, Trial};
 
 fn or_dash(text: Option<impl ToString>) -> String {
@@ -50,7 +50,10 @@ pub(crate) fn searches(searches: &[Search]) -> String {
             search.trials.leased.to_string(),
             search.trials.failed.to_string(),
             search.front_size.to_string(),
-            or_dash(search.best_accuracy_validation.map(percent)),
+            or_dash(quality(
+                search.best_accuracy_validation,
+                search.least_mean_squared_error_validation,
+            )),
             or_dash(
                 search
                     .smallest_lut_estimate
@@ -94,7 +97,7 @@ pub(crate) fn search(search: &Search) -> String {
             )),
         front_summary(
             search.front_size,
-            search.best_accuracy_validation,
+            search.best(),
             search.smallest_lut_estimate
         )
         .trim_start_matches("front "),
@@ -131,7 +134,12 @@ pub(crate) fn trials(trials: &[Trial]) -> String {
             or_dash(trial.label.as_ref()),
             trial.state.clone(),
             if trial.on_front { "yes" } else { "" }.to_owned(),
-            or_dash(scores.map(|scores| percent(scores.accuracy_validation))),
+            or_dash(scores.and_then(|scores| {
+                quality(
+                    scores.accuracy_validation,
+                    scores.mean_squared_error_validation,
+                )
+            })),
             or_dash(costs.map(|costs| grouped(costs.bits))),
             or_dash(costs.map(|costs| short(costs.energy_pj))),
             or_dash(

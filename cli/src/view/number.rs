@@ -5,6 +5,12 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.2}", 100.0 * share)
 }
 
+/// How well something predicts: its accuracy in percent, else its mean squared error, as `0.1234 MSE`.
+pub(crate) fn quality(accuracy: Option<f64>, mean_squared_error: Option<f64>) -> Option<String> {
+    let error = mean_squared_error.map(|error| format!("{error:.4} MSE"));
+    accuracy.map(percent).or(error)
+}
+
 /// A count with thin groups: `12 345`.
 pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -72,5 +78,8 @@ mod tests {
         let shown: Vec<String> = [0.5, 31.41, 314.1, 3141.5].map(short).into();
         assert_eq!(shown, ["0.50", "31.4", "314", "3 142"]);
         assert_eq!(percent(0.743_21), "74.32");
+        assert_eq!(quality(Some(0.5), None).as_deref(), Some("50.00"));
+        assert_eq!(quality(None, Some(0.123_45)).as_deref(), Some("0.1235 MSE"));
+        assert_eq!(quality(None, None), None);
     }
 }

@@ -102,7 +102,8 @@ pub(super) fn measured(holding: Holding, epochs: &[EpochMeasurement]) -> Result<
                 epoch: point.epoch,
                 train_loss: Some(point.train_loss),
                 validation_loss: Some(point.validation_loss),
-                validation_accuracy: Some(point.validation_accuracy),
+                // Where values are predicted there is none.
+                validation_accuracy: Some(point.validation_accuracy).filter(|it| it.is_finite()),
                 learning_rate: Some(point.learning_rate),
             })
         })

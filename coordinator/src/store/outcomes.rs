@@ -347,7 +347,7 @@ impl Parsed {
                         )
                     })
                     .and_then(|run| {
-                        accuracy(&run.scores)?;
+                        quality(&run.scores)?;
                         Ok(Self::Run(Box::new(run)))
                     })
             }
@@ -359,7 +359,7 @@ impl Parsed {
                     )
                 })
                 .and_then(|scores| {
-                    accuracy(&scores)?;
+                    quality(&scores)?;
                     Ok(Self::Trial(Box::new(scores)))
                 }),
             UnitKind::Synthesis if result.is_object() => serde_json::from_value(result.clone())
@@ -381,18 +381,22 @@ impl Parsed {
     }
 }
 
-/// Refuses scores whose accuracy is no share.
-pub(super) fn accuracy(scores: &TrialScores) -> Result<()> {
-    if (0.0..=1.0).contains(&scores.accuracy_validation) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "invalid-request",
-        format!(
-            "accuracy_validation is {}, accepted is 0 to 1",
-            scores.accuracy_validation
-        ),
-    ))
+/// Refuses scores that say nothing of how well a trial predicts: its accuracy, a share, or its mean squared error.
+pub(super) fn quality(scores: &TrialScores) -> Result<()> {
+    let (accuracy, error) = (
+        scores.accuracy_validation,
+        scores.mean_squared_error_validation,
+    );
+    let detail = match (accuracy, error) {
+        (Some(accuracy), None) if (0.0..=1.0).contains(&accuracy) => return Ok(()),
+        (None, Some(error)) if error >= 0.0 && error.is_finite() => return Ok(()),
+        (Some(accuracy), None) => format!("accuracy_validation is {accuracy}, accepted is 0 to 1"),
+        (None, Some(error)) => {
+            format!("mean_squared_error_validation is {error}, accepted is 0 or more")
+        }
+        _ => "accepted is one of accuracy_validation and mean_squared_error_validation".to_owned(),
+    };
+    Err(Error::invalid("invalid-request", detail))
 }
 
 fn lost(holding: Holding) -> Error {

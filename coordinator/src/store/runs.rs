@@ -46,7 +46,7 @@ pub(super) fn check(search: &Search, run: &RunResult, artifacts: &[Produced]) ->
             weights_digest,
         } = &point.outcome
         {
-            outcomes::accuracy(scores)?;
+            outcomes::quality(scores)?;
             let named = |one: &Produced| one.kind == POINT_WEIGHTS && one.digest == *weights_digest;
             if !artifacts.iter().any(named) {
                 return Err(invalid(format!(

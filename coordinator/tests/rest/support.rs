@@ -40,6 +40,7 @@ fn resolved() -> Value {
         inputs: 16,
         classes: 5,
         digest: "d".repeat(64),
+        ..DatasetInfo::default()
     };
     let search = read(&file, Some(&dataset)).expect("a search file without faults");
     serde_json::to_value(search).expect("JSON")

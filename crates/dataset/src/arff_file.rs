@@ -94,6 +94,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     Ok(Dataset {
         features: names,
         classes,
+        targets: Vec::new(),
         train: table,
         test: None,
         scaling: Scaling::Features,

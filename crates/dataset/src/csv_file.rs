@@ -1,4 +1,4 @@
-//! The csv reader: a header row, numbers, and the label in the last column.
+//! The csv reader: a header row, numbers, and the label in the last column: a class, or a value to predict.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
             "a first row with the names of the columns",
         ));
     }
-    features.pop();
+    let label = features.pop().unwrap_or_default();
     let columns = features.len();
 
     let mut x = Vec::new();
@@ -61,16 +61,23 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     if labels.is_empty() {
         return Err(header("no rows below it".to_owned(), "at least one row"));
     }
-    let (classes, y) = classes_of(file, &labels, &lines)?;
+    let values = values_of(&labels);
+    let targets = values.iter().map(|_| label.clone()).collect();
+    let (classes, y) = match values {
+        Some(_) => (Vec::new(), Vec::new()),
+        None => classes_of(file, &labels, &lines)?,
+    };
     let train = Table {
-        rows: y.len(),
+        rows: labels.len(),
         columns,
         x: x.into(),
         y,
+        values: values.unwrap_or_default(),
     };
     Ok(Dataset {
         features,
         classes,
+        targets,
         train,
         test: None,
         scaling: Scaling::Features,
@@ -87,6 +94,14 @@ fn value_error(file: &str, line: u64, column: &str, value: &str, accepted: &str)
         value: format!("{value:?}").into(),
         accepted: accepted.into(),
     }
+}
+
+/// Values to predict: labels that are all finite numbers, not all of them whole. Whole numbers are classes.
+fn values_of(labels: &[String]) -> Option<Vec<f32>> {
+    let number = |label: &String| label.parse().ok().filter(|value: &f32| value.is_finite());
+    let values: Option<Vec<f32>> = labels.iter().map(number).collect();
+    let whole = labels.iter().all(|label| label.parse::<i64>().is_ok());
+    values.filter(|_| !whole)
 }
 
 /// Classes and the class of each row: numbers from 0, or names in alphabetical order.

@@ -74,6 +74,16 @@ pub enum DatasetError {
         /// What would be right.
         accepted: Box<str>,
     },
+    /// A target that cannot be one.
+    #[error("target {name} {problem}; accepted: {accepted}")]
+    Target {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// What would be right.
+        accepted: String,
+    },
     /// Two features of one name.
     #[error(
         "{file}: feature {name} appears twice (columns {first} and {second}); accepted: names that differ"

@@ -151,6 +151,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         classes: (0..=top.copied().unwrap_or(0))
             .map(|class| class.to_string())
             .collect(),
+        targets: Vec::new(),
         train,
         test,
         scaling: Scaling::Pixels,
@@ -263,6 +264,7 @@ fn table(
             .collect::<Vec<_>>()
             .into(),
         y: y.bytes,
+        values: Vec::new(),
     })
 }
 

@@ -15,6 +15,7 @@
 //! # Ok::<(), bitfront_dataset::DatasetError>(())
 //! ```
 
+mod aim;
 mod arff_file;
 mod arrays;
 mod csv_file;
@@ -45,11 +46,12 @@ mod stored;
 mod table;
 mod values;
 
+pub use aim::Aim;
 pub use error::DatasetError;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use prepare::Prepared;
 pub use scaling::Scaling;
 pub use split::SplitSpec;
 pub use stored::StoredError;
-pub use table::{Dataset, Table};
+pub use table::{Dataset, MAX_TARGETS, Table};
 pub use values::Values;

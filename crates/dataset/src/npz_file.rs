@@ -8,7 +8,7 @@ use std::io::{BufReader, Cursor, Read};
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
-use crate::arrays::{self, Arrays, FEATURES, LABELS, wrong};
+use crate::arrays::{self, Arrays, FEATURES, LABELS, Labels, wrong};
 use crate::error::DatasetError;
 use crate::scaling::Scaling;
 use crate::table::{Dataset, Table};
@@ -122,6 +122,17 @@ impl Archive<'_> {
     }
 }
 
+impl Archive<'_> {
+    /// Values of an array of float32 or float64.
+    fn floats(name: &str, file: &str, array: Entry<'_>) -> Result<Vec<f32>, DatasetError> {
+        if let Some((_, 8)) = kind(&array) {
+            let values: Vec<f64> = Self::values(name, file, array)?;
+            return Ok(values.into_iter().map(|v| v as f32).collect());
+        }
+        Self::values(name, file, array)
+    }
+}
+
 impl Arrays for Archive<'_> {
     fn file(&self) -> &str {
         self.file
@@ -143,11 +154,7 @@ impl Arrays for Archive<'_> {
         let descr = array.dtype().descr();
         let fortran = array.order() == Order::Fortran;
         let mut x: Vec<f32> = match kind {
-            Some((TypeChar::Float, 4)) => Self::values(name, file, array)?,
-            Some((TypeChar::Float, 8)) => {
-                let values: Vec<f64> = Self::values(name, file, array)?;
-                values.into_iter().map(|v| v as f32).collect()
-            }
+            Some((TypeChar::Float, 4 | 8)) => Self::floats(name, file, array)?,
             Some((TypeChar::Int | TypeChar::Uint, _)) => integers(name, file, array)?
                 .into_iter()
                 .map(|v| v as f32)
@@ -178,20 +185,33 @@ impl Arrays for Archive<'_> {
             columns,
             x: x.into(),
             y: Vec::new(),
+            values: Vec::new(),
         };
         Ok((table, scaling))
     }
 
-    fn labels(&mut self, name: &str) -> Result<Vec<i64>, DatasetError> {
+    fn labels(&mut self, name: &str) -> Result<Labels, DatasetError> {
         let file = self.file;
         let array = self.array(name)?;
         let shape = array.shape().to_vec();
         let descr = array.dtype().descr();
+        let is_table = shape.len() == 1 || (shape.len() == 2 && shape[1] > 0);
+        if let (Some((TypeChar::Float, 4 | 8)), true) = (kind(&array), is_table) {
+            let fortran = array.order() == Order::Fortran;
+            let mut values = Self::floats(name, file, array)?;
+            if fortran {
+                values = from_fortran(&values, &shape);
+            }
+            let columns = shape.get(1).map_or(1, |columns| *columns as usize);
+            return Ok(Labels::Values { values, columns });
+        }
         if shape.len() != 1 && !(shape.len() == 2 && shape[1] == 1) {
             return Err(wrong(file, name, format!("shape {shape:?}"), LABELS));
         }
         match kind(&array) {
-            Some((TypeChar::Int | TypeChar::Uint, _)) => integers(name, file, array),
+            Some((TypeChar::Int | TypeChar::Uint, _)) => {
+                integers(name, file, array).map(Labels::Classes)
+            }
             _ => Err(wrong(file, name, format!("type {descr}"), LABELS)),
         }
     }

@@ -1,7 +1,7 @@
 //! Prepared data in a file that is mapped, so that all slots and workers of a machine share its pages.
 //!
 //! Layout: 8 bytes `bfprep01`; length of the header (u64); the header, JSON; then, each from a multiple of 64
-//! bytes on, the features and the labels of train, validation and test; at the end the SHA-256 of all before.
+//! bytes on, the features and the labels (classes, or values) of train, validation and test; at the end the SHA-256 of all before.
 //! Numbers are little-endian.
 //!
 //! The rule this module keeps: a file is used only when its digest is right and its key is the one that
@@ -17,6 +17,7 @@ use bitfront_kernel::Map;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::aim::Aim;
 use crate::prepare::Prepared;
 use crate::split::SplitSpec;
 use crate::table::Table;
@@ -36,6 +37,12 @@ struct Header {
     mean: Vec<f32>,
     std: Vec<f32>,
     classes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    target_mean: Vec<f32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    target_std: Vec<f32>,
     features: Vec<String>,
 }
 
@@ -51,10 +58,16 @@ pub enum StoredError {
 }
 
 impl Prepared {
-    /// What a stored file is for: the data set's bytes, the split and the preparation's version.
+    /// What a stored file is for: the data set's bytes, the split, the preparation's version, and what is
+    /// predicted where that is not the file's labels as they are.
     #[must_use]
-    pub fn key(digest: &str, split: &SplitSpec) -> String {
-        format!("{digest} {split:?} preparation {PREPARATION}")
+    pub fn key(digest: &str, aim: &Aim, split: &SplitSpec) -> String {
+        let key = format!("{digest} {split:?} preparation {PREPARATION}");
+        if *aim == Aim::default() {
+            key
+        } else {
+            format!("{key} {aim:?}")
+        }
     }
 
     /// Writes the prepared data to a new file and flushes it to the disk.
@@ -70,6 +83,9 @@ impl Prepared {
             mean: self.mean.clone(),
             std: self.std.clone(),
             classes: self.classes.clone(),
+            targets: self.targets.clone(),
+            target_mean: self.target_mean.clone(),
+            target_std: self.target_std.clone(),
             features: self.features.clone(),
         })?;
         let mut out = Digested {
@@ -82,12 +98,10 @@ impl Prepared {
         out.put(&header)?;
         for table in tables {
             out.align()?;
-            for values in table.x.chunks(1 << 14) {
-                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-                out.put(&bytes)?;
-            }
+            out.floats(&table.x)?;
             out.align()?;
             out.put(&table.y)?;
+            out.floats(&table.values)?;
         }
         let digest = out.hash.finalize();
         out.out.write_all(&digest)?;
@@ -135,15 +149,26 @@ impl Prepared {
             let columns = header.columns;
             let size = rows.checked_mul(columns).and_then(|n| n.checked_mul(4));
             let x = next(size).ok_or(damaged("sizes"))?;
-            let y = next(Some(rows)).ok_or(damaged("sizes"))?;
+            let targets = header.targets.len();
+            let labels = rows.checked_mul(if targets == 0 { 1 } else { 4 * targets });
+            let labels = next(labels).ok_or(damaged("sizes"))?;
             if x.end > end {
                 return Err(damaged("sizes"));
             }
+            let labels = cut(labels)?;
+            let (y, values) = if targets == 0 {
+                (labels.to_vec(), Vec::new())
+            } else {
+                let (values, _) = labels.as_chunks();
+                let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                (Vec::new(), values.collect())
+            };
             tables.push(Table {
                 rows,
                 columns,
                 x: Values::mapped(&map, x).ok_or(damaged("sizes"))?,
-                y: cut(y)?.to_vec(),
+                y,
+                values,
             });
         }
         let Ok([train, validation, test]) = <[Table; 3]>::try_from(tables) else {
@@ -156,6 +181,9 @@ impl Prepared {
             mean: header.mean,
             std: header.std,
             classes: header.classes,
+            targets: header.targets,
+            target_mean: header.target_mean,
+            target_std: header.target_std,
             features: header.features,
         })
     }
@@ -172,6 +200,14 @@ impl Digested<'_> {
         self.hash.update(bytes);
         self.at += bytes.len();
         self.out.write_all(bytes)
+    }
+
+    fn floats(&mut self, values: &[f32]) -> io::Result<()> {
+        for values in values.chunks(1 << 14) {
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            self.put(&bytes)?;
+        }
+        Ok(())
     }
 
     fn align(&mut self) -> io::Result<()> {

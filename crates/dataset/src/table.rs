@@ -14,8 +14,10 @@ use crate::{arff_file, csv_file, hdf5_file, idx_file, jets_folder, npz_file, par
 
 /// Most classes a data set can have: a label is one byte.
 pub(crate) const MAX_CLASSES: usize = 256;
+/// Most values that can be predicted of a row.
+pub const MAX_TARGETS: usize = 256;
 
-/// Rows with their labels.
+/// Rows with their labels: classes, or values to predict.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// Number of rows.
@@ -24,8 +26,10 @@ pub struct Table {
     pub columns: usize,
     /// Features, `rows x columns`, row-major.
     pub x: Values,
-    /// Class of each row.
+    /// Class of each row; empty where rows have values.
     pub y: Vec<u8>,
+    /// Values to predict, `rows x targets`, row-major; empty where rows have classes.
+    pub values: Vec<f32>,
 }
 
 /// A data set as it lies in its file: raw features, not scaled and not split.
@@ -33,8 +37,10 @@ pub struct Table {
 pub struct Dataset {
     /// Names of the features, in column order.
     pub features: Vec<String>,
-    /// Names of the classes, in label order.
+    /// Names of the classes, in label order; empty where rows have values.
     pub classes: Vec<String>,
+    /// Names of the values to predict, at most [`MAX_TARGETS`]; empty where rows have classes.
+    pub targets: Vec<String>,
     /// Rows to train and validate on (all rows where the file has no test rows).
     pub train: Table,
     /// Test rows, where the file has them.
@@ -56,8 +62,16 @@ impl Table {
                 .flat_map(|&row| self.row(row).iter().copied())
                 .collect::<Vec<_>>()
                 .into(),
-            y: order.iter().map(|&row| self.y[row]).collect(),
+            y: self.labels_of(order, &self.y),
+            values: self.labels_of(order, &self.values),
         }
+    }
+
+    /// What each row of `order` has of `labels`, the same number for every row.
+    fn labels_of<T: Copy>(&self, order: &[usize], labels: &[T]) -> Vec<T> {
+        let each = labels.len() / self.rows.max(1);
+        let of = |&row: &usize| labels[row * each..][..each].iter().copied();
+        order.iter().flat_map(of).collect()
     }
 
     /// The features of one row.
@@ -71,7 +85,9 @@ impl Dataset {
     ///
     /// npz: `x_train`, `y_train`, `x_test`, `y_test`, or `x`, `y` without test rows; optional
     /// `features` and `classes` (strings). csv: a header row; the last column is the label, either
-    /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order.
+    /// class numbers from 0 (all of them numbers) or names, which are put in alphabetical order; numbers
+    /// that are not all whole are values to predict. Labels of npz may be floats, one or several a row,
+    /// which are values to predict too, with optional names `targets`.
     /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
     /// classes in the order of the header. Arrays `x` of more than two axes are images or sequences, the last axis
     /// their channels. HDF5 (feature `hdf5`): the public jet sets as they are published, or arrays named as in npz.
@@ -148,6 +164,9 @@ impl Dataset {
             problem,
             accepted: accepted.to_owned(),
         };
+        if !self.targets.is_empty() {
+            return Ok(());
+        }
         if !(2..=MAX_CLASSES).contains(&self.classes.len()) {
             return Err(names(
                 format!("{} classes", self.classes.len()),

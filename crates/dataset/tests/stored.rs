@@ -1,6 +1,6 @@
 //! Prepared data in a file: what comes back, and what is refused.
 
-use bitfront_dataset::{Dataset, Prepared, SplitSpec};
+use bitfront_dataset::{Aim, Dataset, Prepared, SplitSpec};
 
 fn small() -> (Dataset, Prepared) {
     let rows = (0..40_usize).map(|row| format!("{row},{}.5,{}", row * row, ["w", "z"][row % 2]));
@@ -13,7 +13,7 @@ fn small() -> (Dataset, Prepared) {
 #[test]
 fn the_same_bits_come_back() {
     let (data, prepared) = small();
-    let key = Prepared::key(&data.digest, &SplitSpec::default());
+    let key = Prepared::key(&data.digest, &Aim::default(), &SplitSpec::default());
     let file = tempfile::NamedTempFile::new().unwrap();
     prepared.store(&key, file.as_file()).unwrap();
     let mapped = Prepared::map(file.path(), &key).unwrap();
@@ -28,7 +28,7 @@ fn the_same_bits_come_back() {
 #[test]
 fn every_changed_or_missing_byte_is_seen() {
     let (data, prepared) = small();
-    let key = Prepared::key(&data.digest, &SplitSpec::default());
+    let key = Prepared::key(&data.digest, &Aim::default(), &SplitSpec::default());
     let file = tempfile::NamedTempFile::new().unwrap();
     prepared.store(&key, file.as_file()).unwrap();
     let whole = std::fs::read(file.path()).unwrap();
@@ -47,6 +47,10 @@ fn every_changed_or_missing_byte_is_seen() {
         seed: 1,
         ..SplitSpec::default()
     };
-    let error = Prepared::map(file.path(), &Prepared::key(&data.digest, &other)).unwrap_err();
+    let error = Prepared::map(
+        file.path(),
+        &Prepared::key(&data.digest, &Aim::default(), &other),
+    )
+    .unwrap_err();
     assert_eq!(error.to_string(), "damaged: it is of other data");
 }

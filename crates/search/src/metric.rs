@@ -1,6 +1,7 @@
 //! The scores a search may aim at or be limited by, and which way is better.
 
 use crate::scores::{Measured, TrialScores};
+use crate::search::Loss;
 use bitfront_hardware::device::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub enum Metric {
     /// The same at a signal efficiency of 80 %.
     #[serde(rename = "background_efficiency_80")]
     BackgroundEfficiency80,
+    /// Mean over validation rows and targets of the squared difference between an output and its target,
+    /// in units of the target's variance over the train rows: 1 is what the mean alone would have.
+    MeanSquaredError,
     /// Stored bits of parameters and activations.
     Bits,
     /// Stored bits of kernels and biases.
@@ -78,11 +82,12 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Accuracy,
         Self::Auc,
         Self::BackgroundEfficiency50,
         Self::BackgroundEfficiency80,
+        Self::MeanSquaredError,
         Self::Bits,
         Self::BitsParameters,
         Self::BitsActivations,
@@ -109,6 +114,7 @@ impl Metric {
             Self::Auc => "auc",
             Self::BackgroundEfficiency50 => "background_efficiency_50",
             Self::BackgroundEfficiency80 => "background_efficiency_80",
+            Self::MeanSquaredError => "mean_squared_error",
             Self::Bits => "bits",
             Self::BitsParameters => "bits_parameters",
             Self::BitsActivations => "bits_activations",
@@ -137,7 +143,7 @@ impl Metric {
         }
     }
 
-    /// Whether this is a hardware cost; the others measure how well the network classifies.
+    /// Whether this is a hardware cost; the others measure how well the network predicts.
     pub fn is_cost(self) -> bool {
         !matches!(
             self,
@@ -145,7 +151,13 @@ impl Metric {
                 | Self::Auc
                 | Self::BackgroundEfficiency50
                 | Self::BackgroundEfficiency80
+                | Self::MeanSquaredError
         )
+    }
+
+    /// Whether trials that are trained by `loss` have it.
+    pub fn suits(self, loss: Loss) -> bool {
+        self.is_cost() || (self == Self::MeanSquaredError) == loss.is_of_values()
     }
 
     /// The device's resource that this metric counts; `None` for what is no count of one.
@@ -185,7 +197,7 @@ impl Metric {
             Some(count as f64)
         };
         let value = match self {
-            Self::Accuracy => Some(scores.accuracy_validation),
+            Self::Accuracy => scores.accuracy_validation,
             Self::Auc => mean(scores.auc_validation.as_deref()),
             Self::BackgroundEfficiency50 => {
                 mean(scores.background_efficiency_50_validation.as_deref())
@@ -193,6 +205,7 @@ impl Metric {
             Self::BackgroundEfficiency80 => {
                 mean(scores.background_efficiency_80_validation.as_deref())
             }
+            Self::MeanSquaredError => scores.mean_squared_error_validation,
             Self::Bits => cost(|costs| costs.bits as f64),
             Self::BitsParameters => cost(|costs| costs.bits_parameters as f64),
             Self::BitsActivations => cost(|costs| costs.bits_activations as f64),

@@ -6,11 +6,13 @@ use bitfront_hardware::Costs;
 use serde::{Deserialize, Serialize};
 
 /// Everything measured on one trained candidate before synthesis.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialScores {
-    /// Share of validation rows classified right, 0 to 1, from integer inference (P1).
-    pub accuracy_validation: f64,
+    /// Share of validation rows classified right, 0 to 1, from integer inference (P1); absent where values
+    /// are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_validation: Option<f64>,
     /// The same on the test split: shown, never used to choose (P5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_test: Option<f64>,
@@ -36,6 +38,13 @@ pub struct TrialScores {
     /// Test rows of each class (outer) by the class they are taken for (inner): shown, never used to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion_test: Option<Vec<Vec<u64>>>,
+    /// Mean of squared differences to the standardised targets over validation rows and targets, from
+    /// integer inference; absent where classes are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_squared_error_validation: Option<f64>,
+    /// The same on the test split: shown, never used to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_squared_error_test: Option<f64>,
     /// Validation accuracy with float batch normalisations in place of the frozen integer ones;
     /// absent without such layers. Shown beside the score, never used to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +78,14 @@ pub struct Measured {
     /// Carry cells, as the tool placed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carry_measured: Option<u64>,
+}
+
+impl TrialScores {
+    /// How well it predicts the validation split, more is better: accuracy, or the mean squared error turned.
+    pub(crate) fn quality(&self) -> Option<f64> {
+        let error = self.mean_squared_error_validation.map(|error| -error);
+        self.accuracy_validation.or(error)
+    }
 }
 
 /// Objective values turned so that less is better in each; all finite.

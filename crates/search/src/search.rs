@@ -10,7 +10,7 @@ use crate::{Goal, Metric};
 use bitfront_hardware::circuit::{BuildOptions, Multipliers};
 use bitfront_hardware::device::Resources;
 use bitfront_hardware::engine::Target;
-use bitfront_network::Candidate;
+use bitfront_network::{Candidate, Head};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,6 +83,9 @@ pub struct DatasetUse {
     pub digest: String,
     /// Split.
     pub split: Split,
+    /// Features that are predicted, in the order of the outputs, and not read; none: the file's labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 /// Shares of the rows in each split, stratified by class.
@@ -143,6 +146,9 @@ pub struct Training {
     pub batch_size: u32,
     /// Optimizer.
     pub optimizer: Optimizer,
+    /// What a row costs, and what its outputs mean.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: Loss,
     /// Trainings of each candidate, each with its own seed.
     pub repeats: u32,
     /// Largest length of a step's gradient; a longer one is scaled down to it.
@@ -175,6 +181,48 @@ pub struct Training {
     /// How candidates learn from a teacher, their float parent or a wider one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+}
+
+/// What a row costs in training, and with it what a network's outputs are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Of classes, one output each: the largest is the class.
+    #[default]
+    SoftmaxCrossEntropy,
+    /// Of two classes, one output, at least 0 for the second; or of values from 0 to 1, an
+    /// output each.
+    BinaryCrossEntropy,
+    /// Of values: the mean of squared differences. Outputs are the standardised values.
+    MeanSquaredError,
+    /// Of values: the mean of absolute differences. Outputs are the standardised values.
+    MeanAbsoluteError,
+}
+
+impl Loss {
+    /// Its name in search files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SoftmaxCrossEntropy => "softmax_cross_entropy",
+            Self::BinaryCrossEntropy => "binary_cross_entropy",
+            Self::MeanSquaredError => "mean_squared_error",
+            Self::MeanAbsoluteError => "mean_absolute_error",
+        }
+    }
+
+    /// The head of the networks that it trains.
+    pub fn head(self) -> Head {
+        match self {
+            Self::SoftmaxCrossEntropy => Head::ARG_MAX,
+            Self::BinaryCrossEntropy => Head::Sigmoid,
+            Self::MeanSquaredError | Self::MeanAbsoluteError => Head::Linear,
+        }
+    }
+
+    /// Whether outputs are values and not classes.
+    pub fn is_of_values(self) -> bool {
+        self.head() == Head::Linear
+    }
 }
 
 /// Weights of classes, as Keras' `class_weight`.

@@ -17,7 +17,7 @@ const ROUNDING: f64 = 1e-9;
 /// * [`SynthesisPolicy::Front`]: of the front (estimates standing for what is not measured), those whose
 ///   validation accuracy lies within `max_accuracy_drop` of the front's best and whose `lut_estimate`
 ///   is within the limit; of these, the `count` smallest by `lut_estimate`, ties by higher accuracy,
-///   then by lower number;
+///   then by lower number. Where values are predicted, the mean squared error stands for the accuracy;
 /// * [`SynthesisPolicy::TopK`]: of the trials that meet every constraint (estimates standing for what is
 ///   not measured) and whose `lut_estimate` is within the limit, the `count` best by the metric, ties by
 ///   smaller `lut_estimate`, then by lower number;
@@ -84,7 +84,7 @@ pub fn owed(search: &Search, finished: &[(u32, &TrialScores)]) -> Vec<u32> {
 /// A completed trial with its costs, as far as policies look at it.
 struct Priced {
     number: u32,
-    accuracy: f64,
+    quality: f64,
     luts: f64,
 }
 
@@ -93,7 +93,7 @@ impl Priced {
     fn new(number: u32, scores: &TrialScores) -> Option<Self> {
         Some(Self {
             number,
-            accuracy: scores.accuracy_validation,
+            quality: scores.quality()?,
             luts: Metric::LutEstimate.read(scores)?,
         })
     }
@@ -101,7 +101,7 @@ impl Priced {
     fn smallest_first(a: &Self, b: &Self) -> Ordering {
         let smaller = a.luts.total_cmp(&b.luts);
         smaller
-            .then(b.accuracy.total_cmp(&a.accuracy))
+            .then(b.quality.total_cmp(&a.quality))
             .then(a.number.cmp(&b.number))
     }
 }
@@ -120,9 +120,9 @@ fn near_the_best(
         .collect();
     let best = members
         .iter()
-        .map(|member| member.accuracy)
-        .fold(0.0, f64::max);
-    members.retain(|member| best - member.accuracy <= max_accuracy_drop + ROUNDING);
+        .map(|member| member.quality)
+        .fold(f64::NEG_INFINITY, f64::max);
+    members.retain(|member| best - member.quality <= max_accuracy_drop + ROUNDING);
     members
 }
 

@@ -10,6 +10,7 @@ pub(crate) fn dataset() -> DatasetInfo {
         inputs: 4,
         classes: 3,
         digest: "d".repeat(64),
+        ..DatasetInfo::default()
     }
 }
 
@@ -49,19 +50,9 @@ pub(crate) fn scores(accuracy: f64, luts: u64) -> TrialScores {
         "cycles": 4, "latency_ns": 20.0, "lut_equivalent": luts,
     });
     TrialScores {
-        accuracy_validation: accuracy,
-        accuracy_test: None,
-        auc_validation: None,
-        auc_test: None,
-        background_efficiency_50_validation: None,
-        background_efficiency_50_test: None,
-        background_efficiency_80_validation: None,
-        background_efficiency_80_test: None,
-        confusion_test: None,
-        accuracy_float_batch_norm: None,
+        accuracy_validation: Some(accuracy),
         costs: Some(serde_json::from_value(costs).expect("costs")),
-        circuit_digest: None,
-        measured: None,
+        ..TrialScores::default()
     }
 }
 

@@ -9,6 +9,26 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
 }
 
+/// Features of the jets.
+const JETS: [&str; 16] = [
+    "j_zlogz",
+    "j_c1_b0_mmdt",
+    "j_c1_b1_mmdt",
+    "j_c1_b2_mmdt",
+    "j_c2_b1_mmdt",
+    "j_c2_b2_mmdt",
+    "j_d2_b1_mmdt",
+    "j_d2_b2_mmdt",
+    "j_d2_a1_b1_mmdt",
+    "j_d2_a1_b2_mmdt",
+    "j_m2_b1_mmdt",
+    "j_m2_b2_mmdt",
+    "j_n2_b1_mmdt",
+    "j_n2_b2_mmdt",
+    "j_mass_mmdt",
+    "j_multiplicity",
+];
+
 /// The jets have 16 features and 5 classes, Fashion-MNIST 28 x 28 pixels and 10.
 fn data(name: &str) -> DatasetInfo {
     let (inputs, classes) = match name {
@@ -19,6 +39,11 @@ fn data(name: &str) -> DatasetInfo {
         inputs,
         classes,
         digest: "0".repeat(64),
+        features: match name {
+            "fashion-mnist" => Vec::new(),
+            _ => JETS.map(str::to_owned).to_vec(),
+        },
+        targets: 0,
     }
 }
 

@@ -164,6 +164,7 @@ pub struct EpochMeasurement {
     pub train_loss: f64,
     #[prost(double, tag = "3")]
     pub validation_loss: f64,
+    /// NaN where values are predicted
     #[prost(double, tag = "4")]
     pub validation_accuracy: f64,
     #[prost(double, tag = "5")]

@@ -20,6 +20,7 @@ pub(crate) fn search(
         inputs: dataset.features.len(),
         classes: dataset.classes.len(),
         digest: dataset.digest.clone(),
+        ..DatasetInfo::default()
     };
     let mut value: Value = serde_json::from_slice(&std::fs::read(file)?)?;
     value["model"]["layers"] = layers(hidden, info.classes);

@@ -3,20 +3,21 @@
 
 mod learned;
 mod score;
+mod split;
 mod teacher;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitfront_dataset::{Prepared, SplitSpec, Table};
+use bitfront_dataset::{Aim, Prepared, SplitSpec, Table};
 use bitfront_learned_bits::learning_bytes;
-use bitfront_network::{Candidate, Weights};
+use bitfront_network::{Candidate, Head, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
 use bitfront_search::Search;
 use bitfront_search::learned::RunResult;
 use bitfront_search::search::{
-    Averaging, ClassWeights, OptimizerName, PruneBy, Pruning, PruningSchedule, Sampler, Schedule,
-    Training,
+    Averaging, ClassWeights, Loss, OptimizerName, PruneBy, Pruning, PruningSchedule, Sampler,
+    Schedule, Training,
 };
 use bitfront_training::{
     Control, Recipe, Samples, SoftTargets, Targets, TrainError, Trainer, training_bytes,
@@ -96,9 +97,13 @@ pub(crate) async fn data(
         test: split.test,
         seed: split.seed,
     };
+    let aim = Aim {
+        targets: search.dataset.targets.clone(),
+        standardise: search.training.loss.is_of_values(),
+    };
     tokio::select! {
         () = attempt.stopped() => Err(Ended::Stopped),
-        data = context.cache.prepared(&context.link, digest, file, &split) => Ok(data?),
+        data = context.cache.prepared(&context.link, digest, file, &aim, &split) => Ok(data?),
     }
 }
 
@@ -160,6 +165,12 @@ fn attempt_scores(
         data.validation.rows,
         data.test.rows
     ));
+    let scales = data.target_mean.iter().zip(&data.target_std);
+    for (target, (mean, std)) in data.targets.iter().zip(scales) {
+        attempt.log(&format!(
+            "target {target}: an output of 1 is {std} above {mean}"
+        ));
+    }
     if let Some(start) = &search.start {
         attempt.log(&format!(
             "starting weights: model {}, {}",
@@ -188,18 +199,26 @@ fn attempt_scores(
             .taught_by(logits)
             .map_err(|e| training_failure(&e))?;
     }
+    // Values are neither right nor wrong.
+    let is_of_classes = candidate.head != Head::Linear;
     let trained = trainer.run(
         &mut |report| {
+            let accuracy = Some(report.validation_accuracy).filter(|_| is_of_classes);
             attempt.epoch(EpochMeasurement {
                 epoch: report.epoch,
                 train_loss: report.train_loss.into(),
                 validation_loss: report.validation_loss.into(),
-                validation_accuracy: report.validation_accuracy,
+                validation_accuracy: accuracy.unwrap_or(f64::NAN),
                 learning_rate: report.learning_rate.into(),
             });
             attempt.log(&format!(
-                "epoch {:>3}: train loss {:.5}, validation loss {:.5}, validation accuracy {:.5}",
-                report.epoch, report.train_loss, report.validation_loss, report.validation_accuracy
+                "epoch {:>3}: train loss {:.5}, validation loss {:.5}{}",
+                report.epoch,
+                report.train_loss,
+                report.validation_loss,
+                accuracy.map_or_else(String::new, |accuracy| format!(
+                    ", validation accuracy {accuracy:.5}"
+                ))
             ));
             Control::Continue
         },
@@ -217,13 +236,19 @@ fn attempt_scores(
     let scores = score(candidate, &trained.weights, data, &search.build_options())
         .map_err(|e| score::no_scores(&e))?;
     attempt.log(&format!(
-        "scored in {:.2} s: accuracy {:.5} (validation)",
+        "scored in {:.2} s: {} (validation)",
         start.elapsed().as_secs_f64(),
-        scores.accuracy_validation
+        match (
+            scores.accuracy_validation,
+            scores.mean_squared_error_validation
+        ) {
+            (Some(accuracy), _) => format!("accuracy {accuracy:.5}"),
+            (None, error) => format!("mean squared error {:.5}", error.unwrap_or(f64::NAN)),
+        }
     ));
     if candidate.is_float() {
         attempt.log(
-            "float reference: accuracy from the float network, no figures of classes and no costs",
+            "float reference: scored by the float network, no figures of classes and no costs",
         );
     }
     let mut artifacts = vec![Artifact {
@@ -293,7 +318,7 @@ fn has_room(
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits
         .iter()
-        .map(|table| size_of_val(&*table.x) + size_of_val(&*table.y))
+        .map(|table| size_of_val(&*table.x) + size_of_val(&*table.y) + size_of_val(&*table.values))
         .sum();
     let needed = training as u64 + splits as u64;
     if needed <= limit {
@@ -312,18 +337,26 @@ fn has_room(
     ))
 }
 
-/// Whether the candidate takes this data set's rows and tells its classes apart.
+/// Whether the candidate takes this data set's rows and predicts what they are labelled with.
 fn fits(candidate: &Candidate, data: &Prepared) -> Result<(), Failure> {
-    let (columns, classes) = (data.train.columns, data.classes.len());
-    if (candidate.inputs(), candidate.outputs()) == (columns, classes) {
+    let (columns, classes, targets) = (data.train.columns, data.classes.len(), data.targets.len());
+    let outputs = match (candidate.head, targets) {
+        (Head::Sigmoid, 0) if classes == 2 => 1,
+        (Head::Softmax { .. }, 0) => classes,
+        (Head::Sigmoid | Head::Linear, 1..) => targets,
+        _ => 0,
+    };
+    if (candidate.inputs(), candidate.outputs()) == (columns, outputs) {
         return Ok(());
     }
     Err(Failure::lasting(
         "dataset-invalid",
         format!(
-            "the candidate has {} inputs and {} outputs, the data set {columns} features and {classes} classes",
+            "the candidate has {} inputs and {} outputs, its head is {:?}; the data set has {columns} features, {classes} classes \
+             and {targets} values a row",
             candidate.inputs(),
-            candidate.outputs()
+            candidate.outputs(),
+            candidate.head
         ),
     ))
 }
@@ -331,7 +364,11 @@ fn fits(candidate: &Candidate, data: &Prepared) -> Result<(), Failure> {
 fn samples(table: &Table) -> Samples<'_> {
     Samples {
         x: &table.x,
-        y: Targets::Classes(&table.y),
+        y: if table.values.is_empty() {
+            Targets::Classes(&table.y)
+        } else {
+            Targets::Values(&table.values)
+        },
         rows: table.rows,
         columns: table.columns,
     }
@@ -376,7 +413,12 @@ fn recipe(training: &Training, train_rows: usize) -> Recipe {
         clip_norm: training.clip_norm.map(|norm| norm as f32),
         l1: training.l1 as f32,
         l2: training.l2 as f32,
-        loss: None,
+        loss: Some(match training.loss {
+            Loss::SoftmaxCrossEntropy => engine::LossFunction::SoftmaxCrossEntropy,
+            Loss::BinaryCrossEntropy => engine::LossFunction::BinaryCrossEntropy,
+            Loss::MeanSquaredError => engine::LossFunction::MeanSquaredError,
+            Loss::MeanAbsoluteError => engine::LossFunction::MeanAbsoluteError,
+        }),
         early_stopping: training
             .early_stopping
             .map(|stopping| engine::EarlyStopping {
@@ -470,6 +512,7 @@ mod tests {
                 learning_rate: 0.5,
                 schedule: Schedule::Cosine,
             },
+            loss: Loss::SoftmaxCrossEntropy,
             repeats: 1,
             clip_norm: None,
             l1: 0.0,
@@ -490,9 +533,20 @@ mod tests {
             epochs: 3,
             batch_size: 64,
             learning_rate: 0.5,
+            loss: Some(bitfront_training::LossFunction::SoftmaxCrossEntropy),
             ..Recipe::default()
         };
         assert_eq!(recipe(&training(), 1000), plain);
+        for (loss, name) in [
+            (Loss::BinaryCrossEntropy, "binary_cross_entropy"),
+            (Loss::MeanSquaredError, "mean_squared_error"),
+            (Loss::MeanAbsoluteError, "mean_absolute_error"),
+        ] {
+            let other = Training { loss, ..training() };
+            let engine = recipe(&other, 1000).loss.expect("a loss");
+            assert_eq!((engine.name(), loss.name()), (name, name));
+            assert!(engine.suits(loss.head()));
+        }
         let full = Training {
             clip_norm: Some(0.75),
             l1: 0.25,
@@ -579,6 +633,7 @@ mod tests {
             epochs: 3,
             batch_size: 64,
             learning_rate: 0.5,
+            loss: plain.loss,
             ..Recipe::default()
         };
         assert_eq!(recipe(&other, 1000), expected);

@@ -1,7 +1,8 @@
 //! Scores of a trained candidate.
 //!
 //! The rule this module keeps (promise P1): a quantized candidate is scored by its integer program,
-//! never by floats. A float reference has accuracy and nothing else: no figures of classes, no costs.
+//! never by floats. A float reference has accuracy, or the mean squared error, and nothing else: no figures of
+//! classes, no costs.
 
 use bitfront_dataset::{Prepared, Table};
 use bitfront_hardware::circuit::{BuildError, BuildOptions, Circuit};
@@ -11,8 +12,8 @@ use bitfront_network::{
     NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
 };
 use bitfront_search::TrialScores;
-use bitfront_training::metrics::{OneAgainstRest, confusion, one_against_rest};
 
+use super::split::{Measured, of_reals};
 use crate::error::Failure;
 use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
 
@@ -30,82 +31,45 @@ pub fn score(
     options: &BuildOptions,
 ) -> Result<TrialScores, ScoreError> {
     if candidate.is_float() {
-        let accuracy = |table: &Table| {
-            let logits = forward(candidate, weights, &table.x, ForwardPrecision::F32);
-            let classes = logits.chunks_exact(candidate.outputs()).map(largest);
-            share(classes, &table.y)
+        let measure = |table: &Table| {
+            let outputs = forward(candidate, weights, &table.x, ForwardPrecision::F32);
+            of_reals(candidate, &outputs, table)
         };
+        let (accuracy_validation, mean_squared_error_validation) = measure(&data.validation);
+        let (accuracy_test, mean_squared_error_test) = measure(&data.test);
         return Ok(TrialScores {
-            accuracy_validation: accuracy(&data.validation),
-            accuracy_test: Some(accuracy(&data.test)),
-            auc_validation: None,
-            auc_test: None,
-            background_efficiency_50_validation: None,
-            background_efficiency_50_test: None,
-            background_efficiency_80_validation: None,
-            background_efficiency_80_test: None,
-            confusion_test: None,
-            accuracy_float_batch_norm: None,
-            costs: None,
-            circuit_digest: None,
-            measured: None,
+            accuracy_validation,
+            accuracy_test,
+            mean_squared_error_validation,
+            mean_squared_error_test,
+            ..TrialScores::default()
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
     let circuit = Circuit::build_with(&program, options)?;
     let vectors = Vectors::for_program(&program, &data.test.x, 0);
     compare(&circuit, &program, &vectors, &|| false)?;
-    let validation = Split::measure(&program, &data.validation);
-    let test = Split::measure(&program, &data.test);
+    let validation = Measured::of_program(&program, &data.validation);
+    let test = Measured::of_program(&program, &data.test);
     Ok(TrialScores {
-        accuracy_validation: validation.accuracy,
-        accuracy_test: Some(test.accuracy),
-        auc_validation: Some(validation.each(|class| class.auc)),
-        auc_test: Some(test.each(|class| class.auc)),
-        background_efficiency_50_validation: Some(
-            validation.each(|class| class.background_efficiency_50),
-        ),
-        background_efficiency_50_test: Some(test.each(|class| class.background_efficiency_50)),
-        background_efficiency_80_validation: Some(
-            validation.each(|class| class.background_efficiency_80),
-        ),
-        background_efficiency_80_test: Some(test.each(|class| class.background_efficiency_80)),
-        confusion_test: Some(test.confusion),
+        accuracy_validation: validation.accuracy(),
+        accuracy_test: test.accuracy(),
+        auc_validation: validation.each(|class| class.auc),
+        auc_test: test.each(|class| class.auc),
+        background_efficiency_50_validation: validation
+            .each(|class| class.background_efficiency_50),
+        background_efficiency_50_test: test.each(|class| class.background_efficiency_50),
+        background_efficiency_80_validation: validation
+            .each(|class| class.background_efficiency_80),
+        background_efficiency_80_test: test.each(|class| class.background_efficiency_80),
+        mean_squared_error_validation: validation.mean_squared_error(),
+        mean_squared_error_test: test.mean_squared_error(),
+        confusion_test: test.confusion(),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
         costs: Some(circuit_costs(&program, &circuit)),
         circuit_digest: Some(rtl_digest(&circuit)),
         measured: None,
     })
-}
-
-/// How a program classifies the rows of a split.
-struct Split {
-    accuracy: f64,
-    /// Rows of each class, by the class they are taken for.
-    confusion: Vec<Vec<u64>>,
-    classes: Vec<OneAgainstRest>,
-}
-
-impl Split {
-    fn measure(program: &IntegerProgram, table: &Table) -> Self {
-        let codes = program.input_codes(&table.x);
-        let logits = program.logits(&codes);
-        let outputs = program.candidate.outputs();
-        let counts = confusion(&logits, outputs, &table.y);
-        let right: u64 = counts.iter().step_by(outputs + 1).sum();
-        let classes = one_against_rest(&logits, outputs, &table.y, program.output_fraction);
-        let blind = |figures: Option<OneAgainstRest>| figures.unwrap_or(OneAgainstRest::BLIND);
-        Self {
-            accuracy: right as f64 / table.y.len().max(1) as f64,
-            confusion: counts.chunks_exact(outputs).map(<[u64]>::to_vec).collect(),
-            classes: classes.into_iter().map(blind).collect(),
-        }
-    }
-
-    /// A figure of every class.
-    fn each(&self, figure: fn(&OneAgainstRest) -> f64) -> Vec<f64> {
-        self.classes.iter().map(figure).collect()
-    }
 }
 
 /// Why a trained candidate has no scores.
@@ -133,9 +97,8 @@ fn float_batch_norm(candidate: &Candidate, weights: &Weights, table: &Table) -> 
         precision: forward_precision(candidate, weights),
         normalisation: NormalisationConstants::Float,
     };
-    let logits = forward_with(candidate, weights, &table.x, options);
-    let classes = logits.chunks_exact(candidate.outputs()).map(largest);
-    Some(share(classes, &table.y))
+    let outputs = forward_with(candidate, weights, &table.x, options);
+    of_reals(candidate, &outputs, table).0
 }
 
 /// Freezes a candidate; what has no exact integer form fails as `not-exact`.
@@ -159,47 +122,5 @@ pub(crate) fn no_scores(error: &ScoreError) -> Failure {
         ScoreError::NotExact(error) => not_exact(error),
         ScoreError::NoCircuit(error) => no_circuit(error),
         ScoreError::Circuit(error) => error.failure(),
-    }
-}
-
-/// Index of the largest logit, the lowest on a tie.
-fn largest<T: PartialOrd>(row: &[T]) -> usize {
-    let mut best = 0;
-    for (at, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = at;
-        }
-    }
-    best
-}
-
-/// Share of rows whose class is their label; 0 of no rows.
-fn share(classes: impl Iterator<Item = usize>, y: &[u8]) -> f64 {
-    let right = classes
-        .zip(y)
-        .filter(|(class, label)| *class == usize::from(**label))
-        .count();
-    if y.is_empty() {
-        0.0
-    } else {
-        right as f64 / y.len() as f64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ties_go_to_the_lowest_class() {
-        assert_eq!(largest(&[3, 5, 5]), 1);
-        assert_eq!(largest(&[-1, -1]), 0);
-        assert_eq!(largest(&[0.5, 1.5, 1.0]), 1);
-    }
-
-    #[test]
-    fn accuracy_is_a_share_of_all_rows() {
-        assert_eq!(share([0, 1, 2, 2].into_iter(), &[0, 1, 1, 2]), 0.75);
-        assert_eq!(share(std::iter::empty(), &[]), 0.0);
     }
 }

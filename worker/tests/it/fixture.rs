@@ -11,8 +11,8 @@ use bitfront_proto::v1::{SynthesisWork, TrialWork, UnitRef, WorkKind};
 use bitfront_search::Search;
 use bitfront_search::metric::{Goal, Metric};
 use bitfront_search::search::{
-    Budget, CircuitGoal, DatasetUse, Device, Network, Objective, Optimizer, OptimizerName, Order,
-    Sampler, Schedule, Split, SynthesisPolicy, Training,
+    Budget, CircuitGoal, DatasetUse, Device, Loss, Network, Objective, Optimizer, OptimizerName,
+    Order, Sampler, Schedule, Split, SynthesisPolicy, Training,
 };
 use bitfront_search::space::Space;
 use bitfront_worker::{Config, WorkerError, run};
@@ -139,6 +139,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
                 test: 0.2,
                 seed: 1,
             },
+            targets: Vec::new(),
         },
         network: Network {
             float: float_candidate(),
@@ -156,6 +157,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
                 learning_rate,
                 schedule: Schedule::Cosine,
             },
+            loss: Loss::SoftmaxCrossEntropy,
             repeats: 1,
             clip_norm: None,
             l1: 0.0,

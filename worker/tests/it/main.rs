@@ -13,3 +13,4 @@ mod start;
 mod synthesis;
 mod tls;
 mod trial;
+mod values;

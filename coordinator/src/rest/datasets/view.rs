@@ -40,8 +40,11 @@ pub struct DatasetContent {
     pub inputs: usize,
     /// Names of the features.
     pub features: Vec<String>,
-    /// Names of the classes.
+    /// Names of the classes; none where rows have values.
     pub classes: Vec<String>,
+    /// Names of the values that rows have to predict, where they have some and no class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     /// Rows to train and validate on.
     pub rows: usize,
     /// Rows of its own test table, if it has one.
@@ -54,6 +57,7 @@ impl From<&Dataset> for DatasetContent {
             inputs: dataset.train.columns,
             features: dataset.features.clone(),
             classes: dataset.classes.clone(),
+            targets: dataset.targets.clone(),
             rows: dataset.train.rows,
             test_rows: dataset.test.as_ref().map(|table| table.rows),
         }
@@ -88,5 +92,7 @@ pub(crate) fn info_of(row: &DatasetRow) -> Result<DatasetInfo> {
         inputs: content.inputs,
         classes: content.classes.len(),
         digest: row.digest.clone(),
+        features: content.features,
+        targets: content.targets.len(),
     })
 }

@@ -48,6 +48,8 @@ pub struct SearchView {
     pub front_size: i64,
     /// Best validation accuracy on the front.
     pub best_accuracy_validation: Option<f64>,
+    /// Least validation mean squared error of the front, where values are predicted.
+    pub least_mean_squared_error_validation: Option<f64>,
     /// Smallest LUT estimate on the front.
     pub smallest_lut_estimate: Option<f64>,
     /// When it was submitted.
@@ -184,6 +186,7 @@ impl From<SearchRow> for SearchView {
             },
             front_size: row.front_size,
             best_accuracy_validation: row.best_accuracy,
+            least_mean_squared_error_validation: row.least_mean_squared_error,
             smallest_lut_estimate: row.smallest_lut_estimate,
             created_at: row.created_at,
             ended_at: row.ended_at,

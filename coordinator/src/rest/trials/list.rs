@@ -71,7 +71,7 @@ pub(crate) async fn list(
 }
 
 /// The sort names beside the metrics'.
-const OTHER: [&str; 2] = ["number", "accuracy_test"];
+const OTHER: [&str; 3] = ["number", "accuracy_test", "mean_squared_error_test"];
 
 /// What `sort` names: a name that the statement knows, and whether the largest come first.
 fn sort_of(sort: &str) -> Result<(&'static str, bool), Problem> {

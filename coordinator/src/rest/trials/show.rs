@@ -59,7 +59,7 @@ pub struct TrialDetailView {
     /// The device it is for.
     #[schema(value_type = Option<DeviceView>)]
     pub device: Option<Value>,
-    /// Names of the classes, in the order of the outputs.
+    /// Names of the classes, or of the values that are predicted, in the order of the outputs.
     #[schema(value_type = Vec<String>)]
     pub classes: Value,
     /// Its attempts, first to last.

@@ -34,7 +34,8 @@ pub struct TrialView {
     /// Quantizers of the layers' kernels, first to last.
     #[schema(value_type = Vec<String>)]
     pub kernels: Value,
-    /// What was measured: `accuracy_validation`, `accuracy_test`; with an entry a class `auc_validation`, `auc_test`,
+    /// What was measured: `accuracy_validation`, `accuracy_test`, or where values are predicted
+    /// `mean_squared_error_validation`, `mean_squared_error_test`; with an entry a class `auc_validation`, `auc_test`,
     /// `background_efficiency_50_validation` and so on for 80 and the test split; `confusion_test`, test rows of each class by
     /// the class they are taken for; and `costs`, the estimates from the trained weights.
     #[schema(value_type = Option<Object>)]

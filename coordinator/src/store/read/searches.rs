@@ -42,6 +42,8 @@ pub struct SearchRow {
     pub part: Option<String>,
     pub front_size: i64,
     pub best_accuracy: Option<f64>,
+    /// Least validation mean squared error of the front.
+    pub least_mean_squared_error: Option<f64>,
     pub smallest_lut_estimate: Option<f64>,
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,

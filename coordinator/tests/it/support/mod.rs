@@ -147,6 +147,7 @@ impl TestStore {
             inputs: 4,
             classes: 3,
             digest: self.dataset_digest.to_string(),
+            ..DatasetInfo::default()
         };
         read(file, Some(&info)).expect("a search file without faults")
     }

@@ -9,7 +9,7 @@ use hdf5_pure::Datatype;
 
 use self::number::Number;
 use self::store::{Array, Store};
-use crate::arrays::{self, Arrays, wrong};
+use crate::arrays::{self, Arrays, CLASS_NUMBERS, Labels, wrong};
 use crate::error::DatasetError;
 use crate::jets::{self, Columns};
 use crate::scaling::Scaling;
@@ -42,6 +42,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     Ok(Dataset {
         features,
         classes,
+        targets: Vec::new(),
         train,
         test: None,
         scaling: Scaling::Features,
@@ -153,6 +154,7 @@ fn fill(
         columns: jets::FEATURES.len(),
         x: x.into(),
         y,
+        values: Vec::new(),
     })
 }
 
@@ -209,16 +211,17 @@ impl Arrays for Store {
             columns: array.columns() as usize,
             x: x.into(),
             y: Vec::new(),
+            values: Vec::new(),
         };
         Ok((table, arrays::scaling(&array.shape[1..], number.is_byte())))
     }
 
-    fn labels(&mut self, name: &str) -> Result<Vec<i64>, DatasetError> {
+    fn labels(&mut self, name: &str) -> Result<Labels, DatasetError> {
         let array = self.array(name)?;
         let number = Number::of(&array.kind).filter(|number| number.is_integer());
         let (Some(number), true) = (number, matches!(array.shape[..], [_] | [_, 1])) else {
             let problem = format!("shape {:?}, or a type that is no integer", array.shape);
-            return Err(wrong(&self.name, name, problem, arrays::LABELS));
+            return Err(wrong(&self.name, name, problem, CLASS_NUMBERS));
         };
         let mut labels = Vec::new();
         self.rows(&array, |_, bytes| {
@@ -229,7 +232,7 @@ impl Arrays for Store {
             );
             Ok(())
         })?;
-        Ok(labels)
+        Ok(Labels::Classes(labels))
     }
 
     fn names(&mut self, name: &str, count: usize) -> Result<Option<Vec<String>>, DatasetError> {

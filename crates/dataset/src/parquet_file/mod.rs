@@ -94,11 +94,13 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     Ok(Dataset {
         features: columns.features.iter().map(columns_of).collect(),
         classes,
+        targets: Vec::new(),
         train: Table {
             rows,
             columns: width,
             x: x.into(),
             y,
+            values: Vec::new(),
         },
         test: None,
         scaling: Scaling::Features,

@@ -29,6 +29,7 @@ select
     s.resolved -> 'synthesis_target' ->> 'part' as part,
     front.size as "front_size!",
     front.best_accuracy,
+    front.least_mean_squared_error,
     front.smallest_lut_estimate,
     s.created_at,
     s.ended_at
@@ -69,6 +70,7 @@ cross join lateral (
     select
         count(*) as size,
         max((c.scores ->> 'accuracy_validation')::float8) as best_accuracy,
+        min((c.scores ->> 'mean_squared_error_validation')::float8) as least_mean_squared_error,
         min((c.scores -> 'costs' ->> 'lut_estimate')::float8) as smallest_lut_estimate
     from scores c
     where c.search_id = s.id and c.on_front

@@ -11,7 +11,11 @@ select
     s.resolved -> 'objectives' as "objectives?",
     s.resolved -> 'training' as "training?",
     s.resolved -> 'device' as "device?",
-    d.info -> 'classes' as "classes?"
+    case
+        when s.resolved -> 'dataset' ? 'targets' then s.resolved -> 'dataset' -> 'targets'
+        when d.info ? 'targets' then d.info -> 'targets'
+        else d.info -> 'classes'
+    end as "classes?"
 from trials t
 join searches s on s.id = t.search_id
 join datasets d on d.id = s.dataset_id

@@ -26,11 +26,14 @@ with keyed as (
         s.resolved -> 'device' as device,
         coalesce($4::float8 * case $3::text
             when 'number' then t.number::float8
-            when 'accuracy' then (c.scores ->> 'accuracy_validation')::float8
             when 'accuracy_test' then (c.scores ->> 'accuracy_test')::float8
+            when 'mean_squared_error_test' then (c.scores ->> 'mean_squared_error_test')::float8
             else coalesce(
                 (c.scores -> 'costs' ->> $3::text)::float8,
                 (c.measured ->> $3::text)::float8,
+                case jsonb_typeof(c.scores -> ($3::text || '_validation'))
+                    when 'number' then (c.scores ->> ($3::text || '_validation'))::float8
+                end,
                 -- What each class has a figure of counts by its mean.
                 (
                     select avg(value::float8)

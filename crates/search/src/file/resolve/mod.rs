@@ -1,5 +1,6 @@
 //! From a well-formed file to a [`Search`]: names followed, defaults written out, quantizers checked.
 
+mod aim;
 mod layers;
 mod network;
 mod pools;
@@ -13,19 +14,23 @@ mod variables;
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
-use crate::search::{DatasetUse, Sampler, Search, Split, Start};
+use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start};
 use bitfront_hardware::device::Devices;
 use bitfront_network::{Candidate, CandidateError};
 
 /// What resolving needs to know of a data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatasetInfo {
     /// Number of features.
     pub inputs: usize,
-    /// Number of classes.
+    /// Number of classes; 0 where rows have values.
     pub classes: usize,
     /// Digest of the registered file.
     pub digest: String,
+    /// Names of the features; empty where they are not known.
+    pub features: Vec<String>,
+    /// Number of values that the file has to predict of a row; 0 where rows have classes.
+    pub targets: usize,
 }
 
 /// What resolving needs to know of a registered model.
@@ -50,10 +55,28 @@ impl DatasetInfo {
         });
         let layers = file.model.layers.as_deref().unwrap_or_default();
         let last_dense = layers.iter().rev().find_map(|layer| layer.dense);
+        let inputs = features.or(mlp.first().copied()).unwrap_or(1) as usize;
+        let outputs = last_dense.or(mlp.last().copied()).unwrap_or(1) as usize;
+        Self::of_shape(file, inputs, outputs)
+    }
+
+    /// What a network of so many inputs and outputs says of the data that `file` trains it on.
+    pub fn of_shape(file: &SearchFile, inputs: usize, outputs: usize) -> Self {
+        let named = match &file.dataset {
+            DatasetSpec::Name(_) => 0,
+            DatasetSpec::Full(full) => full.targets.len(),
+        };
+        let (classes, targets) = match file.training.loss {
+            None | Some(Loss::SoftmaxCrossEntropy) => (outputs, 0),
+            // One output may tell two classes apart, or be one value.
+            Some(Loss::BinaryCrossEntropy) if outputs == 1 => (2, 0),
+            Some(_) => (0, outputs),
+        };
         Self {
-            inputs: features.or(mlp.first().copied()).unwrap_or(1) as usize,
-            classes: last_dense.or(mlp.last().copied()).unwrap_or(1) as usize,
-            digest: String::new(),
+            inputs: inputs + named,
+            classes,
+            targets,
+            ..Self::default()
         }
     }
 }
@@ -72,17 +95,20 @@ pub fn resolve(
 ) -> Result<Search, Vec<Fault>> {
     let mut faults = Vec::new();
     let split = split(file, &mut faults);
-    let objectives = settings::objectives(file, &mut faults);
+    let aim = aim::aim(file, dataset, &mut faults);
+    let objectives = settings::objectives(file, aim.loss, &mut faults);
+    aim::metrics(file, &aim, &mut faults);
     let reference_point = settings::reference_point(file, &objectives, &mut faults);
     let sampler = sampler::sampler(file, &mut faults);
+    aim::sampler(&sampler, &aim, &mut faults);
     let device = settings::device(file, devices, &mut faults);
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
-    let training = settings::training(file, dataset.classes, &mut faults);
-    let network = network::network(file, dataset, model, &mut faults);
+    let training = settings::training(file, &aim, &mut faults);
+    let network = network::network(file, &aim, model, &mut faults);
     let pools = pools::Pools::new(file);
     let input = network::input_quantizer(file, &pools, &mut faults);
     let choices = network.zip(input).and_then(|(network, input)| {
@@ -106,6 +132,7 @@ pub fn resolve(
             name: dataset_name(&file.dataset).to_owned(),
             digest: dataset.digest.clone(),
             split,
+            targets: aim.targets,
         },
         network,
         start: model

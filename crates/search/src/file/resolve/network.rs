@@ -1,8 +1,9 @@
 //! The model section: the network of a file or of a registered model, and whether it fits the data.
 
+use super::ModelInfo;
+use super::aim::Aim;
 use super::layers::{chain, listed};
 use super::pools::Pools;
-use super::{DatasetInfo, ModelInfo};
 use crate::file::fault::Fault;
 use crate::file::pointer::Pointer;
 use crate::file::types::{ModelSpec, SearchFile};
@@ -14,24 +15,21 @@ use bitfront_quantizer::Quantizer;
 /// The network of `file`, `None` if it has faults.
 pub(super) fn network(
     file: &SearchFile,
-    dataset: &DatasetInfo,
+    aim: &Aim,
     model: Option<&ModelInfo>,
     faults: &mut Vec<Fault>,
 ) -> Option<Network> {
     let before = faults.len();
     let at = Pointer::root().at("model");
     if let Some(name) = &file.model.import {
-        return imported(file, name, dataset, model, &at, faults);
+        return imported(file, name, aim, model, &at, faults);
     }
-    let input_shape = input_shape(&file.model, dataset, &at.at("inputs"), faults);
+    let input_shape = input_shape(&file.model, aim, &at.at("inputs"), faults);
     let placed = match (&file.model.mlp, &file.model.layers) {
         (Some(sizes), None) => {
             let at = at.at("mlp");
-            if sizes[0] as usize != dataset.inputs {
-                let detail = format!(
-                    "the data set has {} features, not {}",
-                    dataset.inputs, sizes[0]
-                );
+            if sizes[0] as usize != aim.inputs {
+                let detail = format!("{}, not {}", features(aim), sizes[0]);
                 faults.push(Fault::new(at.at(0), detail));
             }
             chain(sizes, &at)
@@ -51,7 +49,7 @@ pub(super) fn network(
         input_shape,
         input_quantizer: Quantizer::Float,
         layers,
-        head: Head::ARG_MAX,
+        head: aim.loss.head(),
         scale_bits: SCALE_BITS,
     };
     if let Err(errors) = float.check_shapes() {
@@ -65,11 +63,8 @@ pub(super) fn network(
         return None;
     }
     let outputs = float.outputs();
-    if outputs != dataset.classes {
-        let detail = format!(
-            "the data set has {} classes, not {outputs}",
-            dataset.classes
-        );
+    if outputs != aim.outputs() {
+        let detail = format!("the data set has {}, not {outputs}", aim.described());
         let last = pointers.last().map_or(&at, |last| last);
         let dense = float
             .layers
@@ -90,7 +85,7 @@ pub(super) fn network(
 fn imported(
     file: &SearchFile,
     name: &str,
-    dataset: &DatasetInfo,
+    aim: &Aim,
     model: Option<&ModelInfo>,
     at: &Pointer,
     faults: &mut Vec<Fault>,
@@ -112,21 +107,34 @@ fn imported(
         faults.push(fault.suggest("register it with `bitfront model add FILE`"));
         return None;
     };
-    let network = match Network::of(&model.candidate) {
+    let mut network = match Network::of(&model.candidate) {
         Ok(network) => network,
         Err(detail) => {
             faults.push(Fault::new(&at, detail));
             return None;
         }
     };
-    if network.float.head != Head::ARG_MAX {
-        let detail =
-            "its outputs are not classes; accepted are networks that end in a softmax or in logits";
+    // Plain outputs are what the loss takes them for.
+    let plain = model.candidate.head == Head::Linear;
+    let head = aim.loss.head();
+    if !plain && network.float.head != head {
+        let detail = match head {
+            Head::Softmax { .. } => {
+                "its outputs are not classes; accepted are networks that end in a softmax or in logits"
+            }
+            Head::Sigmoid => {
+                "its outputs are not those of `binary_cross_entropy`; accepted are networks that end in a sigmoid or in logits"
+            }
+            Head::Linear => {
+                "its outputs are not values; accepted are networks whose last layer is linear"
+            }
+        };
         faults.push(Fault::new(&at, detail));
     }
+    network.float.head = head;
     let shape = input_shape(
         &file.model,
-        dataset,
+        aim,
         &Pointer::root().at("model").at("inputs"),
         faults,
     );
@@ -136,7 +144,7 @@ fn imported(
             .inputs
             .as_ref()
             .is_some_and(|i| i.shape.is_some())
-        || network.inputs() != dataset.inputs
+        || network.inputs() != aim.inputs
     {
         let detail = format!(
             "it reads rows of shape {:?}; the data set's have {shape:?}",
@@ -145,35 +153,38 @@ fn imported(
         faults.push(Fault::new(&at, detail));
     }
     let outputs = network.float.outputs();
-    if outputs != dataset.classes {
+    if outputs != aim.outputs() {
         let detail = format!(
-            "it has {outputs} outputs; the data set has {} classes",
-            dataset.classes
+            "it has {outputs} outputs; the data set has {}",
+            aim.described()
         );
         faults.push(Fault::new(&at, detail));
     }
     (faults.len() == before).then_some(network)
 }
 
+/// How many features the network reads.
+fn features(aim: &Aim) -> String {
+    match aim.targets.len() {
+        0 => format!("the data set has {} features", aim.inputs),
+        count => format!(
+            "the data set has {} features beside {count} targets",
+            aim.inputs
+        ),
+    }
+}
+
 /// The shape of a row; the data set's number of features where the file says nothing, or wrong.
-fn input_shape(
-    model: &ModelSpec,
-    dataset: &DatasetInfo,
-    at: &Pointer,
-    faults: &mut Vec<Fault>,
-) -> Vec<usize> {
-    let flat = vec![dataset.inputs];
+fn input_shape(model: &ModelSpec, aim: &Aim, at: &Pointer, faults: &mut Vec<Fault>) -> Vec<usize> {
+    let flat = vec![aim.inputs];
     let Some(inputs) = &model.inputs else {
         return flat;
     };
     if let Some(features) = inputs
         .features
-        .filter(|features| *features as usize != dataset.inputs)
+        .filter(|features| *features as usize != aim.inputs)
     {
-        let detail = format!(
-            "the data set has {} features, not {features}",
-            dataset.inputs
-        );
+        let detail = format!("{}, not {features}", self::features(aim));
         faults.push(Fault::new(at.at("features"), detail));
     }
     let Some(shape) = &inputs.shape else {
@@ -183,11 +194,8 @@ fn input_shape(
     let values = shape
         .iter()
         .fold(1_usize, |n, axis| n.saturating_mul(*axis));
-    if values != dataset.inputs {
-        let detail = format!(
-            "the data set has {} features, not the {values} of this shape",
-            dataset.inputs
-        );
+    if values != aim.inputs {
+        let detail = format!("{}, not the {values} of this shape", features(aim));
         faults.push(Fault::new(at.at("shape"), detail));
     }
     if model.mlp.is_some() && shape.len() > 1 {

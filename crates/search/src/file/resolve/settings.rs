@@ -1,5 +1,6 @@
 //! The sections that are settings: objectives, constraints, budget, training, device, synthesis.
 
+use super::aim::Aim;
 use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
@@ -8,7 +9,7 @@ use crate::file::types::{
     OptimizerKind, OptimizerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
-    Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Objective, Optimizer,
+    Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Loss, Objective, Optimizer,
     OptimizerName, SynthesisPolicy, Training,
 };
 use crate::{Goal, Metric};
@@ -17,7 +18,7 @@ use bitfront_hardware::circuit::Multipliers;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
 
-pub(super) fn objectives(file: &SearchFile, faults: &mut Vec<Fault>) -> Vec<Objective> {
+pub(super) fn objectives(file: &SearchFile, loss: Loss, faults: &mut Vec<Fault>) -> Vec<Objective> {
     let at = Pointer::root().at("objectives");
     let mut objectives: Vec<Objective> = Vec::new();
     for (index, spec) in file.objectives.iter().enumerate() {
@@ -56,7 +57,7 @@ pub(super) fn objectives(file: &SearchFile, faults: &mut Vec<Fault>) -> Vec<Obje
         let of_cost = |cost: bool| {
             let metrics = Metric::ALL
                 .into_iter()
-                .filter(move |metric| metric.is_cost() == cost);
+                .filter(move |metric| metric.is_cost() == cost && metric.suits(loss));
             list(metrics)
         };
         let detail = format!(
@@ -185,12 +186,14 @@ pub(super) fn budget(file: &SearchFile) -> Budget {
     }
 }
 
-pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault>) -> Training {
+pub(super) fn training(file: &SearchFile, aim: &Aim, faults: &mut Vec<Fault>) -> Training {
     let training = &file.training;
     let spec = &training.optimizer;
     let at = Pointer::root().at("training");
-    if let Some(ClassWeights::Each(weights)) = &training.class_weights {
-        class_weights(weights, classes, &at.at("class_weights"), faults);
+    if let Some(ClassWeights::Each(weights)) = &training.class_weights
+        && aim.classes() > 0
+    {
+        class_weights(weights, aim.classes(), &at.at("class_weights"), faults);
     }
     if let Some(Averaging::Swa(mean)) = training.averaging
         && mean.start_epoch > training.epochs
@@ -211,6 +214,7 @@ pub(super) fn training(file: &SearchFile, classes: usize, faults: &mut Vec<Fault
             learning_rate: spec.learning_rate,
             schedule: spec.schedule,
         },
+        loss: aim.loss,
         repeats: training.repeats,
         clip_norm: training.clip_norm,
         l1: training.l1,

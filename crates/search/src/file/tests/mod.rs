@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+mod aim;
 mod device;
 mod engine;
 mod learned;

@@ -106,11 +106,11 @@ pub enum Kind {
 pub enum DatasetSpec {
     /// By name, with the default split.
     Name(String),
-    /// With its split.
+    /// With its split and what is predicted.
     Full(DatasetFull),
 }
 
-/// A data set with its split.
+/// A data set with its split and what is predicted of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetFull {
@@ -119,6 +119,10 @@ pub struct DatasetFull {
     /// Shares of train, validation and test; they sum to 1. Default 0.64, 0.16, 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Names of the features that are predicted, in the order of the outputs; the network does not read them.
+    /// The file's labels are predicted if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 /// A quantizer as a `QKeras` string: `quantized_bits(6,0,alpha=1.0)`.

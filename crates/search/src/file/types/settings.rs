@@ -1,7 +1,7 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
 use crate::search::{
-    Averaging, ClassWeights, Distillation, EarlyStopping, Pruning, Schedule, is_default,
+    Averaging, ClassWeights, Distillation, EarlyStopping, Loss, Pruning, Schedule, is_default,
 };
 use crate::{Goal, Metric};
 use schemars::JsonSchema;
@@ -19,6 +19,9 @@ pub struct TrainingSpec {
     pub batch_size: u32,
     /// Optimizer.
     pub optimizer: OptimizerSpec,
+    /// What a row costs; default `softmax_cross_entropy`, of data sets with values `mean_squared_error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
     /// Trainings of each candidate; 1 for now.
     #[schemars(range(min = 1, max = 1))]
     pub repeats: u32,
@@ -70,6 +73,7 @@ impl Default for TrainingSpec {
             epochs: 10,
             batch_size: 1024,
             optimizer: OptimizerSpec::default(),
+            loss: None,
             repeats: 1,
             clip_norm: None,
             l1: 0.0,
@@ -267,6 +271,16 @@ pub enum ObjectiveSpec {
     Full(ObjectiveFull),
 }
 
+impl ObjectiveSpec {
+    /// What is measured.
+    pub(crate) fn metric(&self) -> Metric {
+        match self {
+            Self::Name(metric) => *metric,
+            Self::Full(full) => full.metric,
+        }
+    }
+}
+
 /// An objective with its direction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -403,7 +417,7 @@ pub struct SynthesisSpec {
     #[schemars(range(min = 1, max = 1000))]
     pub count: Option<u32>,
     /// Of `front`: how far below the front's best validation accuracy, in accuracy: 0.02 is two
-    /// points. Default 0.02.
+    /// points; where values are predicted, how far above its least mean squared error. Default 0.02.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_accuracy_drop: Option<f64>,
