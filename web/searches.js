@@ -33,7 +33,7 @@ const COLUMNS = [
 const empty = () => h('section', { class: 'notice', 'data-testid': 'empty' },
   h('h2', {}, 'No search yet'),
   h('p', {}, 'Three commands to the first front:'),
-  h('pre', {}, 'bitfront dataset add jets.npz\nbitfront submit examples/jets.yaml --watch\nbitfront worker --url ' + location.origin));
+  h('pre', {}, 'bitfront dataset add testdata/jets/jets_small.npz --name jets-demo\nbitfront submit examples/jets.yaml --watch\nbitfront worker --url ' + location.origin));
 
 export function searches(root) {
   const body = h('div', {});

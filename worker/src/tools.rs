@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 use bitfront_hardware::engine::Engine;
 
 /// Every program that synthesis may use, with the option that makes it print its version.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("verilator", "--version"),
     ("g++", "-dumpfullversion"),
     ("yosys", "-V"),
     ("nextpnr-ice40", "--version"),
     ("nextpnr-ecp5", "--version"),
     ("vivado", "-version"),
+    ("hls4ml", "--version"),
+    ("vitis-run", "--version"),
 ];
 
 /// The simulator of the RTL, which every engine needs.
@@ -64,6 +66,11 @@ impl Tools {
     /// A tool by its name.
     pub fn get(&self, name: &str) -> Option<&Tool> {
         self.found.get(name)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn put(&mut self, name: &'static str, tool: Tool) {
+        self.found.insert(name, tool);
     }
 
     /// Those of [`SYNTHESIS_TOOLS`] that are not here.

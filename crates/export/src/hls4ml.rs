@@ -6,30 +6,33 @@
 use bitfront_network::{IntegerProgram, TensorFormat};
 use serde_json::json;
 
-use crate::error::Refusals;
 use crate::onnx::{self, Dialect};
 use crate::{ExportError, File};
 
 const FORMAT: &str = "hls4ml";
 
-pub(crate) fn files(program: &IntegerProgram) -> Result<Vec<File>, ExportError> {
-    let mut refusals = Refusals::default();
-    for (name, format) in formats(program) {
-        if format.shape.len() > 1 {
-            let reason = format!(
-                "has the shape {:?}; accepted are networks of one axis (the graph itself: `qonnx`)",
-                format.shape
-            );
-            refusals.add(name, reason);
-        }
-    }
-    refusals.none(FORMAT, ())?;
+/// The part of a project whose export names none.
+const PART: &str = "xcvu9p-flga2104-2L-e";
+
+pub(crate) fn files(program: &IntegerProgram, period_ps: u32) -> Result<Vec<File>, ExportError> {
+    project(program, PART, period_ps)
+}
+
+/// Files of a project for a part and a clock period, with the names of [`crate::export`]'s.
+///
+/// # Errors
+/// [`ExportError`] for a network that has no such form.
+pub fn project(
+    program: &IntegerProgram,
+    part: &str,
+    period_ps: u32,
+) -> Result<Vec<File>, ExportError> {
     let bytes = onnx::file(program, Dialect::Qonnx, FORMAT)?;
     let settings = json!({
         "Backend": "Vitis",
         "IOType": "io_parallel",
-        "Part": "xcvu9p-flga2104-2L-e",
-        "ClockPeriod": 5,
+        "Part": part,
+        "ClockPeriod": f64::from(period_ps) / 1000.0,
         "Model": { "Precision": precision(program), "ReuseFactor": 1, "Strategy": "Latency" },
     });
     let settings = serde_json::to_string_pretty(&settings).unwrap_or_default() + "\n";

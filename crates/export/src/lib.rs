@@ -46,6 +46,7 @@ use bitfront_network::{Candidate, IntegerProgram, Weights};
 
 pub use error::{ExportError, Refusal};
 pub use format::Format;
+pub use hls4ml::project as hls4ml_project;
 pub use json::SCHEMA;
 
 /// A candidate with its weights.
@@ -121,7 +122,7 @@ pub fn export_with(
             let name = "network.onnx";
             Ok(vec![File { name, bytes }])
         }
-        Format::Hls4ml => hls4ml::files(&program),
+        Format::Hls4ml => hls4ml::files(&program, trained.circuit.delays.period_ps),
         Format::Qkeras => qkeras::files(trained, &program),
         Format::Verilog => match options.reuse {
             Some(reuse) => streamed::files(&program, &trained.circuit, reuse),

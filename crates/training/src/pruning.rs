@@ -3,6 +3,7 @@
 //! The rule this module keeps: shares over steps are those of tensorflow-model-optimization's
 //! `PolynomialDecay` and `ConstantSparsity`; what is pruned stays pruned.
 
+use bitfront_kernel::{exp, ln};
 use serde::{Deserialize, Serialize};
 
 /// Pruning of kernels by magnitude: in each layer the smallest weights, or the channels with the least
@@ -108,7 +109,13 @@ impl Sparsity {
                 }
                 let gone = step.saturating_sub(begin_step) as f64;
                 let left = 1.0 - gone / (end_step - begin_step) as f64;
-                (initial_sparsity - final_sparsity) * left.powf(power) + final_sparsity
+                // By products, or by functions of this project: the system's may differ in the last bit.
+                let left = if power.fract() == 0.0 {
+                    crate::schedule::power(left, power as u64)
+                } else {
+                    exp(power * ln(left))
+                };
+                (initial_sparsity - final_sparsity) * left + final_sparsity
             }
         }
     }

@@ -134,7 +134,7 @@ pub struct SynthesisWork {
     pub dataset_digest: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub dataset_file: ::prost::alloc::string::String,
-    /// Engine: "yosys", "yosys-nextpnr-ice40", "yosys-nextpnr-ecp5" or "vivado".
+    /// Engine: "yosys", "yosys-nextpnr-ice40", "yosys-nextpnr-ecp5", "vivado" or "vitis-hls".
     #[prost(string, tag = "7")]
     pub tool: ::prost::alloc::string::String,
     /// Test vectors at least.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The measured circuit of one trial, as it is stored and shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SynthesisResult {
-    /// Engine: `yosys`, `yosys-nextpnr-ice40`, `yosys-nextpnr-ecp5`, `vivado`.
+    /// Engine: `yosys`, `yosys-nextpnr-ice40`, `yosys-nextpnr-ecp5`, `vivado`, `vitis-hls`.
     pub tool: String,
     /// Version of the program whose figures these are.
     pub tool_version: String,
@@ -27,10 +27,10 @@ pub struct SynthesisResult {
     /// Period of the clock that the circuit was cut for, in ps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_ps: Option<u32>,
-    /// Worst slack against that clock in ns, where the engine routes.
+    /// Worst slack against that clock in ns, where the engine tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack_ns: Option<f64>,
-    /// Highest clock in MHz, where the engine routes.
+    /// Highest clock in MHz, where the engine tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fmax_mhz: Option<f64>,
     /// Simulator, `verilator`.
@@ -39,7 +39,8 @@ pub struct SynthesisResult {
     pub simulator_version: String,
     /// The synthesis command line, exactly; file names are those of the artifacts.
     pub command: String,
-    /// How far the engine went: `synthesis` (mapped to cells, not placed) or `post_route`.
+    /// How far the engine went: `estimate` (before synthesis, of the circuit that the vendor's tool makes), `synthesis` (mapped to
+    /// cells, not placed) or `post_route`.
     pub stage: Stage,
     /// SHA-256 of the RTL.
     pub rtl_digest: String,
@@ -62,7 +63,7 @@ pub struct SynthesisResult {
     /// Cells by type, where the engine tells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cells: BTreeMap<String, u64>,
-    /// Clock edges from inputs to outputs.
+    /// Clock edges from inputs to outputs; for `vitis-hls` those of its own circuit.
     pub cycles: u32,
     /// LUT estimate of the same weights at the time, to be compared with `lut_measured`.
     pub lut_estimate: u64,

@@ -2,6 +2,7 @@
 //! and pass.
 
 use super::*;
+use crate::tools::Tool;
 use crate::trial::freeze;
 use bitfront_hardware::circuit::Multipliers;
 use bitfront_network::{DenseStack, IntegerOperation, StackLayer};
@@ -167,8 +168,13 @@ fn evidence_is_kept_when_a_job_fails() {
 /// What synthesis makes of RTL.
 fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
     std::fs::write(run.folder.join(RTL), rtl).unwrap();
-    let circuit = Circuit::build(&program(&[3, 4, 2])).unwrap();
-    let synthesised = engine::of(Engine::Yosys).synthesise(run, &circuit, "", 5_000);
+    let program = program(&[3, 4, 2]);
+    let subject = engine::Subject {
+        program: &program,
+        circuit: &Circuit::build(&program).unwrap(),
+        vectors: &Vectors::for_program(&program, &[], 2000),
+    };
+    let synthesised = engine::of(Engine::Yosys).synthesise(run, &subject, "", 5_000);
     String::from_utf8(synthesised.unwrap().netlist.unwrap()).unwrap()
 }
 
@@ -203,6 +209,29 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     };
     let netlist = netlist_of(&run, &emit(&circuit, MODULE));
     assert_eq!(simulate(&netlist), Ok(2000));
+
+    // The same as Vivado would write it.
+    let vendors = netlist
+        .replacen(
+            "module ",
+            "`timescale 1 ps / 1 ps\n(* STRUCTURAL_NETLIST = \"yes\" *)\nmodule ",
+            1,
+        )
+        .replacen(
+            "endmodule",
+            "  VCC VCC\n       (.P(\\<const1> ));\nendmodule",
+            1,
+        )
+        .replacen(
+            "  LUT",
+            "  wire \\<const1> ;\n  (* SOFT_HLUTNM = \"soft_lutpair0\" *) \n  LUT",
+            1,
+        )
+        + "`ifndef GLBL\nmodule glbl ();\nendmodule\n`endif\n";
+    let own = |text: &str| netlist::check(&run, text.as_bytes(), &circuit, &vectors, cache.path());
+    assert_eq!(own(&vendors), Ok((2000, netlist::OWN)));
+    let wrong = vendors.replacen(".INIT(4'h6)", ".INIT(4'h7)", 1);
+    assert_eq!(code(own(&wrong).unwrap_err()), "netlist-mismatch");
 
     // The lowest row of one table, of an adder's LUT that adds two bits.
     let right = ".INIT(4'h6)";
@@ -311,4 +340,89 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     );
     let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
     assert_eq!(kinds, ["rtl", "testbench", "report"]);
+}
+
+/// A program that a test stands in for.
+fn stand_in(folder: &Path, name: &str, script: &str) -> Tool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let version = "1".to_owned();
+    Tool { path, version }
+}
+
+#[test]
+fn a_vendors_own_circuit_is_emulated_before_it_is_estimated() {
+    let Some(mut tools) = found_tools() else {
+        return;
+    };
+    let programs = tempfile::tempdir().unwrap();
+    let (here, program) = (programs.path(), program(&[3, 4, 2]));
+    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let step = 2f64.powi(-program.output_fraction);
+    let answers = |codes: &[i64]| -> Vec<u8> {
+        let values = codes.iter().map(|code| (*code as f64 * step) as f32);
+        values.flat_map(f32::to_le_bytes).collect()
+    };
+    // In place of the two environments: a Python that makes a project and answers, C synthesis that reports.
+    let answered = here.join("answers");
+    let python = format!("mkdir project; cp {} outputs.f32", answered.display());
+    stand_in(here, "python3", &python);
+    let hls4ml = stand_in(here, "hls4ml", "exit 1");
+    let report = "<profile><PerformanceEstimates>\
+        <SummaryOfTimingAnalysis><EstimatedClockPeriod>4.0</EstimatedClockPeriod></SummaryOfTimingAnalysis>\
+        <SummaryOfOverallLatency><Worst-caseLatency>7</Worst-caseLatency></SummaryOfOverallLatency>\
+        </PerformanceEstimates><AreaEstimates><Resources><DSP>2</DSP><FF>3802</FF><LUT>51234</LUT></Resources>\
+        </AreaEstimates></profile>";
+    let to = bitfront_hardware::engine::vitis::REPORT;
+    let synthesis = format!(
+        "grep -q 'csim *0' build_opt.tcl; mkdir -p $(dirname {to}); echo '{report}' > {to}"
+    );
+    let vitis = stand_in(here, "vitis-run", &synthesis);
+    tools.put("hls4ml", hls4ml);
+    tools.put("vitis-run", vitis);
+    assert!(tools.engines().contains(&Engine::Vitis));
+    let target = Target::new(Engine::Vitis, None, "xcvu9p", Devices::known()).unwrap();
+    let run = |answers: Vec<u8>| {
+        std::fs::write(&answered, answers).unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(cache.path()).unwrap();
+        let bench = Workbench {
+            target: &target,
+            tools: &tools,
+            limits: Limits::default(),
+            folder: folder.path(),
+            cache: cache.path(),
+            stopped: &|| false,
+            log: &|_| {},
+            options: BuildOptions::default(),
+        };
+        measure(&bench, &program, &vectors, &mut Vec::new())
+    };
+    let result = run(answers(&vectors.expected)).unwrap();
+    assert_eq!((result.lut_measured, result.ff_measured), (51_234, 3_802));
+    assert_eq!((result.dsp_measured, result.cycles), (2, 7));
+    assert_eq!(result.stage, bitfront_hardware::engine::Stage::Estimate);
+    assert_eq!(result.fmax_mhz, Some(250.0));
+    assert!(result.untested_on_the_tool && result.netlist_vectors_checked == 0);
+
+    let mut wrong = vectors.expected.clone();
+    wrong[2 * 1234] += 1;
+    for (answers, says) in [
+        (
+            answers(&wrong),
+            "in 1 of 4000 outputs of 2000 vectors, first on vector 1234",
+        ),
+        (answers(&wrong[2..]), "3998 outputs of 4000"),
+    ] {
+        let Err(Ended::Failed(failure)) = run(answers) else {
+            panic!("passed without: {says}")
+        };
+        assert_eq!(
+            (failure.code, failure.retryable),
+            ("emulation-mismatch", false)
+        );
+        assert!(failure.message.contains(says), "{failure}");
+    }
 }

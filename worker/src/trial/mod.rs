@@ -233,6 +233,7 @@ fn attempt_scores(
         "trained in {:.2} s",
         start.elapsed().as_secs_f64()
     ));
+    let start = Instant::now();
     let scores = score(candidate, &trained.weights, data, &search.build_options())
         .map_err(|e| score::no_scores(&e))?;
     attempt.log(&format!(

@@ -22,7 +22,7 @@ pub struct SynthesisView {
     pub trial_number: i32,
     /// `policy` or `user`.
     pub requested_by: String,
-    /// Engine: `yosys`, `yosys-nextpnr-ice40`, `yosys-nextpnr-ecp5` or `vivado`.
+    /// Engine: `yosys`, `yosys-nextpnr-ice40`, `yosys-nextpnr-ecp5`, `vivado` or `vitis-hls`.
     #[schema(example = "yosys")]
     pub tool: String,
     /// The part that it places for; absent where it places nothing.

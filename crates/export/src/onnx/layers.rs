@@ -419,11 +419,16 @@ fn conv_attributes(window: &Geometry, rank: usize) -> Vec<Attribute> {
     attributes
 }
 
-/// The shape of a number a channel beside tensors of so many axes, channels counted.
+/// The shape of a number a channel beside tensors of so many axes, channels counted. Beside images it has the axis of
+/// rows too: tools that turn these channels-last would put it there by nodes that not all readers know.
 fn spread_shape(rank: usize, channels: usize) -> Vec<usize> {
     let mut shape = vec![1; rank];
     shape[rank - 1] = channels;
-    channels_first(&shape)
+    let mut shape = channels_first(&shape);
+    if rank > 1 {
+        shape.insert(0, 1);
+    }
+    shape
 }
 
 /// Ranges of values before their offset.

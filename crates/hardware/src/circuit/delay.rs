@@ -71,11 +71,31 @@ impl DelayModel {
 
     /// A step function: a comparison of `width` bits, then a parity of six per level.
     pub fn steps_ps(&self, width: u32, thresholds: usize) -> u32 {
-        let levels = (thresholds.max(2) as f64).log(6.0).ceil() as u32;
+        let mut levels = 1;
+        let mut reach = 6_usize;
+        while reach < thresholds {
+            (levels, reach) = (levels + 1, reach.saturating_mul(6));
+        }
         self.adder_ps(width) + levels * self.level_ps()
     }
 
     fn level_ps(&self) -> u32 {
         self.lut_ps + self.route_ps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_function_has_a_level_of_parities_for_each_power_of_six() {
+        let delays = DelayModel::default();
+        let levels =
+            |thresholds| (delays.steps_ps(8, thresholds) - delays.adder_ps(8)) / delays.level_ps();
+        for (thresholds, expected) in [(1, 1), (6, 1), (7, 2), (36, 2), (37, 3), (216, 3), (217, 4)]
+        {
+            assert_eq!(levels(thresholds), expected, "{thresholds}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod nextpnr;
 mod target;
+pub mod vitis;
 pub mod vivado;
 
 pub use target::{PartError, Target};
@@ -29,6 +30,9 @@ pub enum Engine {
     /// Vivado out of context, after routing.
     #[serde(rename = "vivado")]
     Vivado,
+    /// Vitis HLS on an hls4ml project: the tool's own estimate of its own circuit.
+    #[serde(rename = "vitis-hls")]
+    Vitis,
 }
 
 /// How far an engine goes.
@@ -45,7 +49,13 @@ pub enum Stage {
 
 impl Engine {
     /// All of them, the default first.
-    pub const ALL: [Self; 4] = [Self::Yosys, Self::Ice40, Self::Ecp5, Self::Vivado];
+    pub const ALL: [Self; 5] = [
+        Self::Yosys,
+        Self::Ice40,
+        Self::Ecp5,
+        Self::Vivado,
+        Self::Vitis,
+    ];
 
     /// Its name in search files, rows and results.
     pub const fn name(self) -> &'static str {
@@ -54,6 +64,7 @@ impl Engine {
             Self::Ice40 => "yosys-nextpnr-ice40",
             Self::Ecp5 => "yosys-nextpnr-ecp5",
             Self::Vivado => "vivado",
+            Self::Vitis => "vitis-hls",
         }
     }
 
@@ -64,6 +75,7 @@ impl Engine {
             Self::Ice40 => &["yosys", "nextpnr-ice40"],
             Self::Ecp5 => &["yosys", "nextpnr-ecp5"],
             Self::Vivado => &["vivado"],
+            Self::Vitis => &["hls4ml", "vitis-run"],
         }
     }
 
@@ -72,6 +84,7 @@ impl Engine {
         match self {
             Self::Yosys => Stage::Synthesis,
             Self::Ice40 | Self::Ecp5 | Self::Vivado => Stage::PostRoute,
+            Self::Vitis => Stage::Estimate,
         }
     }
 
@@ -95,7 +108,7 @@ impl fmt::Display for Engine {
 /// A name that no engine has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "engine {0:?}: accepted are \"yosys\", \"yosys-nextpnr-ice40\", \"yosys-nextpnr-ecp5\" and \"vivado\""
+    "engine {0:?}: accepted are \"yosys\", \"yosys-nextpnr-ice40\", \"yosys-nextpnr-ecp5\", \"vivado\" and \"vitis-hls\""
 )]
 pub struct UnknownEngine(String);
 

@@ -3,7 +3,7 @@
 //! The rule this module keeps: circuits whose RTL, engine, part and options are equal measure the same, by the same
 //! version of the programs; where one differs, nothing is shared and nothing is compared.
 
-use super::{Engine, nextpnr, vivado};
+use super::{Engine, nextpnr, vitis, vivado};
 use crate::circuit::BuildOptions;
 use crate::device::Devices;
 use crate::synthesis_report;
@@ -84,7 +84,7 @@ impl Target {
                 None => None,
             },
             Engine::Ice40 | Engine::Ecp5 => Some(routed(engine, part)?),
-            Engine::Vivado => Some(match part {
+            Engine::Vivado | Engine::Vitis => Some(match part {
                 Some(part) => part.to_owned(),
                 None => full_name(device, devices).ok_or_else(|| PartError::Needed {
                     engine,
@@ -111,6 +111,7 @@ impl Target {
             Engine::Ice40 => nextpnr::ICE40.options(part, period_ps),
             Engine::Ecp5 => nextpnr::ECP5.options(part, period_ps),
             Engine::Vivado => vivado::options(period_ps),
+            Engine::Vitis => vitis::options(period_ps),
         }
     }
 }
@@ -169,6 +170,7 @@ mod tests {
         );
         let known = Devices::known().find("xcvu9p").unwrap().tool_part.clone();
         assert_eq!(part(Engine::Vivado, None, "xcvu9p"), known);
+        assert_eq!(part(Engine::Vitis, None, "xcvu9p"), known);
         let longer = "xcvu9p-flga2104-3-e";
         assert_eq!(part(Engine::Vivado, None, longer).as_deref(), Some(longer));
         assert_eq!(
@@ -234,7 +236,7 @@ mod tests {
             of(Engine::Ice40, None, &slow),
             "synth_ice40; --hx8k --package ct256 --pcf-allow-unconstrained --seed 1 --freq 200.000 --timing-allow-fail"
         );
-        for engine in [Engine::Ice40, Engine::Ecp5, Engine::Vivado] {
+        for engine in [Engine::Ice40, Engine::Ecp5, Engine::Vivado, Engine::Vitis] {
             assert_ne!(of(engine, None, &fast), of(engine, None, &slow), "{engine}");
         }
         let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);

@@ -85,7 +85,7 @@ pub enum NetlistError {
     },
     /// A cell whose behaviour is not known here.
     #[error(
-        "cell {cell}: accepted are LUT1-6, INV, MUXF7-9, CARRY4, CARRY8, FDRE and FDSE without inverted pins, \
+        "cell {cell}: accepted are LUT1-6, INV, MUXF7-9, CARRY4, CARRY8 (one carry), GND, VCC, FDRE and FDSE without inverted pins, \
          and DSP48E2 as a multiplier without registers"
     )]
     Cell {

@@ -1,10 +1,11 @@
-//! Reads the Verilog that Yosys writes of a flat, mapped module.
+//! Reads the Verilog that Yosys, and Vivado with `-mode funcsim`, write of a flat, mapped module.
 
 use super::dsp;
 use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, UNDEFINED, ZERO};
 use std::collections::HashMap;
 
-/// Reads a netlist: one module with wire declarations, assignments and instances of mapped cells.
+/// Reads a netlist: one module with wire declarations, assignments and instances of mapped cells. Directives, attributes
+/// and what stands behind the module (Vivado's `glbl`) are passed over.
 ///
 /// # Errors
 /// [`NetlistError`] for any other text, cells that are not known, and bits with two drivers.
@@ -56,7 +57,9 @@ fn tokens(text: &str) -> Vec<(&str, usize)> {
     while let Some(first) = rest.chars().next() {
         let length = if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with("//") {
+        } else if rest.starts_with("(*") {
+            rest.find("*)").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("//") || first == '`' {
             rest.find('\n').unwrap_or(rest.len())
         } else if first.is_whitespace() {
             first.len_utf8()
@@ -76,8 +79,9 @@ fn tokens(text: &str) -> Vec<(&str, usize)> {
         };
         let (token, after) = rest.split_at(length);
         if !token.starts_with(char::is_whitespace)
-            && !token.starts_with("/*")
-            && !token.starts_with("//")
+            && !["/*", "//", "(*", "`"]
+                .iter()
+                .any(|mark| token.starts_with(mark))
         {
             found.push((token, line));
         }
@@ -189,13 +193,18 @@ impl<'a> Reader<'a> {
             return Err(self.fault("as many bits on the right as on the left"));
         }
         self.expect(";")?;
-        for (left, right) in left.into_iter().zip(right) {
-            let same = &mut self.same_as[left as usize];
-            if left <= UNDEFINED || *same != left {
-                return Err(NetlistError::DrivenTwice(self.names[left as usize].clone()));
-            }
-            *same = right;
+        left.into_iter()
+            .zip(right)
+            .try_for_each(|(left, right)| self.drive(left, right))
+    }
+
+    /// Makes a bit the same as another.
+    fn drive(&mut self, bit: Bit, by: Bit) -> Result<(), NetlistError> {
+        let same = &mut self.same_as[bit as usize];
+        if bit <= UNDEFINED || *same != bit {
+            return Err(NetlistError::DrivenTwice(self.names[bit as usize].clone()));
         }
+        *same = by;
         Ok(())
     }
 
@@ -242,6 +251,17 @@ impl<'a> Reader<'a> {
         self.next("the instance's name")?;
         let pins = self.pins()?;
         self.expect(";")?;
+        // Cells of constants.
+        if let Some((pin, value)) = [("GND", ("G", ZERO)), ("VCC", ("P", ONE))]
+            .iter()
+            .find_map(|(name, constant)| (*name == kind).then_some(*constant))
+        {
+            let [bit] = pins.get(pin).map_or(&[][..], Vec::as_slice) else {
+                let cell = format!("{kind} without one bit on pin {pin}");
+                return Err(NetlistError::Cell { cell });
+            };
+            return self.drive(*bit, value);
+        }
         let cell = self.cell(kind, &parameters, &pins)?;
         self.cells.push(cell);
         Ok(())
@@ -277,8 +297,12 @@ impl<'a> Reader<'a> {
         pins: &HashMap<&str, Vec<Bit>>,
     ) -> Result<Cell, NetlistError> {
         let unknown = |what: String| NetlistError::Cell { cell: what };
-        let other = parameters.keys().find(|name| **name != "INIT");
-        if let Some(name) = other.filter(|_| kind != dsp::NAME) {
+        let one_carry = |name: &str| {
+            (kind, name) == ("CARRY8", "CARRY_TYPE")
+                && parameters[name] == constant("\"SINGLE_CY8\"").unwrap_or_default()
+        };
+        let mut others = parameters.keys().filter(|name| **name != "INIT");
+        if let Some(name) = others.find(|name| kind != dsp::NAME && !one_carry(name)) {
             return Err(unknown(format!("{kind} with parameter {name}")));
         }
         let initial = parameters.get("INIT").map_or(&[][..], Vec::as_slice);
@@ -444,6 +468,29 @@ mod tests {
         assert_eq!(constant("\"A"), None);
         assert_eq!(constant("65'd3"), None);
         assert_eq!(constant("4'o3"), None);
+    }
+
+    #[test]
+    fn what_vivado_writes_around_a_module_is_passed_over() {
+        let text = "`timescale 1 ps / 1 ps\n\n(* STRUCTURAL_NETLIST = \"yes\" *)\nmodule m\n   (clk,\n    inputs,\n    outputs);\n\
+            input clk;\n  input [7:0]inputs;\n  output [1:0]outputs;\n\n  wire \\<const0> ;\n  wire \\<const1> ;\n  wire [7:0]sums;\n\
+            GND GND\n       (.G(\\<const0> ));\n  VCC VCC\n       (.P(\\<const1> ));\n\
+            (* ADDER_THRESHOLD = \"35\" *) \n  CARRY8 #(\n    .CARRY_TYPE(\"SINGLE_CY8\")) \n    a\n       \
+            (.CI(\\<const0> ),\n        .CI_TOP(1'b0),\n        .CO(),\n        .DI(inputs),\n        .O(sums),\n        .S(inputs));\n\
+            assign outputs[0] = sums[3];\n  assign outputs[1] = \\<const1> ;\nendmodule\n\
+            `ifndef GLBL\n`define GLBL\nmodule glbl ();\n  parameter ROC_WIDTH = 100000;\n  initial begin\n  end\nendmodule\n`endif\n";
+        let netlist = parse(text).unwrap();
+        assert_eq!(netlist.cells.len(), 1);
+        assert_eq!(netlist.cells[0].kind, Kind::Carry { bits: 8 });
+        assert_eq!(
+            netlist.same_as[netlist.outputs[1] as usize],
+            netlist.cells[0].inputs[0] + 1
+        );
+        let error = |from: &str, to: &str| parse(&text.replacen(from, to, 1)).unwrap_err();
+        let dual = error("SINGLE_CY8", "DUAL_CY4").to_string();
+        assert!(dual.contains("CARRY8 with parameter CARRY_TYPE"), "{dual}");
+        let twice = error(".P(\\<const1> )", ".P(\\<const0> )").to_string();
+        assert!(twice.contains("<const0>[0] is driven twice"), "{twice}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! compares nothing and judges nothing but its own report.
 
 mod nextpnr;
+mod vitis;
 mod vivado;
 mod yosys;
 
@@ -11,8 +12,10 @@ use std::collections::BTreeMap;
 
 use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::engine::Engine;
+use bitfront_network::IntegerProgram;
 
 use super::process::Run;
+use super::vectors::Vectors;
 use crate::error::{Ended, Failure};
 
 /// What an engine found.
@@ -32,10 +35,12 @@ pub(super) struct Synthesised {
     pub(super) levels: Option<u32>,
     /// Cells by type, where the engine tells.
     pub(super) cells: BTreeMap<String, u64>,
-    /// Worst slack of the clock in ns, where the engine routes.
+    /// Worst slack of the clock in ns, where the engine tells.
     pub(super) slack_ns: Option<f64>,
-    /// Highest clock in MHz, where the engine routes.
+    /// Highest clock in MHz, where the engine tells.
     pub(super) fmax_mhz: Option<f64>,
+    /// Clock cycles, where the engine makes a circuit of its own.
+    pub(super) cycles: Option<u32>,
     /// Reports as the tools print them.
     pub(super) report: Vec<u8>,
     /// The mapped netlist, Verilog, where it can be simulated.
@@ -62,14 +67,21 @@ impl Synthesised {
     }
 }
 
+/// What is synthesised.
+pub(super) struct Subject<'a> {
+    pub(super) program: &'a IntegerProgram,
+    /// The program's circuit, whose [`RTL`](super::simulate::RTL) is in the run's folder.
+    pub(super) circuit: &'a Circuit,
+    pub(super) vectors: &'a Vectors,
+}
+
 /// An engine on this machine.
 pub(super) trait Synthesise {
-    /// Synthesises [`RTL`](super::simulate::RTL) in the run's folder, for a clock of `period_ps` on `part`, which is empty for
-    /// an engine that places nothing.
+    /// Synthesises the subject for a clock of `period_ps` on `part`, which is empty for an engine that places nothing.
     fn synthesise(
         &self,
         run: &Run<'_>,
-        circuit: &Circuit,
+        subject: &Subject<'_>,
         part: &str,
         period_ps: u32,
     ) -> Result<Synthesised, Ended>;
@@ -82,6 +94,7 @@ pub(super) fn of(engine: Engine) -> &'static dyn Synthesise {
         Engine::Ice40 => &nextpnr::ICE40,
         Engine::Ecp5 => &nextpnr::ECP5,
         Engine::Vivado => &vivado::Vivado,
+        Engine::Vitis => &vitis::Vitis,
     }
 }
 

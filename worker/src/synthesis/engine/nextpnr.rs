@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
-use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::engine::nextpnr::{self, Family};
 
 use super::super::process::Run;
 use super::super::simulate::MODULE;
-use super::{Synthesise, Synthesised, left, write};
+use super::{Subject, Synthesise, Synthesised, left, write};
 use crate::error::{Ended, Failure};
 
 /// A family with its router.
@@ -34,7 +33,7 @@ impl Synthesise for Nextpnr {
     fn synthesise(
         &self,
         run: &Run<'_>,
-        circuit: &Circuit,
+        subject: &Subject<'_>,
         part: &str,
         period_ps: u32,
     ) -> Result<Synthesised, Ended> {
@@ -43,7 +42,11 @@ impl Synthesise for Nextpnr {
             let program = self.program;
             return Err(Failure::internal(format!("yosys or {program} is not on PATH")).into());
         };
-        let pads = nextpnr::pads(MODULE, circuit.input_bits(), circuit.output_bits());
+        let pads = nextpnr::pads(
+            MODULE,
+            subject.circuit.input_bits(),
+            subject.circuit.output_bits(),
+        );
         write(run, "pads.v", &pads)?;
         let script = nextpnr::script(&self.family, MODULE);
         let arguments = ["-Q".into(), "-p".into(), script.clone().into()];
@@ -79,6 +82,7 @@ impl Synthesise for Nextpnr {
             cells: BTreeMap::new(),
             slack_ns: measured.slack_ns,
             fmax_mhz: measured.fmax_mhz,
+            cycles: None,
             report: [stat, routed].concat(),
             netlist: None,
             cpu_s,

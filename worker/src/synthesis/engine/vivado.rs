@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::engine::vivado::{constraints, parse, script};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST};
-use super::{Synthesise, Synthesised, left, write};
+use super::{Subject, Synthesise, Synthesised, left, write};
 use crate::config::Limits;
 use crate::error::{Ended, Failure};
 
@@ -21,7 +20,7 @@ impl Synthesise for Vivado {
     fn synthesise(
         &self,
         run: &Run<'_>,
-        _: &Circuit,
+        _: &Subject<'_>,
         part: &str,
         period_ps: u32,
     ) -> Result<Synthesised, Ended> {
@@ -54,6 +53,7 @@ impl Synthesise for Vivado {
             cells: BTreeMap::new(),
             slack_ns: measured.slack_ns,
             fmax_mhz: measured.fmax_mhz,
+            cycles: None,
             report: [utilization, timing].concat(),
             netlist: Some(left(run, "vivado", NETLIST)?),
             cpu_s: None,

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use bitfront_hardware::circuit::{Circuit, Multipliers};
+use bitfront_hardware::circuit::Multipliers;
 use bitfront_hardware::synthesis_report::{ReportError, options, parse};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST, RTL};
-use super::{Synthesise, Synthesised, left};
+use super::{Subject, Synthesise, Synthesised, left};
 use crate::error::{Ended, Failure};
 
 /// Cells of `UltraScale+`, without pads, clock buffers and shift-register cells, and without DSP blocks unless the
@@ -30,14 +30,15 @@ impl Synthesise for Yosys {
     fn synthesise(
         &self,
         run: &Run<'_>,
-        circuit: &Circuit,
+        subject: &Subject<'_>,
         _: &str,
         _: u32,
     ) -> Result<Synthesised, Ended> {
         let Some(yosys) = run.tools.get("yosys") else {
             return Err(Failure::internal("yosys is not on PATH").into());
         };
-        let script = script(options(circuit.multipliers()));
+        let multipliers = subject.circuit.multipliers();
+        let script = script(options(multipliers));
         let log = run.tool(
             "yosys",
             &yosys.path,
@@ -48,7 +49,7 @@ impl Synthesise for Yosys {
         let totals = parse(
             &String::from_utf8_lossy(&report),
             &String::from_utf8_lossy(&paths),
-            circuit.multipliers() != Multipliers::Luts,
+            multipliers != Multipliers::Luts,
         )
         .map_err(|e| report_failure(&e))?;
         report.extend(paths);
@@ -63,6 +64,7 @@ impl Synthesise for Yosys {
             cells: totals.cells,
             slack_ns: None,
             fmax_mhz: None,
+            cycles: None,
             report,
             netlist: Some(left(run, "yosys", NETLIST)?),
             cpu_s,

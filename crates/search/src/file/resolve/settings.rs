@@ -490,6 +490,7 @@ pub(super) fn synthesis_target(
         EngineName::Ice40 => Engine::Ice40,
         EngineName::Ecp5 => Engine::Ecp5,
         EngineName::Vivado => Engine::Vivado,
+        EngineName::Vitis => Engine::Vitis,
     };
     Target::new(engine, spec.part.as_deref(), &device.part, devices).unwrap_or_else(|error| {
         let at = Pointer::root().at("synthesis");

@@ -39,6 +39,11 @@ fn an_engine_has_its_part() {
             Engine::Vivado,
             "xcvu9p-flgb2104-2-i",
         ),
+        (
+            json!({"policy": "none", "engine": "vitis-hls"}),
+            Engine::Vitis,
+            "xcvu9p-flgb2104-2-i",
+        ),
     ] {
         let search = read(&synthesis).expect("a good file");
         let target = Target {

@@ -465,6 +465,9 @@ pub enum EngineName {
     /// Vivado out of context, after routing. Untested on the real tool.
     #[serde(rename = "vivado")]
     Vivado,
+    /// Vitis HLS on an hls4ml project: the tool's own estimate of its own circuit. Untested on the real tool.
+    #[serde(rename = "vitis-hls")]
+    Vitis,
 }
 
 /// Synthesis policies. All look at the completed trials once the last one has ended.
