@@ -405,3 +405,53 @@ fn a_killed_up_leaves_nothing_that_the_next_cannot_take_over() {
         processes_of(folder.path()).is_empty().then_some(())
     });
 }
+
+#[test]
+fn a_run_of_a_killed_worker_leaves_the_same_points_once() {
+    let service = Service::start();
+    let mut file = search_file(1, 3, 0);
+    file.as_object_mut()
+        .expect("a mapping")
+        .remove("search_space");
+    file["sampler"] =
+        serde_json::json!({"name": "learned_bits", "epochs": LONG, "batch_size": 128});
+    let undisturbed = service.submit(&file);
+    let mut alone = service.worker("alone");
+    service.wait_until_finished(&undisturbed);
+    alone.kill();
+    let expected = fingerprint(&service, &undisturbed);
+    // The run, and what it left behind.
+    assert!(expected.len() > 2, "{expected:?}");
+    assert!(expected.iter().all(|trial| trial["state"] == "completed"));
+
+    let search = service.submit(&file);
+    let mut first = service.worker("first");
+    let run = wait_for("a run that learns bit widths", || {
+        let leased = service
+            .trials(&search)
+            .into_iter()
+            .find(|trial| trial["state"] == "leased")?;
+        let trial = service.trial(leased["id"].as_str()?);
+        let epoch = trial["curve"].as_array()?.last()?["epoch"].as_u64()?;
+        (epoch > 3 && trial["state"] == "leased").then_some(trial)
+    });
+    first.kill();
+    assert_eq!(
+        service.trials(&search).len(),
+        1,
+        "points of a run that has not ended"
+    );
+
+    let second = service.worker("second");
+    service.wait_until_finished(&search);
+    second.assert_runs();
+    assert_eq!(fingerprint(&service, &search), expected);
+    let ended = service.trial(run["id"].as_str().expect("an id"));
+    let attempts = attempts(&ended);
+    let (last, lost) = attempts.split_last().expect("attempts");
+    assert_eq!(last.1, "completed", "{attempts:?}");
+    assert!(
+        !lost.is_empty() && lost.iter().all(|(_, end)| end != "completed"),
+        "{attempts:?}"
+    );
+}
