@@ -8,6 +8,7 @@ use bitfront_network::{
     ActivationRule, Axis, Geometry, Head, IntegerOperation, IntegerProgram, Interval, Linear,
     SoftmaxProgram, Source, Taps, TensorFormat,
 };
+use bitfront_quantizer::Modes;
 use serde_json::{Value, json};
 
 /// Name and version of the layout.
@@ -155,12 +156,24 @@ fn operation(operation: &IntegerOperation) -> Value {
 
 fn activation(rule: &ActivationRule) -> Value {
     match rule {
-        ActivationRule::Uniform { fraction, range } => json!({
-            "kind": "activation",
-            "rule": "uniform",
-            "fraction": fraction,
-            "range": interval(range),
-        }),
+        ActivationRule::Uniform {
+            fraction,
+            range,
+            modes,
+        } => {
+            let mut rule = json!({
+                "kind": "activation",
+                "rule": "uniform",
+                "fraction": fraction,
+                "range": interval(range),
+            });
+            if *modes != Modes::NEAREST_EVEN {
+                rule["rounding"] = modes.rounding.name().into();
+                rule["overflow"] = modes.overflow.name().into();
+                rule["saturated_bits"] = modes.saturated_bits.into();
+            }
+            rule
+        }
         ActivationRule::Steps { thresholds, codes } => json!({
             "kind": "activation",
             "rule": "steps",

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bitfront_network::{ActivationRule, Interval, TensorFormat};
-use bitfront_quantizer::{Fixed, Quantizer};
+use bitfront_quantizer::{Fixed, Modes, Quantizer};
 
 /// Widest range of a channel that becomes a table.
 const WIDEST_TABLE: i64 = 1 << 16;
@@ -40,10 +40,27 @@ pub(crate) enum Rule {
 pub(crate) fn rule(own: &ActivationRule, input: &TensorFormat) -> Result<Rule, String> {
     let shifts = |fraction: i32| input.fraction.iter().map(|f| fraction - f).collect();
     match own {
-        ActivationRule::Uniform { fraction, range } => Ok(Rule::Round {
+        ActivationRule::Uniform {
+            fraction,
+            range,
+            modes: Modes::NEAREST_EVEN,
+        } => Ok(Rule::Round {
             shift: shifts(*fraction),
             range: *range,
         }),
+        ActivationRule::Uniform {
+            fraction,
+            range,
+            modes,
+        } => {
+            let fixed = fixed(*fraction, *range, *modes);
+            if fits(&fixed, input) {
+                let shift = shifts(*fraction);
+                Ok(Rule::Fixed { shift, fixed })
+            } else {
+                table(own, &Quantizer::Fixed(fixed), input)
+            }
+        }
         ActivationRule::Steps { thresholds, codes } => {
             let mut start = vec![0];
             let mut total = 0;
@@ -55,12 +72,6 @@ pub(crate) fn rule(own: &ActivationRule, input: &TensorFormat) -> Result<Rule, S
                 start,
                 thresholds: thresholds.concat(),
                 codes: codes.concat(),
-            })
-        }
-        ActivationRule::Function(Quantizer::Fixed(fixed)) if fits(fixed, input) => {
-            Ok(Rule::Fixed {
-                shift: shifts(fixed.width as i32 - fixed.integer),
-                fixed: *fixed,
             })
         }
         ActivationRule::Function(quantizer) => table(own, quantizer, input),
@@ -76,6 +87,17 @@ fn channels(rules: &[ActivationRule], input: &TensorFormat) -> Result<Rule, Stri
         let (own, own_codes) = match rule {
             ActivationRule::Steps { thresholds, codes } => {
                 (thresholds[0].clone(), codes[0].clone())
+            }
+            ActivationRule::Uniform {
+                fraction: own,
+                range: grid,
+                modes,
+            } if !modes.is_monotone() => {
+                return Err(format!(
+                    "has `{}` for channel {c}; accepted are quantizers that saturate and step \
+                     functions where channels have their own",
+                    Quantizer::Fixed(fixed(*own, *grid, *modes))
+                ));
             }
             ActivationRule::Uniform { .. } => {
                 let code = |sum: i64| rule.apply(0, sum, *fraction);
@@ -133,6 +155,19 @@ fn reached(
     // Where several codes begin at once, the last counts; the others are never reached.
     let codes = codes.collect();
     (thresholds, codes)
+}
+
+/// The `ap_fixed` that a uniform rule of its modes is.
+fn fixed(fraction: i32, range: Interval, modes: Modes) -> Fixed {
+    let width = range.width().max(1);
+    Fixed {
+        signed: range.is_signed(),
+        width,
+        integer: width as i32 - fraction,
+        rounding: modes.rounding,
+        overflow: modes.overflow,
+        saturated_bits: modes.saturated_bits,
+    }
 }
 
 /// Whether no sum passes 62 bits when it is shifted left.

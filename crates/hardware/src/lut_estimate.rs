@@ -1,7 +1,7 @@
 //! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
 //!
 //! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
-//! `+ MAXIMUM * maximum bits`
+//! `+ MAXIMUM * maximum bits + mode cells`
 //!
 //! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
 //!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
@@ -10,6 +10,9 @@
 //!   more for the same adders.)
 //! * A requantizer has the bits of its result plus those of the source above it: an incrementer, a
 //!   reduction of the bits dropped on either side and a multiplexer.
+//! * A requantizer of another mode has the LUTs of its parts: what decides whether to round up, the lowest bit of the
+//!   sum (the others are in the carry chain), reductions of the bits above the result, and a selection of each bit; no
+//!   factor is fitted. Truncation that wraps has none.
 //! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
 //!   that toggle each code bit.
 //!
@@ -18,7 +21,8 @@
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.
 
-use crate::circuit::{Circuit, Node, Operand, Operation};
+use crate::circuit::{Circuit, Node, Operand, Operation, Requantizer};
+use bitfront_quantizer::{Modes, Overflow};
 use serde::{Deserialize, Serialize};
 
 /// LUTs a pair of added bits takes.
@@ -45,8 +49,12 @@ pub struct Inventory {
     pub dsp_blocks: u64,
     /// Requantizers.
     pub requantizers: u64,
-    /// Bits of their results and of the source bits above them.
+    /// Bits of their results and of the source bits above them, of those that round half to even and
+    /// saturate.
     pub requantizer_bits: u64,
+    /// LUTs of those of other modes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mode_cells: u64,
     /// Threshold comparisons of step functions.
     pub comparators: u64,
     /// Their compared bits, and one for each code bit a threshold toggles.
@@ -83,9 +91,16 @@ impl Inventory {
             Operation::Requantize {
                 source,
                 right_shift,
-                ..
+                range,
+                modes,
             } => {
                 self.requantizers += 1;
+                if *modes != Modes::NEAREST_EVEN {
+                    let from = circuit.node(*source).range;
+                    let rule = Requantizer::new(from, *right_shift, *range, *modes);
+                    self.mode_cells += mode_cells(&rule, node.width());
+                    return;
+                }
                 let above = i64::from(circuit.node(*source).width()) - i64::from(*right_shift);
                 self.requantizer_bits += above.max(i64::from(node.width())) as u64;
             }
@@ -118,8 +133,42 @@ impl Inventory {
     pub fn lut_estimate(&self) -> u64 {
         let lut = ADDER * self.adder_cells as f64
             + REQUANTIZER * self.requantizer_bits as f64
+            + self.mode_cells as f64
             + COMPARATOR * self.comparator_bits as f64
             + MAXIMUM * self.maximum_bits as f64;
         lut.round() as u64
     }
+}
+
+/// LUTs of a requantizer to codes of `width` bits, part by part.
+fn mode_cells(rule: &Requantizer, width: u32) -> u64 {
+    let up = if rule.rounded == rule.floor {
+        0
+    } else {
+        reduction(rule.deciding_bits()) + 1
+    };
+    let (above, below) = (rule.compares_above(), rule.compares_below());
+    if !above && !below {
+        return up;
+    }
+    let compared = if rule.saturates() {
+        rule.floor
+    } else {
+        rule.rounded
+    };
+    let beyond = (compared.width() + 1).saturating_sub(rule.range.width());
+    let selected = match rule.modes.overflow {
+        // The register behind it is reset, and bits that only a sign or a flag changes are selected there.
+        Overflow::SatZero => 0,
+        Overflow::Wrap => rule.modes.saturated_bits.saturating_sub(1).min(width),
+        Overflow::WrapSm => width / 2,
+        Overflow::Sat | Overflow::SatSym => width,
+    };
+    let reduced = reduction(beyond) * (u64::from(above) + u64::from(below));
+    up + reduced + u64::from(selected)
+}
+
+/// LUTs that reduce so many bits to one; none where there is one.
+fn reduction(bits: u32) -> u64 {
+    u64::from(bits.saturating_sub(1).div_ceil(5))
 }

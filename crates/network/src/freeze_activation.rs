@@ -24,13 +24,18 @@ pub(crate) fn freeze_activation(
     input: &TensorFormat,
 ) -> (ActivationRule, Vec<Interval>) {
     let channels = input.fraction.iter().zip(&input.range);
-    if quantizer.is_uniform() {
-        let rule = ActivationRule::Uniform { fraction, range };
-        let ends = |(c, (fraction, range)): (usize, (&i32, &Interval))| Interval {
-            lo: rule.apply(c, range.lo, *fraction),
-            hi: rule.apply(c, range.hi, *fraction),
+    if let Some(modes) = quantizer.modes() {
+        let image = |(from, ends): (&i32, &Interval)| {
+            let (ends, grid) = ((ends.lo, ends.hi), (range.lo, range.hi));
+            let (lo, hi) = modes.image(ends, fraction - from, grid);
+            Interval { lo, hi }
         };
-        let ranges = channels.enumerate().map(ends).collect();
+        let ranges = channels.map(image).collect();
+        let rule = ActivationRule::Uniform {
+            fraction,
+            range,
+            modes,
+        };
         return (rule, ranges);
     }
     if let Some(steps) = steps(quantizer, input) {

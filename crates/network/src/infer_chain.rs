@@ -9,11 +9,11 @@
 //! whatever is no stage, runs on 64 bits, and gives the same integers.
 
 use bitfront_kernel::{DenseCodes, IntegerChain, Kernels, Overflow, Requantize, Rounding};
-use bitfront_quantizer::{Fixed, FixedRounding, Grid, Overflow as FixedOverflow, Quantizer, Role};
+use bitfront_quantizer::{FixedRounding, Modes, Overflow as FixedOverflow};
 
 use crate::{
-    ActivationRule, Geometry, IntegerOperation, IntegerProgram, Interval, Linear, Operation,
-    Source, Taps, TensorFormat,
+    ActivationRule, Geometry, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
+    TensorFormat,
 };
 
 /// Codes of patches that are gathered at a time.
@@ -209,24 +209,18 @@ impl Planner<'_> {
     }
 
     /// What an activation layer does with sums, if the kernels can.
-    fn finish(&self, index: usize, rule: &ActivationRule) -> Option<Finish> {
-        let quantizer = match &self.program.candidate.layers.get(index)?.operation {
-            Operation::Activation { quantizer } => *quantizer,
-            _ => return None,
-        };
-        let (fraction, range, rounding, overflow) = match (rule, quantizer) {
-            (ActivationRule::Uniform { fraction, range }, _) => {
-                (*fraction, *range, Rounding::HalfEven, Overflow::Saturate)
-            }
-            (_, Quantizer::Fixed(fixed)) => {
-                let Grid { fraction, lo, hi } = quantizer.grid(Role::Activation).ok()?;
-                let (rounding, overflow) = modes(&fixed)?;
-                (fraction, Interval { lo, hi }, rounding, overflow)
-            }
-            _ => return None,
-        };
-        Some(Finish {
+    fn finish(rule: &ActivationRule) -> Option<Finish> {
+        let ActivationRule::Uniform {
             fraction,
+            range,
+            modes,
+        } = rule
+        else {
+            return None;
+        };
+        let (rounding, overflow) = kernel_modes(*modes)?;
+        Some(Finish {
+            fraction: *fraction,
             rounding,
             overflow,
             low: i32::try_from(range.lo).ok()?,
@@ -256,8 +250,7 @@ impl Planner<'_> {
                     product_shift,
                     offset,
                 } => stage.scale(multiplier, product_shift, offset).is_some(),
-                IntegerOperation::Activation(rule) => self
-                    .finish(reader, rule)
+                IntegerOperation::Activation(rule) => Self::finish(rule)
                     .is_some_and(|finish| stage.requantize(format, finish).is_some()),
                 _ => false,
             };
@@ -272,8 +265,8 @@ impl Planner<'_> {
 }
 
 /// The kernels' modes for those of `ap_fixed`, but for wraps that keep some bits.
-fn modes(fixed: &Fixed) -> Option<(Rounding, Overflow)> {
-    let rounding = match fixed.rounding {
+fn kernel_modes(modes: Modes) -> Option<(Rounding, Overflow)> {
+    let rounding = match modes.rounding {
         FixedRounding::Trn => Rounding::Floor,
         FixedRounding::TrnZero => Rounding::TowardZero,
         FixedRounding::Rnd => Rounding::HalfUp,
@@ -282,10 +275,10 @@ fn modes(fixed: &Fixed) -> Option<(Rounding, Overflow)> {
         FixedRounding::RndInf => Rounding::HalfAwayFromZero,
         FixedRounding::RndConv => Rounding::HalfEven,
     };
-    let overflow = match fixed.overflow {
+    let overflow = match modes.overflow {
         FixedOverflow::Sat | FixedOverflow::SatSym => Overflow::Saturate,
         FixedOverflow::SatZero => Overflow::Zero,
-        FixedOverflow::Wrap if fixed.saturated_bits == 0 => Overflow::Wrap,
+        FixedOverflow::Wrap if modes.saturated_bits == 0 => Overflow::Wrap,
         FixedOverflow::Wrap | FixedOverflow::WrapSm => return None,
     };
     Some((rounding, overflow))

@@ -5,7 +5,7 @@
 //! where the f64 fake-quantized pass is exact too, so promise P1 holds for every program that
 //! freezes.
 
-use bitfront_quantizer::Quantizer;
+use bitfront_quantizer::{Modes, Quantizer};
 
 use crate::geometry::Geometry;
 use crate::{Candidate, Source};
@@ -33,13 +33,16 @@ pub struct TensorFormat {
 /// How an accumulator becomes an activation code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ActivationRule {
-    /// `clamp(round_half_even(accumulator * 2^(fraction - accumulator fraction)), range)` with the
-    /// quantizer's whole grid as the range.
+    /// `accumulator * 2^(fraction - accumulator fraction)`, rounded and fitted into the range, the
+    /// quantizer's whole grid: `clamp(round_half_even(..), range)` by [`Modes::NEAREST_EVEN`], and every
+    /// mode of `ap_fixed`.
     Uniform {
         /// Fraction bits of the codes.
         fraction: i32,
         /// The quantizer's grid.
         range: Interval,
+        /// How accumulators are rounded and fitted.
+        modes: Modes,
     },
     /// A step function a channel: `codes[number of thresholds <= accumulator]`, thresholds
     /// ascending in units of that channel's accumulator.
@@ -246,8 +249,12 @@ impl ActivationRule {
             Self::Uniform {
                 fraction: own,
                 range: Interval { lo, hi },
+                modes,
             } => {
                 let shift = own - fraction;
+                if *modes != Modes::NEAREST_EVEN {
+                    return modes.code(accumulator.into(), shift, (*lo, *hi));
+                }
                 if shift >= 0 {
                     let wide = i128::from(accumulator) << shift.min(62);
                     wide.clamp(i128::from(*lo), i128::from(*hi)) as i64

@@ -1,45 +1,10 @@
 //! `ap_fixed` and `ap_ufixed`: fixed point with every rounding and overflow mode of hardware
 //! description.
 //!
-//! The rule this module keeps: a value is rounded first and fitted into the width second, both on
-//! integers; floats and integers share the decision whether to round up.
+//! The rule this module keeps: a value is rounded first and fitted into the width second, by
+//! [`Modes`]; floats and integers share the decision whether to round up.
 
-/// How a number between two codes is rounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FixedRounding {
-    /// `AP_TRN`: down (the default).
-    #[default]
-    Trn,
-    /// `AP_TRN_ZERO`: towards zero.
-    TrnZero,
-    /// `AP_RND`: to the nearest, halfway up.
-    Rnd,
-    /// `AP_RND_ZERO`: to the nearest, halfway towards zero.
-    RndZero,
-    /// `AP_RND_MIN_INF`: to the nearest, halfway down.
-    RndMinInf,
-    /// `AP_RND_INF`: to the nearest, halfway away from zero.
-    RndInf,
-    /// `AP_RND_CONV`: to the nearest, halfway to even.
-    RndConv,
-}
-
-/// What becomes of a code that does not fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
-    /// `AP_WRAP`: bits beyond the width fall away (the default). With `N` saturated bits the sign
-    /// stays, and the rest of the `N` bits are those of the extreme on its side.
-    #[default]
-    Wrap,
-    /// `AP_WRAP_SM`: wraps to and fro, as sign and magnitude do; signed only.
-    WrapSm,
-    /// `AP_SAT`: the nearest extreme.
-    Sat,
-    /// `AP_SAT_ZERO`: zero.
-    SatZero,
-    /// `AP_SAT_SYM`: the nearest extreme of a symmetric range.
-    SatSym,
-}
+use crate::modes::{FixedRounding, Modes, Overflow, Rest};
 
 /// `ap_fixed<width, integer, rounding, overflow, saturated bits>` or `ap_ufixed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,36 +21,6 @@ pub struct Fixed {
     pub overflow: Overflow,
     /// Saturated bits of the wrapping modes.
     pub saturated_bits: u32,
-}
-
-/// Where a number stands between the code below it and the next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    None,
-    BelowHalf,
-    Half,
-    AboveHalf,
-}
-
-impl FixedRounding {
-    fn rounds_up(self, rest: Rest, negative: bool, odd: bool) -> bool {
-        match rest {
-            Rest::None => false,
-            Rest::BelowHalf => self == Self::TrnZero && negative,
-            Rest::AboveHalf => match self {
-                Self::Trn => false,
-                Self::TrnZero => negative,
-                _ => true,
-            },
-            Rest::Half => match self {
-                Self::Trn | Self::RndMinInf => false,
-                Self::TrnZero | Self::RndZero => negative,
-                Self::Rnd => true,
-                Self::RndInf => !negative,
-                Self::RndConv => odd,
-            },
-        }
-    }
 }
 
 impl Fixed {
@@ -106,38 +41,25 @@ impl Fixed {
         }
     }
 
+    /// How its codes are rounded and fitted.
+    pub fn modes(&self) -> Modes {
+        Modes {
+            rounding: self.rounding,
+            overflow: self.overflow,
+            saturated_bits: self.saturated_bits,
+        }
+    }
+
     /// Whether it is `clamp(round_half_even(x * 2^fraction))`.
     pub(crate) fn is_clamp(&self) -> bool {
         self.rounding == FixedRounding::RndConv
             && matches!(self.overflow, Overflow::Sat | Overflow::SatSym)
     }
 
-    /// Whether greater numbers never have smaller codes.
-    pub(crate) fn is_monotone(&self) -> bool {
-        matches!(self.overflow, Overflow::Sat | Overflow::SatSym)
-    }
-
     /// The code of `numerator * 2^-fraction`; the numerator has at most 63 bits.
     pub(crate) fn code(&self, numerator: i128, fraction: i32) -> i64 {
         let shift = self.fraction() - fraction;
-        let rounded = if shift >= 0 {
-            // Beyond 64 places only zeros reach the width, and everything is out of range.
-            numerator << shift.min(63)
-        } else {
-            let down = (-shift).min(100);
-            let floor = numerator >> down;
-            let rest = numerator - (floor << down);
-            let half = 1i128 << (down - 1);
-            let rest = match rest.cmp(&half) {
-                _ if rest == 0 => Rest::None,
-                std::cmp::Ordering::Less => Rest::BelowHalf,
-                std::cmp::Ordering::Equal => Rest::Half,
-                std::cmp::Ordering::Greater => Rest::AboveHalf,
-            };
-            let up = self.rounding.rounds_up(rest, numerator < 0, floor & 1 == 1);
-            floor + i128::from(up)
-        };
-        self.fit(rounded)
+        self.modes().code(numerator, shift, self.code_range())
     }
 
     /// The code of a finite `x`, as [`Fixed::code`] of the same real number.
@@ -170,14 +92,17 @@ impl Fixed {
             return rounded as i64;
         }
         if rounded.abs() < 2f64.powi(100) {
-            self.fit(rounded as i128)
+            self.modes().fit(rounded as i128, (lo, hi))
         } else {
             // Nothing of it reaches the width.
-            self.fit(if rounded < 0.0 {
-                -1i128 << 100
-            } else {
-                1 << 100
-            })
+            self.modes().fit(
+                if rounded < 0.0 {
+                    -1i128 << 100
+                } else {
+                    1 << 100
+                },
+                (lo, hi),
+            )
         }
     }
 
@@ -196,76 +121,5 @@ impl Fixed {
         let code = wide.code_of_f64(f64::from(x));
         let (lo, hi) = self.code_range();
         (lo..=hi).contains(&code)
-    }
-
-    /// Fits a rounded code into the width.
-    fn fit(&self, code: i128) -> i64 {
-        let (lo, hi) = self.code_range();
-        if (i128::from(lo)..=i128::from(hi)).contains(&code) {
-            return code as i64;
-        }
-        let negative = code < 0;
-        match self.overflow {
-            Overflow::Sat | Overflow::SatSym => {
-                if negative {
-                    lo
-                } else {
-                    hi
-                }
-            }
-            Overflow::SatZero => 0,
-            Overflow::Wrap => self.wrap(code, negative),
-            Overflow::WrapSm => self.wrap_to_and_fro(code, negative),
-        }
-    }
-
-    /// All bits of the width, as an unsigned number.
-    fn mask(&self) -> u64 {
-        (1u64 << self.width) - 1
-    }
-
-    /// The lowest bits of the width, read as a code.
-    fn read(&self, bits: u64) -> i64 {
-        let bits = bits & self.mask();
-        if self.signed && bits >> (self.width - 1) == 1 {
-            bits as i64 - (1i64 << self.width)
-        } else {
-            bits as i64
-        }
-    }
-
-    fn wrap(&self, code: i128, negative: bool) -> i64 {
-        let bits = code as u64 & self.mask();
-        if self.saturated_bits == 0 {
-            return self.read(bits);
-        }
-        self.saturate_top(bits, negative)
-    }
-
-    fn wrap_to_and_fro(&self, code: i128, negative: bool) -> i64 {
-        let bits = code as u64 & self.mask();
-        let bit = |at: u32| (code >> at) & 1 == 1;
-        let top = bit(self.width - 1);
-        match self.saturated_bits {
-            0 => self.read(if bit(self.width) == top { bits } else { !bits }),
-            1 => {
-                let bits = if top == negative { bits } else { !bits };
-                self.saturate_top(bits, negative)
-            }
-            n => {
-                let lowest = bit(self.width - n.min(self.width));
-                let bits = if lowest == negative { !bits } else { bits };
-                self.saturate_top(bits, negative)
-            }
-        }
-    }
-
-    /// Sets the saturated bits to those of the extreme on the number's side.
-    fn saturate_top(&self, bits: u64, negative: bool) -> i64 {
-        let kept = self.width - self.saturated_bits.min(self.width);
-        let low = (1u64 << kept) - 1;
-        let (lo, hi) = self.code_range();
-        let extreme = if negative { lo } else { hi };
-        self.read((bits & low) | (extreme as u64 & !low))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::arguments::power_of_two;
 use crate::po2::Exponents;
-use crate::{Alpha, Quantizer, Role, Sigmoid};
+use crate::{Alpha, Modes, Quantizer, Role, Sigmoid};
 
 /// Why a quantizer has no exact integer form in a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,12 +85,21 @@ impl Quantizer {
         }
     }
 
+    /// How an activation on its own grid rounds and overflows, if it is nothing else: uniform quantizers
+    /// and every `ap_fixed`.
+    pub fn modes(&self) -> Option<Modes> {
+        match self {
+            Self::Fixed(q) if !q.is_clamp() => Some(q.modes()),
+            _ => self.is_uniform().then_some(Modes::NEAREST_EVEN),
+        }
+    }
+
     /// Whether greater numbers never have smaller values (but for the power-of-two families around
     /// zero); with a fixed scale and the quantization error applied in full.
     pub fn is_monotone(&self) -> bool {
         match self {
             Self::QuantizedHswish(_) => false,
-            Self::Fixed(q) => q.is_monotone(),
+            Self::Fixed(q) => q.modes().is_monotone(),
             _ => true,
         }
     }

@@ -60,6 +60,7 @@ mod gradient;
 mod grid;
 mod hswish;
 mod levels;
+mod modes;
 mod parse;
 mod po2;
 mod print;
@@ -83,9 +84,10 @@ pub use family::{
     QuantizedPo2, QuantizedRelu, QuantizedReluPo2, QuantizedSigmoid, QuantizedTanh, QuantizedUlaw,
     Quantizer, Role, Rounding, ScaleExponents, Sigmoid, Stochastic, StochasticTernary, Ternary,
 };
-pub use fixed::{Fixed, FixedRounding, Overflow};
+pub use fixed::Fixed;
 pub use frozen::{FrozenCodes, significant};
 pub use grid::{Grid, NotExact};
+pub use modes::{FixedRounding, Modes, Overflow};
 pub use parse::ParseQuantizerError;
 pub use steps::StepFunction;
 pub use workspace::Workspace;

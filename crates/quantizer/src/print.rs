@@ -116,22 +116,7 @@ impl List {
 impl fmt::Display for Fixed {
     /// `ap_fixed<8,4,AP_RND,AP_SAT>` with defaults left out at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rounding = match self.rounding {
-            FixedRounding::Trn => "AP_TRN",
-            FixedRounding::TrnZero => "AP_TRN_ZERO",
-            FixedRounding::Rnd => "AP_RND",
-            FixedRounding::RndZero => "AP_RND_ZERO",
-            FixedRounding::RndMinInf => "AP_RND_MIN_INF",
-            FixedRounding::RndInf => "AP_RND_INF",
-            FixedRounding::RndConv => "AP_RND_CONV",
-        };
-        let overflow = match self.overflow {
-            Overflow::Wrap => "AP_WRAP",
-            Overflow::WrapSm => "AP_WRAP_SM",
-            Overflow::Sat => "AP_SAT",
-            Overflow::SatZero => "AP_SAT_ZERO",
-            Overflow::SatSym => "AP_SAT_SYM",
-        };
+        let (rounding, overflow) = (self.rounding.name(), self.overflow.name());
         let sign = if self.signed { "" } else { "u" };
         write!(f, "ap_{sign}fixed<{},{}", self.width, self.integer)?;
         let wraps = self.overflow == Overflow::Wrap && self.saturated_bits == 0;

@@ -2,6 +2,7 @@
 
 use super::node::{Operand, Operation, Value, Wire};
 use bitfront_network::{ActivationRule, Interval};
+use bitfront_quantizer::{Modes, Overflow};
 
 /// What one channel's activation makes of an accumulator with `fraction` bits right of the point.
 pub(crate) struct Activation<'a> {
@@ -35,9 +36,11 @@ impl<'a> Activation<'a> {
     /// The code of a known accumulator; `None` for rules without a circuit.
     fn code(&self, value: i64) -> Option<i64> {
         match self.rule {
-            ActivationRule::Uniform { fraction, range } => {
-                Some(requantized(value, self.fraction - fraction, *range))
-            }
+            ActivationRule::Uniform {
+                fraction,
+                range,
+                modes,
+            } => Some(requantized(value, self.fraction - fraction, *range, *modes)),
             ActivationRule::Steps { thresholds, codes } => {
                 let channel = self.channel;
                 Some(step(value, &thresholds[channel], &codes[channel]))
@@ -56,9 +59,10 @@ impl<'a> Activation<'a> {
             ActivationRule::Uniform {
                 fraction,
                 range: grid,
+                modes,
             } => {
                 let right_shift = self.fraction - fraction - shift as i32;
-                return Some(uniform(wire, right_shift, range, *grid));
+                return Some(uniform(wire, right_shift, range, *grid, *modes));
             }
             ActivationRule::Steps { thresholds, codes } => {
                 // In units of the unshifted wire, and only those thresholds that the interval leaves
@@ -94,17 +98,31 @@ impl<'a> Activation<'a> {
 
 /// A uniform quantizer behind a wire in `range`. Bits appended on the right are left to whoever reads
 /// the codes, unless a code at either end of the grid has some of them set.
-fn uniform(wire: Wire, right_shift: i32, range: Interval, grid: Interval) -> Activated {
-    let image = |value| requantized(value, right_shift, grid);
-    let image = Interval {
-        lo: image(range.lo),
-        hi: image(range.hi),
-    };
-    if image.lo == image.hi {
-        return Activated::Known(image.lo);
+fn uniform(
+    wire: Wire,
+    right_shift: i32,
+    range: Interval,
+    grid: Interval,
+    modes: Modes,
+) -> Activated {
+    let (from, codes) = ((range.lo, range.hi), (grid.lo, grid.hi));
+    let (lo, hi) = modes.image(from, -right_shift, codes);
+    if lo == hi {
+        return Activated::Known(lo);
     }
+    let image = Interval { lo, hi };
+    let modes = modes.simplified(from, -right_shift, codes);
+    // All ones, or the bits of an extreme, are put below by these alone.
+    let flips = modes.overflow == Overflow::WrapSm || modes.saturated_bits > 0;
+    // Further to the right a number is a sign alone, and further to the left these see nothing of it.
+    let least = if flips {
+        -(grid.width() as i32) - 1
+    } else {
+        i32::MIN
+    };
+    let right_shift = right_shift.clamp(least, range.width() as i32 + 1);
     let appended = right_shift.min(0).unsigned_abs();
-    let zeros = if image.lo.trailing_zeros().min(image.hi.trailing_zeros()) < appended {
+    let zeros = if flips || image.lo.trailing_zeros().min(image.hi.trailing_zeros()) < appended {
         0
     } else {
         appended
@@ -113,7 +131,8 @@ fn uniform(wire: Wire, right_shift: i32, range: Interval, grid: Interval) -> Act
         lo: image.lo >> zeros,
         hi: image.hi >> zeros,
     };
-    if right_shift + zeros as i32 == 0 && image == range {
+    let is_same = modes == Modes::NEAREST_EVEN && image == range;
+    if right_shift + zeros as i32 == 0 && is_same {
         return Activated::Wire(Operand { wire, shift: zeros });
     }
     let operation = Operation::Requantize {
@@ -123,12 +142,16 @@ fn uniform(wire: Wire, right_shift: i32, range: Interval, grid: Interval) -> Act
             lo: -(-grid.lo >> zeros),
             hi: grid.hi >> zeros,
         },
+        modes,
     };
     Activated::Node(operation, image, zeros)
 }
 
-/// `clamp(round_half_even(value * 2^-right_shift), range)`.
-pub(crate) fn requantized(value: i64, right_shift: i32, range: Interval) -> i64 {
+/// `value * 2^-right_shift`, rounded and fitted into the range.
+pub(crate) fn requantized(value: i64, right_shift: i32, range: Interval, modes: Modes) -> i64 {
+    if modes != Modes::NEAREST_EVEN {
+        return modes.code(value.into(), -right_shift, (range.lo, range.hi));
+    }
     let rounded = if right_shift <= 0 {
         i128::from(value) << right_shift.unsigned_abs().min(64)
     } else if right_shift > 64 {
@@ -159,7 +182,13 @@ mod tests {
             lo: grid.0,
             hi: grid.1,
         };
-        uniform(WIRE, right_shift, Interval { lo, hi }, grid)
+        uniform(
+            WIRE,
+            right_shift,
+            Interval { lo, hi },
+            grid,
+            Modes::NEAREST_EVEN,
+        )
     }
 
     #[test]
@@ -186,6 +215,7 @@ mod tests {
                     let Operation::Requantize {
                         right_shift: kept,
                         range,
+                        modes,
                         ..
                     } = operation
                     else {
@@ -195,9 +225,11 @@ mod tests {
                         lo: grid.0,
                         hi: grid.1,
                     };
-                    let found: Vec<i64> = (lo..=hi).map(|v| requantized(v, kept, range)).collect();
+                    let found: Vec<i64> = (lo..=hi)
+                        .map(|v| requantized(v, kept, range, modes))
+                        .collect();
                     for (value, code) in (lo..=hi).zip(&found) {
-                        let expected = requantized(value, right_shift, whole);
+                        let expected = requantized(value, right_shift, whole, modes);
                         assert_eq!(
                             code << shift,
                             expected,

@@ -8,6 +8,7 @@
 use super::node::{Node, Operand, Operation};
 use super::requantizer::Requantizer;
 use super::{Circuit, Wire};
+use bitfront_quantizer::{FixedRounding, Overflow};
 use std::collections::HashMap;
 
 /// What a bit of a wire is.
@@ -64,9 +65,11 @@ impl Bits {
                     source,
                     right_shift,
                     range,
+                    modes,
                 } => {
-                    let range = Requantizer::new(circuit.node(*source).range, *right_shift, *range);
-                    bits.requantized(circuit, *source, &range, node.width(), own)
+                    let from = circuit.node(*source).range;
+                    let rule = Requantizer::new(from, *right_shift, *range, *modes);
+                    bits.requantized(circuit, *source, &rule, node.width(), own)
                 }
                 Operation::Multiply { source, factor } => {
                     // An odd factor keeps as many zeros below as its source has; above them a block hides all.
@@ -105,13 +108,19 @@ impl Bits {
         self.merged[node]
     }
 
-    /// Whether a requantizer of a wire ever rounds up: the highest bit that it drops is not zero.
+    /// Whether a requantizer of a wire ever rounds up: the highest bit that it drops is not zero, or
+    /// any of them where it goes towards zero.
     pub(crate) fn rounds(&self, circuit: &Circuit, source: Wire, rule: &Requantizer) -> bool {
         let whole = Operand {
             wire: source,
             shift: 0,
         };
-        rule.dropped > 0 && self.of_operand(circuit, whole, rule.dropped - 1) != Bit::Known(false)
+        let first = match rule.modes.rounding {
+            FixedRounding::Trn => return false,
+            FixedRounding::TrnZero => 0,
+            _ => rule.dropped.saturating_sub(1),
+        };
+        (first..rule.dropped).any(|bit| self.of_operand(circuit, whole, bit) != Bit::Known(false))
     }
 
     /// Bit `bit` of a shifted and extended operand.
@@ -182,19 +191,23 @@ impl Bits {
         };
         let zero = Bit::Known(false);
         let is_rounded = self.rounds(circuit, source, rule);
-        let bound = |reached: bool, code: i64, bit| reached.then(|| constant_bit(code, bit));
+        let flips = rule.modes.overflow == Overflow::WrapSm || rule.modes.saturated_bits > 0;
+        let bound = |reached: bool, code: i64, bit| {
+            let code = if rule.saturates() { code } else { 0 };
+            reached.then(|| constant_bit(code, bit))
+        };
         let mut first = HashMap::new();
         (0..width)
             .map(|bit| {
-                if is_rounded {
+                if is_rounded || flips {
                     return own(bit);
                 }
                 let inside = match bit.checked_sub(rule.appended) {
                     Some(bit) => of_source(bit + rule.dropped),
                     None => zero,
                 };
-                let above = bound(rule.saturates_above(), rule.range.hi, bit);
-                let below = bound(rule.saturates_below(), rule.range.lo, bit);
+                let above = bound(rule.compares_above(), rule.range.hi, bit);
+                let below = bound(rule.compares_below(), rule.range.lo, bit);
                 if [above, below].into_iter().flatten().all(|b| b == inside) {
                     return inside;
                 }
@@ -257,6 +270,7 @@ mod tests {
     use super::*;
     use crate::circuit::{DelayModel, Multipliers};
     use bitfront_network::Interval;
+    use bitfront_quantizer::Modes;
 
     fn interval(lo: i64, hi: i64) -> Interval {
         Interval { lo, hi }
@@ -298,6 +312,7 @@ mod tests {
             source: Wire(2),
             right_shift,
             range,
+            modes: Modes::NEAREST_EVEN,
         };
         let sum = Operation::Add {
             left: operand(0, zeros),

@@ -31,9 +31,10 @@ impl Circuit {
                     source,
                     right_shift,
                     range,
+                    modes,
                 } => {
                     let from = self.node(*source).range;
-                    let rule = Requantizer::new(from, *right_shift, *range);
+                    let rule = Requantizer::new(from, *right_shift, *range, *modes);
                     if bits.rounds(self, *source, &rule) {
                         rule.inside.width().max(1)
                     } else {
@@ -111,12 +112,16 @@ impl Circuit {
                 source,
                 right_shift,
                 range,
+                modes,
             } => {
                 let from = self.node(*source).range;
-                let rule = Requantizer::new(from, *right_shift, *range);
+                let rule = Requantizer::new(from, *right_shift, *range, *modes);
                 let mut sum = all(*source);
                 if bits.rounds(self, *source, &rule) {
-                    let half = sum + reduced(rule.dropped + 1);
+                    let half = match rule.deciding_bits() {
+                        0 | 1 => sum,
+                        several => sum + reduced(several),
+                    };
                     let of = |bit: u32| {
                         let whole = Operand {
                             wire: *source,
@@ -129,7 +134,7 @@ impl Circuit {
                     sum = chain((0..inside).map(enter)).last().copied().unwrap_or(sum);
                 }
                 let above = rule.floor.width().saturating_sub(width);
-                let selects = rule.saturates_above() || rule.saturates_below();
+                let selects = rule.compares_above() || rule.compares_below();
                 let selected = if selects { reduced(above + 1) } else { 0 };
                 vec![sum + selected; width as usize]
             }

@@ -44,7 +44,8 @@ impl Circuit {
                     source,
                     right_shift,
                     range,
-                } => requantized(at(*source), *right_shift, *range),
+                    modes,
+                } => requantized(at(*source), *right_shift, *range, *modes),
                 Operation::Steps {
                     source,
                     thresholds,

@@ -4,11 +4,16 @@ use super::bits::{Bit, Bits};
 use super::node::{Operand, Operation};
 use super::requantizer::{Requantizer, low_bits as up_to};
 use super::{Circuit, Wire};
+use bitfront_quantizer::FixedRounding;
 
 /// A mask for each node: bit `n` is set where an output of the circuit depends on bit `n` of the wire.
 pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
     let nodes = circuit.nodes();
-    let mut live = vec![0; nodes.len()];
+    let mut live: Vec<u64> = whole_sums(circuit)
+        .into_iter()
+        .zip(nodes)
+        .map(|(whole, node)| if whole { up_to(node.width()) } else { 0 })
+        .collect();
     for (port, operand) in circuit.outputs().iter().zip(circuit.output_operands()) {
         read(&mut live, circuit, *operand, up_to(port.width));
     }
@@ -49,9 +54,10 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                 source,
                 right_shift,
                 range,
+                modes,
             } => {
                 let from = circuit.node(*source).range;
-                let rule = Requantizer::new(from, *right_shift, *range);
+                let rule = Requantizer::new(from, *right_shift, *range, *modes);
                 let floor = rule.read_floor_bits() >> rule.appended;
                 let whole = Operand {
                     wire: *source,
@@ -59,12 +65,16 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                 };
                 let is = |bit, value| known.of_operand(circuit, whole, bit) == Bit::Known(value);
                 let mut mask = floor << rule.dropped;
-                if rule.dropped > 0 && !is(rule.dropped - 1, false) {
+                if known.rounds(circuit, *source, &rule) {
                     let below = rule.dropped - 1;
                     mask |= 1 << below;
                     // A half and more rounds up, whatever the bits below one that is set.
-                    if !(0..below).any(|bit| is(bit, true)) {
+                    let half_alone = modes.rounding == FixedRounding::Rnd;
+                    if !half_alone && !(0..below).any(|bit| is(bit, true)) {
                         mask |= up_to(below);
+                    }
+                    if rule.rounds_by_sign() {
+                        mask |= 1 << 63;
                     }
                 }
                 read(&mut live, circuit, whole, mask);
@@ -86,6 +96,34 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
         }
     }
     live
+}
+
+/// Which adders keep all their bits, though a requantizer behind them cuts the highest off.
+///
+/// Without those, Yosys finds adders of one width behind each other and makes a compressor of them: two
+/// and a half times the LUTs of their carry chains.
+pub(crate) fn whole_sums(circuit: &Circuit) -> Vec<bool> {
+    let nodes = circuit.nodes();
+    let mut whole = vec![false; nodes.len()];
+    for node in nodes {
+        let Operation::Requantize {
+            source,
+            right_shift,
+            range,
+            modes,
+        } = node.operation
+        else {
+            continue;
+        };
+        let mut wire = source;
+        let rule = Requantizer::new(circuit.node(wire).range, right_shift, range, modes);
+        while let Operation::Register { source } = circuit.node(wire).operation {
+            wire = source;
+        }
+        let is_sum = matches!(circuit.node(wire).operation, Operation::Add { .. });
+        whole[wire.0 as usize] |= rule.cuts() && is_sum;
+    }
+    whole
 }
 
 /// Marks the bits of a wire that carry those of a shifted and extended operand.

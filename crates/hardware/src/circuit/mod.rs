@@ -113,6 +113,11 @@ impl Circuit {
         self.multipliers
     }
 
+    /// Which adders are to be kept whole by synthesis.
+    pub(crate) fn whole_sums(&self) -> Vec<bool> {
+        live::whole_sums(self)
+    }
+
     /// Number of steps: one a layer, two a separable convolution.
     pub fn step_count(&self) -> usize {
         self.steps.len()

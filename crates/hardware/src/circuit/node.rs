@@ -2,6 +2,7 @@
 
 use super::linear_map::Step;
 use bitfront_network::Interval;
+use bitfront_quantizer::Modes;
 
 /// A node's result, by the node's position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +46,7 @@ pub enum Operation {
         /// Odd and at least 3.
         factor: i64,
     },
-    /// `clamp(round_half_even(source * 2^-right_shift), range)`.
+    /// `source * 2^-right_shift`, rounded and fitted into the range.
     Requantize {
         /// The accumulator.
         source: Wire,
@@ -53,6 +54,8 @@ pub enum Operation {
         right_shift: i32,
         /// Codes of the quantizer.
         range: Interval,
+        /// How sums are rounded and fitted, simplified for the source's interval.
+        modes: Modes,
     },
     /// `codes[number of thresholds <= source]`; thresholds ascending, none of them decided by the
     /// source's interval.

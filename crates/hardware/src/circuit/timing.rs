@@ -2,7 +2,7 @@
 //! slowest path would allow. Modelled, not measured.
 
 use super::node::{Node, Operand, Operation};
-use super::{Circuit, DelayModel};
+use super::{Circuit, DelayModel, Requantizer};
 
 impl Circuit {
     /// The longest path between two registers in picoseconds, with the registers' own delay, by the delays
@@ -46,7 +46,19 @@ pub(crate) fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 
             let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;
             delays.maximum_ps(width(left).max(width(right)))
         }
-        Operation::Requantize { .. } => delays.requantizer_ps(node.width()),
+        Operation::Requantize {
+            source,
+            right_shift,
+            range,
+            modes,
+        } => {
+            let from = nodes[source.0 as usize].range;
+            if Requantizer::new(from, *right_shift, *range, *modes).is_wires() {
+                0
+            } else {
+                delays.requantizer_ps(node.width())
+            }
+        }
         Operation::Steps {
             source, thresholds, ..
         } => delays.steps_ps(nodes[source.0 as usize].width(), thresholds.len()),

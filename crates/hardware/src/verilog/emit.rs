@@ -5,7 +5,7 @@ use super::maximum::maximum;
 use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
-use crate::circuit::{Circuit, Node, Operation, Wire};
+use crate::circuit::{Circuit, Node, Operation, Requantizer, Wire};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -15,8 +15,12 @@ use std::fmt::Write;
 pub fn emit(circuit: &Circuit, module_name: &str) -> String {
     let mut text = header(circuit, module_name);
     let mut stages: BTreeMap<u32, String> = BTreeMap::new();
+    let whole = circuit.whole_sums();
     for (index, node) in circuit.nodes().iter().enumerate() {
         let wire = Wire(index as u32);
+        if whole[index] {
+            text.push_str("  (* keep *)\n");
+        }
         if let Operation::Register { source } = node.operation {
             let block = stages.entry(node.stage).or_default();
             let _ = writeln!(block, "    {} <= {};", net(wire), net(source));
@@ -86,7 +90,12 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
             source,
             right_shift,
             range,
-        } => requantizer(circuit, wire, node, *source, *right_shift, *range),
+            modes,
+        } => {
+            let from = circuit.node(*source).range;
+            let rule = Requantizer::new(from, *right_shift, *range, *modes);
+            requantizer(circuit, wire, node, *source, &rule)
+        }
         Operation::Steps {
             source,
             thresholds,

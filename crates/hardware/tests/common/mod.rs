@@ -8,6 +8,7 @@ use bitfront_network::{
     ActivationRule, Candidate, DenseStack, Geometry, IntegerLayer, IntegerOperation,
     IntegerProgram, Interval, Linear, Source, StackLayer, Taps, TensorFormat,
 };
+use bitfront_quantizer::Modes;
 
 /// `SplitMix64`: small, seeded, good enough for vectors.
 pub(crate) struct Random(pub(crate) u64);
@@ -244,7 +245,13 @@ fn activation(
     let fraction = fraction - drop;
     let format = uniform(results.len(), fraction, range);
     if spec.rule != Rule::Steps {
-        return (ActivationRule::Uniform { fraction, range }, format);
+        let modes = Modes::NEAREST_EVEN;
+        let rule = ActivationRule::Uniform {
+            fraction,
+            range,
+            modes,
+        };
+        return (rule, format);
     }
     let mut thresholds = Vec::new();
     let mut codes = Vec::new();
@@ -384,10 +391,18 @@ fn layer_codes(layer: &IntegerLayer, sources: &[(&[i64], &TensorFormat)]) -> Vec
                 _ => (channel, c, rule, accumulator),
             })
             .map(|(channel, c, rule, accumulator)| match rule {
-                ActivationRule::Uniform { fraction, range } => {
+                ActivationRule::Uniform {
+                    fraction,
+                    range,
+                    modes,
+                } => {
                     let exponent = fraction - format.fraction[channel];
                     let real = accumulator as f64 * f64::from(exponent).exp2();
-                    (real.round_ties_even() as i64).clamp(range.lo, range.hi)
+                    if *modes == Modes::NEAREST_EVEN {
+                        (real.round_ties_even() as i64).clamp(range.lo, range.hi)
+                    } else {
+                        modes.code(accumulator.into(), exponent, (range.lo, range.hi))
+                    }
                 }
                 ActivationRule::Steps { thresholds, codes } => {
                     let passed = thresholds[c].iter().filter(|&&t| t <= accumulator).count();
