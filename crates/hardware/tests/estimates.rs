@@ -43,16 +43,7 @@ fn synthesised(circuit: &Circuit) -> SynthesisReport {
 
 /// Sums of eight inputs behind an overflow mode of `ap_fixed`, every rounding mode on two of them.
 fn behind_modes(overflow: &str) -> IntegerProgram {
-    let rounding = [
-        "AP_TRN",
-        "AP_TRN_ZERO",
-        "AP_RND",
-        "AP_RND_ZERO",
-        "AP_RND_MIN_INF",
-        "AP_RND_INF",
-        "AP_RND_CONV",
-    ];
-    let texts = rounding.map(|rounding| format!("ap_fixed<6,2,{rounding},{overflow}>"));
+    let texts = common::ROUNDING.map(|rounding| format!("ap_fixed<6,2,{rounding},{overflow}>"));
     let quantizers = texts.iter().chain(&texts);
     let quantizers: Vec<_> = quantizers.map(|text| text.parse().unwrap()).collect();
     let dense = Operation::Dense {

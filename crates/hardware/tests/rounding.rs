@@ -9,19 +9,10 @@ use bitfront_hardware::circuit::{Circuit, Operation};
 use bitfront_hardware::verilog::{BenchReport, emit, test_bench, vectors_file};
 use bitfront_network::{Candidate, Head, IntegerProgram, Layer, Operation as LayerOperation};
 use bitfront_quantizer::{Quantizer, Role};
-use common::Random;
+use common::{ROUNDING, Random};
 use std::process::Command;
 use verilator::{build_runtime, compile, run};
 
-const ROUNDING: [&str; 7] = [
-    "AP_TRN",
-    "AP_TRN_ZERO",
-    "AP_RND",
-    "AP_RND_ZERO",
-    "AP_RND_MIN_INF",
-    "AP_RND_INF",
-    "AP_RND_CONV",
-];
 const OVERFLOW: [&str; 10] = [
     "AP_SAT",
     "AP_SAT_ZERO",

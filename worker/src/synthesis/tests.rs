@@ -48,6 +48,25 @@ fn found_tools() -> Option<Tools> {
     Some(tools)
 }
 
+/// Where circuits of the default options are measured.
+fn workbench<'a>(
+    target: &'a Target,
+    tools: &'a Tools,
+    folder: &'a Path,
+    cache: &'a Path,
+) -> Workbench<'a> {
+    Workbench {
+        target,
+        tools,
+        limits: Limits::default(),
+        folder,
+        cache,
+        stopped: &|| false,
+        log: &|_| {},
+        options: BuildOptions::default(),
+    }
+}
+
 fn code(ended: Ended) -> &'static str {
     match ended {
         Ended::Failed(failure) => failure.code,
@@ -149,16 +168,8 @@ fn evidence_is_kept_when_a_job_fails() {
     let program = program(&[3, 4, 2]);
     let vectors = Vectors::for_program(&program, &[], 2000);
     let mut artifacts = Vec::new();
-    let bench = Workbench {
-        target: &Target::default(),
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        cache: folder.path(),
-        stopped: &|| false,
-        log: &|_| {},
-        options: BuildOptions::default(),
-    };
+    let target = Target::default();
+    let bench = workbench(&target, &tools, folder.path(), folder.path());
     let failed = measure(&bench, &program, &vectors, &mut artifacts).unwrap_err();
     assert_eq!(code(failed), "internal");
     let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
@@ -269,18 +280,13 @@ fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
     let program = program(&[6, 4, 2]);
     let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let target = Target::default();
     let bench = Workbench {
-        target: &Target::default(),
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        cache: cache.path(),
-        stopped: &|| false,
-        log: &|_| {},
         options: BuildOptions {
             multipliers: Multipliers::Dsps,
             ..BuildOptions::default()
         },
+        ..workbench(&target, &tools, folder.path(), cache.path())
     };
     let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
     let circuit = Circuit::build_with(&program, &bench.options).unwrap();
@@ -307,16 +313,8 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     let program = program(&[3, 4, 2]);
     let vectors = Vectors::for_program(&program, &rows(&program), 2000);
     let mut artifacts = Vec::new();
-    let bench = Workbench {
-        target: &Target::new(Engine::Ice40, None, "", Devices::known()).unwrap(),
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        cache: cache.path(),
-        stopped: &|| false,
-        log: &|_| {},
-        options: BuildOptions::default(),
-    };
+    let target = Target::new(Engine::Ice40, None, "", Devices::known()).unwrap();
+    let bench = workbench(&target, &tools, folder.path(), cache.path());
     let result = measure(&bench, &program, &vectors, &mut artifacts).unwrap();
     assert_eq!(result.tool, "yosys-nextpnr-ice40");
     assert_eq!(result.stage, bitfront_hardware::engine::Stage::PostRoute);
@@ -388,16 +386,7 @@ fn a_vendors_own_circuit_is_emulated_before_it_is_estimated() {
         std::fs::write(&answered, answers).unwrap();
         let cache = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir_in(cache.path()).unwrap();
-        let bench = Workbench {
-            target: &target,
-            tools: &tools,
-            limits: Limits::default(),
-            folder: folder.path(),
-            cache: cache.path(),
-            stopped: &|| false,
-            log: &|_| {},
-            options: BuildOptions::default(),
-        };
+        let bench = workbench(&target, &tools, folder.path(), cache.path());
         measure(&bench, &program, &vectors, &mut Vec::new())
     };
     let result = run(answers(&vectors.expected)).unwrap();

@@ -10,6 +10,17 @@ use bitfront_network::{
 };
 use bitfront_quantizer::Modes;
 
+/// Rounding modes of `ap_fixed`.
+pub(crate) const ROUNDING: [&str; 7] = [
+    "AP_TRN",
+    "AP_TRN_ZERO",
+    "AP_RND",
+    "AP_RND_ZERO",
+    "AP_RND_MIN_INF",
+    "AP_RND_INF",
+    "AP_RND_CONV",
+];
+
 /// `SplitMix64`: small, seeded, good enough for vectors.
 pub(crate) struct Random(pub(crate) u64);
 
