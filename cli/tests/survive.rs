@@ -418,8 +418,9 @@ fn a_run_of_a_killed_worker_leaves_the_same_points_once() {
     file.as_object_mut()
         .expect("a mapping")
         .remove("search_space");
+    // Small batches: a run of several heartbeats, so that it is seen in the middle.
     file["sampler"] =
-        serde_json::json!({"name": "learned_bits", "epochs": LONG, "batch_size": 128});
+        serde_json::json!({"name": "learned_bits", "epochs": 3 * LONG, "batch_size": 16});
     let undisturbed = service.submit(&file);
     let mut alone = service.worker("alone");
     service.wait_until_finished(&undisturbed);
