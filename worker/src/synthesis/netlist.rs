@@ -1,21 +1,23 @@
 //! The synthesised netlist held against integer inference.
 //!
-//! A netlist is run by the simulator of [`bitfront_hardware::netlist`], which needs no compiler: through Verilator one of
-//! 36,000 cells takes minutes of CPU and close to the memory limit. What that one does not
-//! take, other cells and feedback, goes through Verilator and the library of cells.
+//! A netlist is run by the simulators of [`bitfront_hardware::netlist`], which need no compiler: through Verilator one of
+//! 36,000 cells takes minutes of CPU and close to the memory limit. Loops through registers are run clock by clock; what neither
+//! takes, other cells, goes through Verilator and the library of cells.
 
 use std::path::Path;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::netlist::{NetlistError, parse, simulate};
+use bitfront_hardware::netlist::{NetlistError, parse, simulate, simulate_by_cycles};
 
 use super::process::Run;
 use super::simulate::{self as verilator, Subject};
 use super::vectors::Vectors;
 use crate::error::{Ended, Failure};
 
-/// What ran a netlist, as a result names it: this project's simulator.
+/// What ran a netlist, as a result names it: this project's simulator of pipelines.
 pub(super) const OWN: &str = "bitfront";
+/// This project's simulator clock by clock.
+pub(super) const CYCLES: &str = "bitfront-cycles";
 /// Verilator, on the library of cells.
 const VERILATOR: &str = "verilator";
 
@@ -29,14 +31,22 @@ pub(super) fn check(
     cache: &Path,
 ) -> Result<(u64, &'static str), Ended> {
     let text = String::from_utf8_lossy(netlist);
-    let report = parse(&text)
-        .and_then(|netlist| simulate(&netlist, circuit, &vectors.inputs, &vectors.expected));
-    match report {
-        Ok(report) => {
-            Subject::Netlist.verdict(report, vectors.rows as u64)?;
-            Ok((report.vectors, OWN))
+    let report = parse(&text).and_then(|netlist| {
+        let (inputs, expected) = (&vectors.inputs, &vectors.expected);
+        match simulate(&netlist, circuit, inputs, expected) {
+            Err(NetlistError::Loop(_)) => Ok((
+                simulate_by_cycles(&netlist, circuit, inputs, expected)?,
+                CYCLES,
+            )),
+            report => Ok((report?, OWN)),
         }
-        Err(NetlistError::Cell { .. } | NetlistError::Loop(_)) => {
+    });
+    match report {
+        Ok((report, simulator)) => {
+            Subject::Netlist.verdict(report, vectors.rows as u64)?;
+            Ok((report.vectors, simulator))
+        }
+        Err(NetlistError::Cell { .. }) => {
             let compared = verilator::simulate(run, Subject::Netlist, circuit, vectors, cache)?;
             Ok((compared, VERILATOR))
         }

@@ -73,7 +73,8 @@ pub struct SynthesisResult {
     /// netlists were simulated.
     #[serde(default)]
     pub netlist_vectors_checked: u64,
-    /// What ran the netlist: `bitfront` (the simulator of `bitfront_hardware::netlist`), or `verilator`.
+    /// What ran the netlist: `bitfront` (the simulator of pipelines of `bitfront_hardware::netlist`), `bitfront-cycles` (the one
+    /// clock by clock, for loops through registers), or `verilator`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub netlist_simulator: String,
     /// Seed of the random ones among the vectors.

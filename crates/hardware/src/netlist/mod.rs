@@ -1,9 +1,12 @@
 //! A synthesised netlist simulated without a compiler: every net is the row of its bits over time.
 //!
 //! A netlist of mapped cells is a large program and a short run: a simulator that compiles spends
-//! minutes and gigabytes on a dense network and then runs for a moment. A pipeline has no loop, not
-//! even through registers, so its cells stand in an order in which each one's whole history
-//! can be computed from those before it, 64 clocks an operation.
+//! minutes and gigabytes on a dense network and then runs for a moment. Two simulators read the same text:
+//!
+//! * [`simulate`] for pipelines, which have no loop, not even through registers: cells stand in an order in which each
+//!   one's whole history can be computed from those before it, 64 clocks an operation.
+//! * [`simulate_streamed`] and [`simulate_by_cycles`] for whatever has its loops through registers, as the counters of
+//!   a streamed circuit: clock by clock, 256 streams of rows an operation.
 //!
 //! The rule this module keeps: it reads the text that is stored, and whatever it does not know (a cell,
 //! a second clock, an undriven net, a loop) is an error, never a guess. Its cells are held against
@@ -11,15 +14,21 @@
 //! behaviour of a DSP block, so the one setting that netlists have is held by simulation against a
 //! second model, which like the first is written from general knowledge of the block.
 
+mod cycles;
 mod dsp;
+mod order;
 mod parse;
 mod simulate;
+mod stream;
 
 #[cfg(test)]
 mod tests;
 
 pub use parse::parse;
 pub use simulate::simulate;
+pub use stream::{simulate_by_cycles, simulate_streamed};
+
+use std::collections::HashMap;
 
 /// A bit of the netlist by its number; [`ZERO`] and [`ONE`] are the constants.
 type Bit = u32;
@@ -28,7 +37,7 @@ const ONE: Bit = 1;
 /// An undefined constant: accepted where nothing reads it.
 const UNDEFINED: Bit = 2;
 
-/// A flat module of mapped cells with ports `clk`, `inputs` and `outputs`.
+/// A flat module of mapped cells.
 #[derive(Clone, Debug)]
 pub struct Netlist {
     cells: Vec<Cell>,
@@ -36,11 +45,10 @@ pub struct Netlist {
     same_as: Vec<Bit>,
     /// Names of bits, for messages.
     names: Vec<String>,
-    clock: Bit,
-    /// Lowest bit first.
-    inputs: Vec<Bit>,
-    /// Lowest bit first.
-    outputs: Vec<Bit>,
+    /// Bits of each input port by its name, lowest first.
+    inputs: HashMap<String, Vec<Bit>>,
+    /// Likewise of each output port.
+    outputs: HashMap<String, Vec<Bit>>,
 }
 
 /// An instance of a cell.
@@ -101,9 +109,12 @@ pub enum NetlistError {
     /// A clock other than `clk`.
     #[error("a flip-flop's clock is {0}: accepted is clk")]
     Clock(String),
-    /// A bit that depends on itself.
+    /// A bit that depends on itself, where a pipeline is accepted.
     #[error("net {0} depends on itself: accepted is a pipeline")]
     Loop(String),
+    /// A bit that depends on itself within a clock cycle.
+    #[error("net {0} depends on itself without a register: accepted are loops through registers")]
+    CombinationalLoop(String),
     /// The ports are not those of the circuit.
     #[error("port {port} has {found} bits, the circuit's has {expected}")]
     Port {

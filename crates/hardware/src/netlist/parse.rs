@@ -16,14 +16,18 @@ pub fn parse(text: &str) -> Result<Netlist, NetlistError> {
         names: ["1'h0", "1'h1", "1'hx"].map(str::to_owned).to_vec(),
         same_as: vec![ZERO, ONE, UNDEFINED],
         nets: HashMap::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
         cells: Vec::new(),
     };
     reader.module()?;
-    let port = |name: &str| reader.nets.get(name).map_or(&[][..], |net| &net.bits);
+    let ports = |names: &[&str]| {
+        let port = |name: &&str| ((*name).to_owned(), reader.nets[name].bits.clone());
+        names.iter().map(port).collect()
+    };
     Ok(Netlist {
-        clock: port("clk").first().copied().unwrap_or(UNDEFINED),
-        inputs: port("inputs").to_vec(),
-        outputs: port("outputs").to_vec(),
+        inputs: ports(&reader.inputs),
+        outputs: ports(&reader.outputs),
         cells: reader.cells,
         same_as: reader.same_as,
         names: reader.names,
@@ -47,6 +51,9 @@ struct Reader<'a> {
     names: Vec<String>,
     same_as: Vec<Bit>,
     nets: HashMap<&'a str, Net>,
+    /// Names of ports.
+    inputs: Vec<&'a str>,
+    outputs: Vec<&'a str>,
     cells: Vec<Cell>,
 }
 
@@ -98,7 +105,17 @@ impl<'a> Reader<'a> {
         loop {
             match self.next("a declaration, an instance or `endmodule`")? {
                 "endmodule" => return Ok(()),
-                "wire" | "input" | "output" => self.declaration()?,
+                "wire" => {
+                    self.declaration()?;
+                }
+                "input" => {
+                    let name = self.declaration()?;
+                    self.inputs.push(name);
+                }
+                "output" => {
+                    let name = self.declaration()?;
+                    self.outputs.push(name);
+                }
                 "assign" => self.assignment()?,
                 cell => self.instance(cell)?,
             }
@@ -162,7 +179,8 @@ impl<'a> Reader<'a> {
         Ok(Some((high, low)))
     }
 
-    fn declaration(&mut self) -> Result<(), NetlistError> {
+    /// The name that is declared.
+    fn declaration(&mut self) -> Result<&'a str, NetlistError> {
         let (high, low) = self.range()?.unwrap_or((0, 0));
         let name = self.next("a name")?;
         self.expect(";")?;
@@ -175,7 +193,7 @@ impl<'a> Reader<'a> {
             };
             self.nets.insert(name, net);
         }
-        Ok(())
+        Ok(name)
     }
 
     fn bit(&mut self, name: String) -> Bit {
@@ -483,7 +501,7 @@ mod tests {
         assert_eq!(netlist.cells.len(), 1);
         assert_eq!(netlist.cells[0].kind, Kind::Carry { bits: 8 });
         assert_eq!(
-            netlist.same_as[netlist.outputs[1] as usize],
+            netlist.same_as[netlist.output("outputs")[1] as usize],
             netlist.cells[0].inputs[0] + 1
         );
         let error = |from: &str, to: &str| parse(&text.replacen(from, to, 1)).unwrap_err();

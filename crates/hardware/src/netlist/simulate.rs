@@ -1,7 +1,8 @@
 //! Runs vectors through a netlist, one a clock, and compares every output bit.
 
 use super::dsp;
-use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, UNDEFINED, ZERO};
+use super::order::Loops;
+use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, ZERO};
 use crate::circuit::{Circuit, Port};
 use crate::verilog::BenchReport;
 
@@ -31,8 +32,7 @@ pub fn simulate(
         expected.len(),
         "as many rows"
     );
-    check_port("inputs", netlist.inputs.len(), circuit.input_bits())?;
-    check_port("outputs", netlist.outputs.len(), circuit.output_bits())?;
+    netlist.check_ports(circuit.input_bits(), circuit.output_bits())?;
     let cycles = circuit.cycles() as usize;
     let clocks = rows + cycles;
     let driven = histories(circuit.inputs(), inputs, rows, clocks);
@@ -51,18 +51,6 @@ pub fn simulate(
         first: (0..rows)
             .find(|row| bit(&wrong, *row) == 1)
             .map(|row| row as u64),
-    })
-}
-
-fn check_port(port: &'static str, found: usize, expected: u32) -> Result<(), NetlistError> {
-    let expected = expected as usize;
-    if found == expected {
-        return Ok(());
-    }
-    Err(NetlistError::Port {
-        port,
-        found,
-        expected,
     })
 }
 
@@ -92,23 +80,6 @@ fn histories(ports: &[Port], codes: &[i64], rows: usize, clocks: usize) -> Vec<H
 }
 
 impl Netlist {
-    /// The bit that another name stands for.
-    fn resolved(&self, bit: Bit) -> Result<Bit, NetlistError> {
-        let mut at = bit;
-        for _ in 0..self.same_as.len() {
-            let next = self.same_as[at as usize];
-            if next == at {
-                return Ok(at);
-            }
-            at = next;
-        }
-        Err(NetlistError::Loop(self.name(bit)))
-    }
-
-    fn name(&self, bit: Bit) -> String {
-        self.names[bit as usize].clone()
-    }
-
     /// Histories of the outputs.
     pub(super) fn run(
         &self,
@@ -119,10 +90,10 @@ impl Netlist {
         let mut histories: Vec<Option<History>> = vec![None; self.names.len()];
         histories[ZERO as usize] = Some(vec![0; words]);
         histories[ONE as usize] = Some(vec![u64::MAX; words]);
-        for (&bit, history) in self.inputs.iter().zip(inputs) {
+        for (&bit, history) in self.input("inputs").iter().zip(inputs) {
             histories[bit as usize] = Some(history.clone());
         }
-        for index in self.order()? {
+        for index in self.order(Loops::None)? {
             let cell = &self.cells[index];
             let mut read = Vec::with_capacity(cell.inputs.len());
             for &bit in cell.data_inputs() {
@@ -135,67 +106,18 @@ impl Netlist {
                 histories[bit as usize] = Some(history);
             }
         }
-        let outputs = self.outputs.iter().map(|&bit| {
+        let outputs = self.output("outputs").iter().map(|&bit| {
             let bit = self.resolved(bit)?;
             let history = histories[bit as usize].clone();
             history.ok_or_else(|| NetlistError::Undriven(self.name(bit)))
         });
         outputs.collect()
     }
-
-    /// Cells in an order in which each stands after those that it reads.
-    fn order(&self) -> Result<Vec<usize>, NetlistError> {
-        let mut driver: Vec<Option<usize>> = vec![None; self.names.len()];
-        let mut is_input = vec![false; self.names.len()];
-        for &bit in self.inputs.iter().chain([&self.clock]) {
-            is_input[bit as usize] = true;
-        }
-        for (index, cell) in self.cells.iter().enumerate() {
-            for &bit in &cell.outputs {
-                let other_name = self.same_as[bit as usize] != bit;
-                let before = driver[bit as usize].replace(index);
-                if before.is_some() || other_name || is_input[bit as usize] || bit <= UNDEFINED {
-                    return Err(NetlistError::DrivenTwice(self.name(bit)));
-                }
-            }
-            if let Kind::FlipFlop { .. } = cell.kind {
-                let clock = self.resolved(cell.inputs[0])?;
-                if clock != self.clock {
-                    return Err(NetlistError::Clock(self.name(clock)));
-                }
-            }
-        }
-        let mut readers: Vec<Vec<usize>> = vec![Vec::new(); self.cells.len()];
-        let mut waits = vec![0_usize; self.cells.len()];
-        for (index, cell) in self.cells.iter().enumerate() {
-            for &bit in cell.data_inputs() {
-                if let Some(source) = driver[self.resolved(bit)? as usize] {
-                    readers[source].push(index);
-                    waits[index] += 1;
-                }
-            }
-        }
-        let mut order: Vec<usize> = (0..waits.len()).filter(|at| waits[*at] == 0).collect();
-        let mut next = 0;
-        while let Some(&index) = order.get(next) {
-            next += 1;
-            for &reader in &readers[index] {
-                waits[reader] -= 1;
-                if waits[reader] == 0 {
-                    order.push(reader);
-                }
-            }
-        }
-        match waits.iter().position(|count| *count > 0) {
-            Some(stuck) => Err(NetlistError::Loop(self.name(self.cells[stuck].outputs[0]))),
-            None => Ok(order),
-        }
-    }
 }
 
 impl Cell {
     /// Inputs without the clock.
-    fn data_inputs(&self) -> &[Bit] {
+    pub(super) fn data_inputs(&self) -> &[Bit] {
         match self.kind {
             Kind::FlipFlop { .. } => &self.inputs[1..],
             _ => &self.inputs,

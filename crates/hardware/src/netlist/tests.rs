@@ -103,10 +103,10 @@ fn equal_to_verilator(
     stimulus: &[u64],
 ) -> Option<Vec<Vec<u64>>> {
     let folder = tempfile::tempdir().unwrap();
-    let count = netlist.outputs.len();
+    let count = netlist.output("outputs").len();
     let lines = by_verilator(folder.path(), module, library, count, stimulus)?;
     assert_eq!(lines.len(), stimulus.len());
-    let inputs: Vec<Vec<u64>> = (0..netlist.inputs.len())
+    let inputs: Vec<Vec<u64>> = (0..netlist.input("inputs").len())
         .map(|bit| {
             let words = stimulus.chunks(64).map(|words| {
                 let bits = words.iter().enumerate();
@@ -276,4 +276,50 @@ fn loops_open_inputs_and_other_clocks_are_refused() {
         right.run(&[vec![0b1011]], 5).unwrap()[0][0] & 0b1_1110,
         0b1_0110
     );
+}
+
+#[test]
+fn clock_by_clock_every_stream_has_the_history_of_a_pipeline() {
+    use super::cycles::{Machine, STREAMS};
+    let netlist = parse(&every_cell()).unwrap();
+    let (mut machine, inputs, outputs) = Machine::new(&netlist, &["inputs"], &["outputs"]).unwrap();
+    // Each stream has stimuli of its own.
+    let clocks = 200;
+    let words = stimulus(18);
+    let stimulus = |stream: usize, clock: usize| words[clock * STREAMS % 5_000 + stream];
+    let histories: Vec<Vec<Vec<u64>>> = (0..STREAMS)
+        .map(|stream| {
+            let inputs: Vec<Vec<u64>> = (0..18)
+                .map(|bit| {
+                    let mut history = vec![0; clocks / 64 + 1];
+                    for clock in 0..clocks {
+                        history[clock / 64] |= (stimulus(stream, clock) >> bit & 1) << (clock % 64);
+                    }
+                    history
+                })
+                .collect();
+            netlist.run(&inputs, clocks).unwrap()
+        })
+        .collect();
+    for clock in 0..clocks {
+        for (bit, wire) in inputs[0].iter().enumerate() {
+            let mut lanes = [0; STREAMS / 64];
+            for stream in 0..STREAMS {
+                lanes[stream / 64] |= (stimulus(stream, clock) >> bit & 1) << (stream % 64);
+            }
+            machine.drive(*wire, lanes);
+        }
+        machine.settle();
+        for (bit, wire) in outputs[0].iter().enumerate() {
+            let lanes = machine.read(*wire);
+            for (stream, histories) in histories.iter().enumerate() {
+                assert_eq!(
+                    lanes[stream / 64] >> (stream % 64) & 1,
+                    histories[bit][clock / 64] >> (clock % 64) & 1,
+                    "output {bit} of stream {stream} at clock {clock}"
+                );
+            }
+        }
+        machine.clock();
+    }
 }
