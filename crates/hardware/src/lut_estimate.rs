@@ -1,7 +1,7 @@
 //! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
 //!
 //! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
-//! `+ MAXIMUM * maximum bits + mode cells`
+//! `+ MAXIMUM * maximum bits + mode cells + TABLE_LEAF * leaves + TABLE_SELECTION * selections`
 //!
 //! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
 //!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
@@ -15,13 +15,15 @@
 //!   factor is fitted. Truncation that wraps has none.
 //! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
 //!   that toggle each code bit.
-//!
+//! * A table has the different functions of its six lowest address bits, and selections between them by the bits
+//!   above. Up to six bits each function is a LUT, which is exact; beyond, both have factors of their own
+//!   (`cargo run --release -p bitfront-hardware --example tables`).
 //! * A maximum has the bits that it compares and selects.
 //!
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.
 
-use crate::circuit::{Circuit, Node, Operand, Operation, Requantizer};
+use crate::circuit::{Circuit, Node, Operand, Operation, Requantizer, Table, TableCells};
 use bitfront_quantizer::{Modes, Overflow};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,11 @@ const ADDER: f64 = 1.044;
 pub(crate) const REQUANTIZER: f64 = 0.723;
 /// LUTs a comparator bit takes.
 pub(crate) const COMPARATOR: f64 = 0.169;
+
+/// LUTs a function of six address bits takes in a table of more.
+const TABLE_LEAF: f64 = 0.879;
+/// LUTs a selection between them takes.
+const TABLE_SELECTION: f64 = 0.290;
 
 /// LUTs a bit of a maximum takes.
 pub(crate) const MAXIMUM: f64 = 1.575;
@@ -59,6 +66,18 @@ pub struct Inventory {
     pub comparators: u64,
     /// Their compared bits, and one for each code bit a threshold toggles.
     pub comparator_bits: u64,
+    /// Tables of narrow sources.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tables: u64,
+    /// LUTs of those of at most six address bits: their different functions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub table_cells: u64,
+    /// Different functions of six address bits of the others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub table_leaves: u64,
+    /// Their selections by the address bits above.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub table_selections: u64,
     /// Maxima of two.
     pub maxima: u64,
     /// The bits they compare.
@@ -111,10 +130,18 @@ impl Inventory {
             } => {
                 let width = circuit.node(*source).width();
                 self.comparators += thresholds.len() as u64;
-                for (threshold, pair) in thresholds.iter().zip(codes.windows(2)) {
-                    let compared = width.saturating_sub(threshold.trailing_zeros()).max(1);
-                    let toggled = (pair[0] ^ pair[1]).count_ones().min(node.width());
-                    self.comparator_bits += u64::from(compared + toggled);
+                self.comparator_bits += comparator_bits(width, thresholds, codes, node.width());
+            }
+            operation @ Operation::Table { .. } => {
+                self.tables += 1;
+                if let Some((.., table)) = Table::of(circuit.nodes(), operation) {
+                    let cells = table.cells(node.width());
+                    if cells.selections == 0 {
+                        self.table_cells += cells.leaves;
+                    } else {
+                        self.table_leaves += cells.leaves;
+                        self.table_selections += cells.selections;
+                    }
                 }
             }
             Operation::Max { left, right } => {
@@ -135,13 +162,48 @@ impl Inventory {
             + REQUANTIZER * self.requantizer_bits as f64
             + self.mode_cells as f64
             + COMPARATOR * self.comparator_bits as f64
+            + self.table_cells as f64
+            + table_luts(TableCells {
+                leaves: self.table_leaves,
+                selections: self.table_selections,
+            })
             + MAXIMUM * self.maximum_bits as f64;
         lut.round() as u64
     }
 }
 
+/// Compared bits of a step function behind a source of `width` bits, and one for each of the `code_bits` bits of a code
+/// that a threshold toggles.
+pub(crate) fn comparator_bits(
+    width: u32,
+    thresholds: &[i64],
+    codes: &[i64],
+    code_bits: u32,
+) -> u64 {
+    let pairs = thresholds.iter().zip(codes.windows(2));
+    let bits = pairs.map(|(threshold, pair)| {
+        let compared = width.saturating_sub(threshold.trailing_zeros()).max(1);
+        let toggled = (pair[0] ^ pair[1]).count_ones().min(code_bits);
+        u64::from(compared + toggled)
+    });
+    bits.sum()
+}
+
+/// Whether a table takes fewer LUTs than comparators of so many bits.
+pub(crate) fn table_is_cheaper(cells: TableCells, comparator_bits: u64) -> bool {
+    table_luts(cells) < COMPARATOR * comparator_bits as f64
+}
+
+/// LUTs of a table of more than six address bits; with fewer each leaf is one.
+fn table_luts(cells: TableCells) -> f64 {
+    if cells.selections == 0 {
+        return cells.leaves as f64;
+    }
+    TABLE_LEAF * cells.leaves as f64 + TABLE_SELECTION * cells.selections as f64
+}
+
 /// LUTs of a requantizer to codes of `width` bits, part by part.
-fn mode_cells(rule: &Requantizer, width: u32) -> u64 {
+pub(crate) fn mode_cells(rule: &Requantizer, width: u32) -> u64 {
     let up = if rule.rounded == rule.floor {
         0
     } else {

@@ -1,18 +1,21 @@
 //! Tier 0: what a candidate costs before it is trained, in microseconds.
 
-use crate::circuit::signed_digits;
+use crate::circuit::{Requantizer, signed_digits};
 use crate::costs::{
     BitRule, Bits, DataType, Energy, EnergyMode, EnergySettings, FloatFormat, Format, LayerKind,
     NetworkDescription, Widths, magnitude_bits, stored_bits, upper_bound_ebops, widths,
 };
-use crate::lut_estimate::{COMPARATOR, MAXIMUM, REQUANTIZER};
-use bitfront_network::Candidate;
-use bitfront_quantizer::HardwareKind;
+use crate::lut_estimate::{COMPARATOR, MAXIMUM, REQUANTIZER, mode_cells};
+use bitfront_network::{Candidate, Interval};
+use bitfront_quantizer::{HardwareKind, Modes};
 use serde::{Deserialize, Serialize};
 
 /// LUTs an adder bit takes when its operands are not known and pairs will be shared; from the dense
 /// networks of the calibration.
 const ADDER_BIT: f64 = 0.54;
+
+/// Bits that sums are taken to have above the codes they become.
+const BITS_ABOVE: f64 = 3.0;
 
 /// Costs that need no weights. A float reference has 32 bits everywhere here but in its energy, which counts 16; it has no
 /// circuit, and its LUT estimate means nothing.
@@ -127,12 +130,32 @@ fn activation_luts(format: Format, input: f64) -> f64 {
         return REQUANTIZER * 32.0;
     };
     let bits = stored_bits(&quantizer);
-    if quantizer.is_uniform() {
-        REQUANTIZER * (f64::from(bits) + 3.0)
-    } else {
-        let thresholds = f64::from(bits.min(12)).exp2() - 1.0;
-        COMPARATOR * thresholds * input
+    match quantizer.modes() {
+        Some(Modes::NEAREST_EVEN) => REQUANTIZER * (f64::from(bits) + BITS_ABOVE),
+        Some(modes) => requantizer_of(modes, bits, input),
+        None => {
+            let thresholds = f64::from(bits.min(12)).exp2() - 1.0;
+            COMPARATOR * thresholds * input
+        }
     }
+}
+
+/// The parts of a requantizer of another mode, behind signed sums of which the result leaves as many bits above it as
+/// the others are taken to.
+fn requantizer_of(modes: Modes, bits: u32, input: f64) -> f64 {
+    let width = (input.ceil() as u32).clamp(2, 53);
+    let signed = |width: u32| Interval {
+        lo: -(1 << (width - 1)),
+        hi: (1 << (width - 1)) - 1,
+    };
+    let dropped = f64::from(width) - f64::from(bits) - BITS_ABOVE;
+    let rule = Requantizer::new(
+        signed(width),
+        dropped.max(0.0) as i32,
+        signed(bits.max(1)),
+        modes,
+    );
+    mode_cells(&rule, bits) as f64
 }
 
 /// Mean number of non-zero signed digits over the codes of a parameter.

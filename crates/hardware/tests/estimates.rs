@@ -3,9 +3,9 @@
 mod common;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::circuit_costs;
 use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
 use bitfront_hardware::verilog::emit;
+use bitfront_hardware::{candidate_costs, circuit_costs};
 use bitfront_network::{Candidate, Head, IntegerProgram, Layer, Operation};
 use common::{Rule, Spec, program};
 use std::process::Command;
@@ -93,7 +93,8 @@ fn compare(name: &str, program: &IntegerProgram, circuit: &Circuit, carry_percen
     let carry = costs.carry_estimate.unwrap();
     let levels = costs.levels_estimate.unwrap();
     let said = format!(
-        "{name}: LUT {} / {}, FF {} / {}, carry {carry} / {}, levels {levels} / {}",
+        "{name}: tier 0 {}, LUT {} / {}, FF {} / {}, carry {carry} / {}, levels {levels} / {}",
+        candidate_costs(&program.candidate).lut_estimate,
         costs.lut_estimate,
         counted.lut,
         costs.ff_estimate,

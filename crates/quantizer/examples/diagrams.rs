@@ -202,6 +202,15 @@ fn kind(quantizer: &Quantizer) -> &'static str {
     }
 }
 
+/// What an activation is in a circuit.
+fn circuit(quantizer: &Quantizer) -> &'static str {
+    match quantizer.modes() {
+        _ if quantizer.check_exact(Role::Activation).is_err() => "none",
+        Some(_) => "requantizer",
+        None => "steps or table",
+    }
+}
+
 fn levels_table() -> Result<String, String> {
     let mut text = String::from(
         "| quantizer | bits | kind | levels | | true range | reported range |\n\
@@ -236,8 +245,8 @@ fn probes() -> Vec<f64> {
 
 fn laws_table() -> Result<String, String> {
     let mut text = String::from(
-        "| quantizer | monotone | idempotent | exact as kernel | exact as activation |\n\
-         |---|---|---|---|---|\n",
+        "| quantizer | monotone | idempotent | exact as kernel | exact as activation | circuit |\n\
+         |---|---|---|---|---|---|\n",
     );
     let probes = probes();
     for q in every_quantizer()? {
@@ -273,9 +282,10 @@ fn laws_table() -> Result<String, String> {
         };
         let _ = writeln!(
             text,
-            "| `{q}` | {monotone} | {idempotent} | {} | {} |",
+            "| `{q}` | {monotone} | {idempotent} | {} | {} | {} |",
             exact(Role::Kernel),
             exact(Role::Activation),
+            circuit(&q),
         );
     }
     Ok(text)

@@ -111,7 +111,7 @@ impl Quantizer {
 
     /// Whether the number of its levels is no matter: few, or found by arithmetic alone.
     fn is_direct(&self) -> bool {
-        self.is_sparse() || matches!(self, Self::Fixed(_) | Self::QuantizedHswish(_))
+        self.is_sparse() || matches!(self, Self::Fixed(_))
     }
 
     /// Refuses what is not one value for one input.

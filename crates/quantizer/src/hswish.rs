@@ -63,10 +63,20 @@ impl QuantizedHswish {
 
     /// Smallest value of the function.
     pub(crate) fn lowest(&self) -> f64 {
+        self.function(self.lowest_at())
+    }
+
+    /// Where that is: the parabola's vertex, or where its bound meets it first. A multiple of a half.
+    fn lowest_at(&self) -> f64 {
         let (shift, bound) = (f64::from(self.relu_shift), f64::from(self.relu_upper_bound));
-        // The parabola's vertex, or where its bound meets it first.
-        let x = (-shift / 2.0).min(bound - shift);
-        self.function(x)
+        (-shift / 2.0).min(bound - shift)
+    }
+
+    /// The smallest integer, read with `fraction`, from which on the function never falls.
+    pub(crate) fn first_rising(&self, fraction: i32) -> i64 {
+        // A multiple of a half that is at least -16: exact, and with fewer than 58 bits no more than a float holds.
+        let scaled = self.lowest_at() * 2f64.powi(fraction.min(57));
+        scaled.ceil() as i64
     }
 
     /// The code of `x`, within `lo..=hi` of the grid with `fraction` bits.

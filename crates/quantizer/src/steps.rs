@@ -4,11 +4,13 @@ use crate::arguments::power_of_two;
 use crate::po2::{EPSILON, Exact};
 use crate::{Grid, NotExact, Quantizer, Role};
 
-/// Most levels a step function may have.
-const MOST_LEVELS: usize = 4096;
+/// Most levels a step function may have: the 4096 codes of an activation twice, since the hard swish falls before
+/// it rises.
+const MOST_LEVELS: usize = 8192;
 
-/// A quantizer on integers: `codes[number of thresholds <= x]`. Codes ascend, but for the
-/// power-of-two families around zero, where magnitudes below epsilon have a level of their own.
+/// A quantizer on integers: `codes[number of thresholds <= x]`. Codes ascend, but for the hard
+/// swish, which falls first, and the power-of-two families around zero, where magnitudes below epsilon have a level of
+/// their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepFunction {
     /// Ascending.
@@ -28,11 +30,11 @@ impl Quantizer {
     /// This quantizer as a step function of integers read with `fraction`, over `lo..=hi`.
     ///
     /// # Errors
-    /// [`NotExact`] as for [`Quantizer::grid`], for maps that are not monotone (those
-    /// `ap_fixed` that do not saturate, `quantized_hswish`), and for more than 4096 levels.
+    /// [`NotExact`] as for [`Quantizer::grid`], for maps that begin anew again and again (those `ap_fixed` that do not
+    /// saturate), and for more than 8192 levels.
     pub fn step_function(&self, fraction: i32, lo: i64, hi: i64) -> Result<StepFunction, NotExact> {
         let grid = self.grid(Role::Activation)?;
-        if !self.is_monotone() {
+        if !self.is_monotone() && !matches!(self, Self::QuantizedHswish(_)) {
             return Err(self.refuse(
                 Role::Activation,
                 "it is not monotone, so it is no step function; its codes come from code_of",
@@ -65,6 +67,7 @@ impl Quantizer {
         let slope = match self {
             Self::QuantizedPo2(_) => 0,
             Self::QuantizedReluPo2(q) => power_of_two(q.negative_slope).unwrap_or(0),
+            Self::QuantizedHswish(q) => return vec![q.first_rising(fraction)],
             _ => return Vec::new(),
         };
         let above = first_not_below_epsilon(fraction);

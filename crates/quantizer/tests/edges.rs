@@ -65,3 +65,56 @@ fn a_scale_that_overflows_f32_has_no_codes() {
     assert!(q.codes_frozen(Role::Kernel, &x, 1, 12).is_err());
     assert!(q.codes(Role::Kernel, &[1.0, 0.0], 1).is_ok());
 }
+
+#[test]
+fn the_hard_swish_is_a_step_function_that_falls_before_it_rises() {
+    for text in [
+        "quantized_hswish(6,2)",
+        "quantized_hswish(5,1,1)",
+        "quantized_hswish(8,0,relu_shift=2,relu_upper_bound=5)",
+        // Cut before the parabola's vertex, and far below the lowest code.
+        "quantized_hswish(6,2,relu_shift=16,relu_upper_bound=1)",
+        "quantized_hswish(4,0,alpha=0.5)",
+    ] {
+        let q = parse(text);
+        for fraction in [-2, 0, 3, 6, 9] {
+            let (lo, hi) = (-(20 << fraction.max(0)), 9 << fraction.max(0));
+            let steps = q.step_function(fraction, lo, hi).expect(text);
+            for x in lo..=hi {
+                let code = q.code_of(x, fraction).expect("a grid");
+                assert_eq!(steps.code(x), code, "{text} of {x} / 2^{fraction}");
+            }
+            let turn = steps
+                .codes
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, code)| **code);
+            let turn = turn.expect("codes").0;
+            let falls = steps.codes[..=turn].is_sorted_by(|a, b| a > b);
+            let rises = steps.codes[turn..].is_sorted_by(|a, b| a < b);
+            assert!(falls && rises, "{text} at {fraction}: {:?}", steps.codes);
+            assert!(fraction < 3 || turn > 0, "{text} at {fraction} never falls");
+        }
+    }
+    // Accumulators so fine that only small numbers occur.
+    let fine = parse("quantized_hswish(6,2)").step_function(60, -(1 << 53), 1 << 53);
+    assert_eq!(fine.expect("steps").codes, [0]);
+}
+
+#[test]
+fn a_hard_swish_of_more_steps_than_a_circuit_has_is_no_activation() {
+    assert!(
+        parse("quantized_hswish(12,3)")
+            .check_exact(Role::Activation)
+            .is_ok()
+    );
+    let refused = parse("quantized_hswish(13,3)").check_exact(Role::Activation);
+    let message = refused.expect_err("too many steps").to_string();
+    assert!(message.contains("accepted are at most 4096"), "{message}");
+    // The most steps that twelve bits can have: down to the lowest code, and up to the highest.
+    let widest = parse("quantized_hswish(12,3,relu_shift=16,relu_upper_bound=1)");
+    let steps = widest
+        .step_function(20, -(1 << 25), 1 << 25)
+        .expect("steps");
+    assert!(steps.codes.len() > 4096, "{}", steps.codes.len());
+}

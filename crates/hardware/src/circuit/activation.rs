@@ -1,6 +1,8 @@
-//! Activations in the graph: requantizers and step functions, and what they compute.
+//! Activations in the graph: requantizers, step functions and tables, and what they compute.
 
 use super::node::{Operand, Operation, Value, Wire};
+use super::table::{MOST_ADDRESS_BITS, Table};
+use crate::lut_estimate::{comparator_bits, table_is_cheaper};
 use bitfront_network::{ActivationRule, Interval};
 use bitfront_quantizer::{Modes, Overflow};
 
@@ -33,8 +35,8 @@ impl<'a> Activation<'a> {
         }
     }
 
-    /// The code of a known accumulator; `None` for rules without a circuit.
-    fn code(&self, value: i64) -> Option<i64> {
+    /// The code of a known accumulator; `None` for rules without one.
+    pub(crate) fn code(&self, value: i64) -> Option<i64> {
         match self.rule {
             ActivationRule::Uniform {
                 fraction,
@@ -45,7 +47,10 @@ impl<'a> Activation<'a> {
                 let channel = self.channel;
                 Some(step(value, &thresholds[channel], &codes[channel]))
             }
-            ActivationRule::Function(_) | ActivationRule::Channels(_) => None,
+            ActivationRule::Function(_) => {
+                Some(self.rule.apply(self.channel, value, self.fraction))
+            }
+            ActivationRule::Channels(_) => None,
         }
     }
 
@@ -55,7 +60,7 @@ impl<'a> Activation<'a> {
             Value::Constant(value) => return self.code(value).map(Activated::Known),
             Value::Wire(operand) => operand,
         };
-        let (operation, image) = match self.rule {
+        let operation = match self.rule {
             ActivationRule::Uniform {
                 fraction,
                 range: grid,
@@ -74,26 +79,87 @@ impl<'a> Activation<'a> {
                     .collect();
                 let first = scaled.partition_point(|&t| t <= range.lo);
                 let end = scaled.partition_point(|&t| t <= range.hi);
-                let codes = codes[self.channel][first..=end].to_vec();
-                let image = Interval {
-                    lo: codes.iter().copied().min().unwrap_or(0),
-                    hi: codes.iter().copied().max().unwrap_or(0),
-                };
-                let operation = Operation::Steps {
-                    source: wire,
-                    thresholds: scaled[first..end].to_vec(),
-                    codes,
-                };
-                (operation, image)
+                steps_or_table(
+                    wire,
+                    range,
+                    scaled[first..end].to_vec(),
+                    codes[self.channel][first..=end].to_vec(),
+                )
             }
-            ActivationRule::Function(_) | ActivationRule::Channels(_) => return None,
+            ActivationRule::Function(_) => {
+                // A shifted code is that of the value on the bus.
+                table(wire, range, 0, |value| self.code(value << shift))?
+            }
+            ActivationRule::Channels(_) => return None,
         };
+        let (Operation::Steps { codes, .. } | Operation::Table { codes, .. }) = &operation else {
+            return None;
+        };
+        let image = hull(codes);
         Some(if image.lo == image.hi {
             Activated::Known(image.lo)
         } else {
             Activated::Node(operation, image, 0)
         })
     }
+}
+
+fn hull(codes: &[i64]) -> Interval {
+    Interval {
+        lo: codes.iter().copied().min().unwrap_or(0),
+        hi: codes.iter().copied().max().unwrap_or(0),
+    }
+}
+
+/// A step function behind a wire in `range`, by comparators or as a table, whichever takes fewer LUTs.
+fn steps_or_table(wire: Wire, range: Interval, thresholds: Vec<i64>, codes: Vec<i64>) -> Operation {
+    let width = range.width().max(1);
+    let code_bits = hull(&codes).width().max(1);
+    // Zeros below all thresholds are read by none.
+    let zeros = thresholds
+        .iter()
+        .map(|threshold| threshold.trailing_zeros());
+    let dropped = zeros.min().unwrap_or(0).min(width - 1);
+    let of_address = |address: i64| Some(step(address << dropped, &thresholds, &codes));
+    if let Some(tabled) = table(wire, range, dropped, of_address)
+        && let Operation::Table {
+            first,
+            codes: entries,
+            ..
+        } = &tabled
+    {
+        let cells = Table::new(width, range.is_signed(), dropped, *first, entries).cells(code_bits);
+        let compared = comparator_bits(width, &thresholds, &codes, code_bits);
+        if table_is_cheaper(cells, compared) {
+            return tabled;
+        }
+    }
+    Operation::Steps {
+        source: wire,
+        thresholds,
+        codes,
+    }
+}
+
+/// A table of what `code` gives for each `value >> dropped` of a wire in `range`; `None` where that has too many bits,
+/// or no code.
+fn table(
+    wire: Wire,
+    range: Interval,
+    dropped: u32,
+    code: impl Fn(i64) -> Option<i64>,
+) -> Option<Operation> {
+    if range.width().max(1) - dropped > MOST_ADDRESS_BITS {
+        return None;
+    }
+    let first = range.lo >> dropped;
+    let codes: Option<Vec<i64>> = (first..=range.hi >> dropped).map(code).collect();
+    Some(Operation::Table {
+        source: wire,
+        dropped,
+        first,
+        codes: codes?,
+    })
 }
 
 /// A uniform quantizer behind a wire in `range`. Bits appended on the right are left to whoever reads

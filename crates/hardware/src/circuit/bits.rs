@@ -7,6 +7,7 @@
 
 use super::node::{Node, Operand, Operation};
 use super::requantizer::Requantizer;
+use super::table::Table;
 use super::{Circuit, Wire};
 use bitfront_quantizer::{FixedRounding, Overflow};
 use std::collections::HashMap;
@@ -60,6 +61,17 @@ impl Bits {
                 }
                 Operation::Steps { codes, .. } => {
                     all.map(|bit| step_bit(codes, bit, own)).collect()
+                }
+                operation @ Operation::Table { codes, .. } => {
+                    let table = Table::of(circuit.nodes(), operation);
+                    let bit = |bit| {
+                        let copied = table.and_then(|(source, dropped, table)| {
+                            let from = table.address_bit(bit)?;
+                            Some(bits.row(source)[(from + dropped) as usize])
+                        });
+                        copied.unwrap_or_else(|| step_bit(codes, bit, own))
+                    };
+                    all.map(bit).collect()
                 }
                 Operation::Requantize {
                     source,
@@ -255,7 +267,7 @@ fn constant_bit(value: i64, bit: u32) -> Bit {
     Bit::Known((value >> bit.min(63)) & 1 == 1)
 }
 
-/// What bit `bit` of a step function is: constant, or the first of its bits that toggles as it does.
+/// What bit `bit` of a function with such codes is: constant, or the first of its bits that is always the same.
 fn step_bit(codes: &[i64], bit: u32, own: impl Fn(u32) -> Bit) -> Bit {
     let of = |bit: u32| codes.iter().map(move |code| (code >> bit.min(63)) & 1);
     if of(bit).all(|value| value == 0) || of(bit).all(|value| value == 1) {

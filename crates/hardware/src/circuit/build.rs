@@ -78,7 +78,7 @@ impl Circuit {
     /// The circuit of a program.
     ///
     /// # Errors
-    /// [`BuildError`] for activations that are neither uniform nor step functions, for a softmax by
+    /// [`BuildError`] for activations that are neither uniform nor step functions nor narrow, for a softmax by
     /// tables, and for networks of more than 2^19 digits and comparisons, which fit no device.
     pub fn build_with(
         program: &IntegerProgram,

@@ -138,6 +138,12 @@ impl Circuit {
                 let selected = if selects { reduced(above + 1) } else { 0 };
                 vec![sum + selected; width as usize]
             }
+            Operation::Table {
+                source, dropped, ..
+            } => {
+                let above = (self.node(*source).width() - dropped).saturating_sub(LUT_INPUTS);
+                vec![all(*source) + 1 + above; width as usize]
+            }
             Operation::Steps {
                 source, thresholds, ..
             } => {

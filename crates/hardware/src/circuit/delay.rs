@@ -79,6 +79,11 @@ impl DelayModel {
         self.adder_ps(width) + levels * self.level_ps()
     }
 
+    /// A table of so many address bits: a LUT of six, then a selection of four by two more bits per level.
+    pub fn table_ps(&self, address_bits: u32) -> u32 {
+        (1 + address_bits.saturating_sub(6).div_ceil(2)) * self.level_ps()
+    }
+
     fn level_ps(&self) -> u32 {
         self.lut_ps + self.route_ps
     }

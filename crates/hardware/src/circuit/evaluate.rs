@@ -51,6 +51,12 @@ impl Circuit {
                     thresholds,
                     codes,
                 } => step(at(*source), thresholds, codes),
+                Operation::Table {
+                    source,
+                    dropped,
+                    first,
+                    codes,
+                } => codes[((at(*source) >> dropped) - first) as usize],
             };
             debug_assert!(
                 (node.range.lo..=node.range.hi).contains(&value),

@@ -3,6 +3,7 @@
 use super::bits::{Bit, Bits};
 use super::node::{Operand, Operation};
 use super::requantizer::{Requantizer, low_bits as up_to};
+use super::table::Table;
 use super::{Circuit, Wire};
 use bitfront_quantizer::FixedRounding;
 
@@ -78,6 +79,11 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                     }
                 }
                 read(&mut live, circuit, whole, mask);
+            }
+            operation @ Operation::Table { .. } => {
+                if let Some((source, dropped, table)) = Table::of(nodes, operation) {
+                    live[source.0 as usize] |= table.read_bits(mask) << dropped;
+                }
             }
             Operation::Steps {
                 source, thresholds, ..

@@ -1,4 +1,5 @@
-//! Circuits: a trained network as a graph of adders, multipliers, maxima, requantizers, step functions and registers.
+//! Circuits: a trained network as a graph of adders, multipliers, maxima, requantizers, step functions, tables and
+//! registers.
 //!
 //! A [`Circuit`] is a list of [`Node`]s in single-assignment order. Every node carries the exact
 //! interval of its integers, so widths are derived and nothing overflows. The constant
@@ -32,6 +33,7 @@ mod recover;
 mod registers;
 mod requantizer;
 mod steps;
+mod table;
 mod timing;
 
 pub use build::{BuildError, BuildOptions};
@@ -42,6 +44,7 @@ pub use node::{Node, Operand, Operation, Port, Wire};
 pub use proof::CircuitMismatch;
 pub use recover::Coefficients;
 pub(crate) use requantizer::Requantizer;
+pub(crate) use table::{Selected, Table, TableCells};
 
 use node::StepMark;
 

@@ -67,6 +67,17 @@ pub enum Operation {
         /// One more than there are thresholds.
         codes: Vec<i64>,
     },
+    /// `codes[(source >> dropped) - first]`: any function of a source of few bits.
+    Table {
+        /// The accumulator.
+        source: Wire,
+        /// Bits on the right that the function does not read.
+        dropped: u32,
+        /// `source >> dropped` of the first code: the least that occurs.
+        first: i64,
+        /// A code for each `source >> dropped` that occurs.
+        codes: Vec<i64>,
+    },
     /// The larger of the two. One of the two shifts is zero.
     Max {
         /// First operand.
@@ -120,6 +131,7 @@ impl Operation {
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
+            | Self::Table { source, .. }
             | Self::Register { source } => (Some(*source), None),
         };
         first.into_iter().chain(second)
@@ -137,6 +149,7 @@ impl Operation {
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
+            | Self::Table { source, .. }
             | Self::Register { source } => *source = rewire(*source),
         }
         moved

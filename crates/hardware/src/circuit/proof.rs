@@ -200,12 +200,49 @@ impl Circuit {
                 let found = found.rewired(|wire| self.unregistered(wire));
                 let operation = operation.rewired(|wire| self.unregistered(wire));
                 if found == operation {
-                    Ok(())
+                    self.check_table(activation, input, &operation)
                 } else {
                     Err(format!("its activation is {found:?}, not {operation:?}"))
                 }
             }
             _ => Err("it is no activation of its accumulator".to_owned()),
+        }
+    }
+
+    /// Every entry of a table against the program's own rule, at either end of what it stands for: how the table was
+    /// made is no part of this.
+    fn check_table(
+        &self,
+        activation: &Activation<'_>,
+        input: Option<Value>,
+        operation: &Operation,
+    ) -> Result<(), String> {
+        let Operation::Table {
+            source,
+            dropped,
+            first,
+            codes,
+        } = operation
+        else {
+            return Ok(());
+        };
+        let shift = match input {
+            Some(Value::Wire(operand)) => operand.shift,
+            _ => 0,
+        };
+        let Interval { lo, hi } = self.node(*source).range;
+        for (address, &code) in (*first..).zip(codes) {
+            let ends = [address << dropped, ((address + 1) << dropped) - 1];
+            for value in ends.map(|end| end.clamp(lo, hi)) {
+                if activation.code(value << shift) != Some(code) {
+                    return Err(format!("its table has {code} for {value}"));
+                }
+            }
+        }
+        if (*first, *first + codes.len() as i64 - 1) == (lo >> dropped, hi >> dropped) {
+            Ok(())
+        } else {
+            Err("its table lacks a value that its accumulator may have".to_owned())
         }
     }
 

@@ -120,6 +120,7 @@ fn propagate(
         Operation::Input { .. }
         | Operation::Requantize { .. }
         | Operation::Steps { .. }
+        | Operation::Table { .. }
         | Operation::Max { .. } => None,
     }
 }

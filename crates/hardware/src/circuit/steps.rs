@@ -9,6 +9,7 @@ use super::maximum::max_pool;
 use super::movement::moved;
 use super::multiplier::Multipliers;
 use super::node::{Node, Operand, StepMark, Value, Wire};
+use super::table::MOST_ADDRESS_BITS;
 use crate::adder_graph;
 use bitfront_network::{
     ActivationRule, IntegerLayer, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
@@ -199,8 +200,10 @@ impl Builder<'_> {
                 return Err(BuildError {
                     layer: layer.name.clone(),
                     reason: format!(
-                        "{quantizer} has no circuit yet; accepted are uniform quantizers and step \
-                         functions"
+                        "{quantizer} is no step function of its accumulator, of {} bits; accepted are uniform \
+                         quantizers, step functions of at most 8192 steps, and others behind at most \
+                         {MOST_ADDRESS_BITS} bits",
+                        range.width()
                     ),
                 });
             };

@@ -59,6 +59,9 @@ pub(crate) fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 
                 delays.requantizer_ps(node.width())
             }
         }
+        Operation::Table {
+            source, dropped, ..
+        } => delays.table_ps(nodes[source.0 as usize].width() - dropped),
         Operation::Steps {
             source, thresholds, ..
         } => delays.steps_ps(nodes[source.0 as usize].width(), thresholds.len()),

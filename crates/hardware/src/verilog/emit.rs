@@ -5,6 +5,7 @@ use super::maximum::maximum;
 use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
+use super::table::table;
 use crate::circuit::{Circuit, Node, Operation, Requantizer, Wire};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -101,5 +102,6 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
             thresholds,
             codes,
         } => step_function(circuit, wire, node, *source, thresholds, codes),
+        operation @ Operation::Table { .. } => table(circuit, wire, node, operation),
     }
 }

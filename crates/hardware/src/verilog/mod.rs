@@ -22,6 +22,7 @@ mod multiplier;
 mod requantizer;
 mod self_check;
 mod step_function;
+mod table;
 
 pub use axi_stream::axi_stream;
 pub(crate) use bench::reads_and_writes;

@@ -19,6 +19,7 @@ pub(crate) struct Passed {
     pub(crate) costs: Costs,
     pub(crate) counted: SynthesisReport,
     /// As Yosys wrote it.
+    #[allow(dead_code, reason = "only some tests read it")]
     pub(crate) netlist: String,
 }
 
