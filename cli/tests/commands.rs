@@ -218,6 +218,45 @@ fn train_scores_a_candidate_without_a_service() {
     let from_file: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(from_file["scores"], first["scores"]);
 
+    // A recipe from a file, as it was printed, and its faults.
+    let mut recipe = first["recipe"].clone();
+    recipe["schedule"] = "constant".into();
+    recipe["optimizer"] = serde_json::json!({"adamw": {"weight_decay": 0.125}});
+    let write = |recipe: &serde_json::Value| {
+        fs::write(folder.path().join("recipe.json"), recipe.to_string()).expect("the file");
+    };
+    write(&recipe);
+    let arguments = ["--uniform", "6", "--seed", "3", "--recipe", "recipe.json"];
+    let decayed = train(&arguments);
+    assert_eq!(decayed["recipe"], recipe);
+    assert_ne!(decayed["scores"], first["scores"]);
+    for (key, value, told) in [
+        (
+            "learning_rate",
+            0.into(),
+            "/learning_rate is 0; accepted: above 0",
+        ),
+        (
+            "rate",
+            1.into(),
+            "recipe.json is not a recipe: unknown field `rate`",
+        ),
+        (
+            "distillation",
+            serde_json::json!({}),
+            "/distillation has no teacher here",
+        ),
+    ] {
+        let mut broken = recipe.clone();
+        broken[key] = value;
+        write(&broken);
+        let mut command = with(&["train", "--data", "points.csv"]);
+        command.args(arguments).current_dir(folder.path());
+        let (code, _, stderr) = run(command);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains(told), "{stderr}");
+    }
+
     fs::write(folder.path().join("values.csv"), "a,b\n1,0.5\n2,1\n").expect("the file");
     let mut values = with(&["train", "--uniform", "6", "--data", "values.csv"]);
     values.current_dir(folder.path());

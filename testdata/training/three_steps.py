@@ -72,6 +72,21 @@ def numbers(arrays):
     return [[float(str(value)) for value in np.asarray(array, np.float32).ravel()] for array in arrays]
 
 
+def three_steps(model, rule, loss, x, y):
+    """Loss and weights after each step, and the smallest size of a gradient that is not 0."""
+    steps, smallest = [], float("inf")
+    for step in range(STEPS):
+        rows = slice(step * ROWS, (step + 1) * ROWS)
+        with tf.GradientTape() as tape:
+            value = loss(y[rows], model(x[rows], training=True))
+        gradients = tape.gradient(value, model.trainable_variables)
+        rule.apply_gradients(zip(gradients, model.trainable_variables))
+        sizes = np.abs(np.concatenate([np.ravel(gradient) for gradient in gradients]))
+        smallest = min(smallest, sizes[sizes > 0].min())
+        steps.append({"loss": numbers([value])[0][0], "weights": numbers(model.trainable_variables)})
+    return steps, smallest
+
+
 def run(index, name, kernel, bias, activation, loss, outputs, optimizer):
     random = np.random.default_rng(index)
     model = network(kernel, bias, activation, outputs)
@@ -79,14 +94,7 @@ def run(index, name, kernel, bias, activation, loss, outputs, optimizer):
     model.set_weights(start)
     x = (random.integers(-192, 192, (ROWS * STEPS, SIZES[0])) / 64).astype(np.float32)
     y = targets(random, loss, outputs)
-    rule, steps = OPTIMIZERS[optimizer](), []
-    for step in range(STEPS):
-        rows = slice(step * ROWS, (step + 1) * ROWS)
-        with tf.GradientTape() as tape:
-            value = LOSSES[loss](y[rows], model(x[rows], training=True))
-        gradients = tape.gradient(value, model.trainable_variables)
-        rule.apply_gradients(zip(gradients, model.trainable_variables))
-        steps.append({"loss": numbers([value])[0][0], "weights": numbers(model.trainable_variables)})
+    steps, _ = three_steps(model, OPTIMIZERS[optimizer](), LOSSES[loss], x, y)
     return {
         "name": name, "kernel": kernel or "float", "bias": bias or "float", "activation": activation, "loss": loss,
         "outputs": outputs, "optimizer": optimizer, "x": numbers([x])[0], "y": numbers([y])[0], "start": numbers(start), "steps": steps,
@@ -100,4 +108,5 @@ def main(result):
     result.write_text(head + ",\n".join(cases) + "\n]}\n", encoding="utf-8")
 
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

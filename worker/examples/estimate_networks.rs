@@ -102,7 +102,8 @@ impl Made<'_> {
         };
         let candidate = &proposed.candidate;
         let weights = jets::trained(search, &proposed, data)?;
-        let scores = bitfront_worker::score(candidate, &weights, data, &search.build_options())?;
+        let options = search.build_options();
+        let scores = bitfront_worker::score(candidate, &weights, data, &options, &|| false)?;
         self.keep(
             candidate,
             &weights,

@@ -239,9 +239,12 @@ pub(crate) struct Train {
     /// Data set (npz, csv, ARFF, HDF5, Parquet, a folder of idx or jet files); the bundled generated jets by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
-    /// Passes over the training split.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) epochs: u32,
+    /// Training recipe, JSON, in the form of `recipe` in the output; what it leaves out has its default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Passes over the training split; 10 or the recipe's by default.
+    #[arg(long)]
+    pub(crate) epochs: Option<u32>,
     /// Seed of the weights and the shuffling.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -1,5 +1,6 @@
 //! `bitfront train`: one candidate, trained and scored here; its scores as JSON.
 
+use std::path::Path;
 use std::time::Instant;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
@@ -7,6 +8,7 @@ use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::Candidate;
 use bitfront_search::file::{DatasetInfo, read};
 use bitfront_training::{Control, Recipe, Samples, Targets, train};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::args::Train;
@@ -29,10 +31,7 @@ pub(super) fn run(options: &Train) -> Outcome {
     let data = dataset
         .prepare(&SplitSpec::default())
         .failed_to("split the data")?;
-    let recipe = Recipe {
-        epochs: options.epochs,
-        ..Recipe::default()
-    };
+    let recipe = recipe(options)?;
 
     let started = Instant::now();
     let mut on_epoch = |_: &_| Control::Continue;
@@ -52,6 +51,7 @@ pub(super) fn run(options: &Train) -> Outcome {
         &trained.weights,
         &data,
         &BuildOptions::default(),
+        &|| false,
     )
     .failed_to("score the candidate")?;
     view::json(&json!({
@@ -75,15 +75,37 @@ fn samples(table: &Table) -> Samples<'_> {
     }
 }
 
+/// The recipe: from its file, or the default; in either case with the epochs that the command names.
+fn recipe(options: &Train) -> Outcome<Recipe> {
+    let mut recipe = match &options.recipe {
+        Some(path) => json_file(path, "recipe")?,
+        None => Recipe::default(),
+    };
+    recipe.epochs = options.epochs.unwrap_or(recipe.epochs);
+    if recipe.distillation.is_some() {
+        let detail =
+            "/distillation has no teacher here: `bitfront submit` takes searches that distil";
+        return Err(Failure::usage(detail));
+    }
+    recipe.check().map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Failure::usage(format!("the recipe cannot be used: {}", faults.join("; ")))
+    })?;
+    Ok(recipe)
+}
+
+/// What a JSON file holds.
+fn json_file<T: DeserializeOwned>(path: &Path, what: &str) -> Outcome<T> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", path.display())))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{} is not a {what}: {error}", path.display())))
+}
+
 /// The candidate: from its file, or a seed trial of the network `inputs-16-16-classes`, the demo's.
 fn candidate(options: &Train, dataset: &Dataset) -> Outcome<Candidate> {
     if let Some(path) = &options.candidate {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("failed to read {}: {error}", path.display()))
-        })?;
-        return serde_json::from_str(&text).map_err(|error| {
-            Failure::usage(format!("{} is not a candidate: {error}", path.display()))
-        });
+        return json_file(path, "candidate");
     }
     let (inputs, classes) = (dataset.features.len(), dataset.classes.len());
     let seed = options.uniform.map_or_else(

@@ -32,10 +32,10 @@ impl Uniform {
 pub struct AdamStep {
     /// `learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)`.
     pub rate: f32,
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
+    /// Decay of the first moment; it and `1 - beta1` are rounded to f32, as in Keras.
+    pub beta1: f64,
+    /// Decay of the second moment, likewise.
+    pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f32,
     /// Weights are kept within plus and minus this; infinite where they are free.
@@ -82,8 +82,9 @@ unsafe fn adam<V: Lanes>(
     v: &mut [f32],
     g: &[f32],
 ) -> bool {
-    let (beta1, beta2) = (V::splat(s.beta1), V::splat(s.beta2));
-    let (rest1, rest2) = (V::splat(1.0 - s.beta1), V::splat(1.0 - s.beta2));
+    let (beta1, beta2) = (V::splat(s.beta1 as f32), V::splat(s.beta2 as f32));
+    let rest = |beta: f64| V::splat((1.0 - beta) as f32);
+    let (rest1, rest2) = (rest(s.beta1), rest(s.beta2));
     let (rate, epsilon) = (V::splat(s.rate), V::splat(s.epsilon));
     let zero = V::splat(0.0);
     let mut seen = zero;

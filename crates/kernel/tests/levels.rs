@@ -155,8 +155,8 @@ proptest! {
         let v0: Vec<f32> = v0.iter().map(|v| v * v).collect();
         let adam: Vec<f32> = (0..len)
             .map(|i| {
-                let m = m0[i] * step.beta1 + g[i] * (1.0 - step.beta1);
-                let v = v0[i] * step.beta2 + g[i] * g[i] * (1.0 - step.beta2);
+                let m = m0[i] * 0.9 + g[i] * 0.1;
+                let v = v0[i] * 0.999 + g[i] * g[i] * 0.001;
                 (x[i] - step.rate * m / (v.sqrt() + step.epsilon)).clamp(-step.limit, step.limit)
             })
             .collect();

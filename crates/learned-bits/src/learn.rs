@@ -180,9 +180,9 @@ pub fn learn_at(
 /// Rates, averaging and penalty of step `count` at a share of the run; `decay` holds powers of Adam's
 /// decays.
 fn step(settings: &Settings, done: f64, count: u64, decay: &mut [f64; 2]) -> Step {
-    const BETAS: [f32; 2] = [0.9, 0.999];
+    const BETAS: [f64; 2] = [0.9, 0.999];
     for (power, beta) in decay.iter_mut().zip(BETAS) {
-        *power *= f64::from(beta);
+        *power *= beta;
     }
     let correction = (1.0 - decay[1]).sqrt() / (1.0 - decay[0]);
     let floor = f64::from(settings.final_rate);

@@ -174,7 +174,7 @@ fn the_bits_of_a_known_run() {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, word| {
             (hash ^ u64::from(*word)).wrapping_mul(0x100_0000_01b3)
         });
-    assert_eq!(format!("{hash:016x}"), "66cdaaf76e59f12e");
+    assert_eq!(format!("{hash:016x}"), "20b88615551d0312");
 }
 
 #[test]

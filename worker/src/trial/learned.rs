@@ -108,6 +108,7 @@ fn scored(
         &point.weights,
         data,
         &search.build_options(),
+        &|| attempt.is_stopped(),
     ) {
         Ok(scores) => {
             let artifact = Artifact {
@@ -121,7 +122,10 @@ fn scored(
             Ok((outcome, Some(artifact)))
         }
         Err(error) => {
-            let failure = score::no_scores(&error);
+            let failure = match score::no_scores(&error) {
+                Ended::Failed(failure) => failure,
+                Ended::Stopped => return Err(Ended::Stopped),
+            };
             attempt.log(&format!("epoch {epoch} has no scores: {failure}"));
             if matches!(error, score::ScoreError::Circuit(_)) {
                 let message = format!("epoch {epoch}: {}", failure.message);

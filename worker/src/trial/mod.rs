@@ -234,8 +234,14 @@ fn attempt_scores(
         start.elapsed().as_secs_f64()
     ));
     let start = Instant::now();
-    let scores = score(candidate, &trained.weights, data, &search.build_options())
-        .map_err(|e| score::no_scores(&e))?;
+    let scores = score(
+        candidate,
+        &trained.weights,
+        data,
+        &search.build_options(),
+        &|| attempt.is_stopped(),
+    )
+    .map_err(|e| score::no_scores(&e))?;
     attempt.log(&format!(
         "scored in {:.2} s: {} (validation)",
         start.elapsed().as_secs_f64(),

@@ -14,7 +14,7 @@ use bitfront_network::{
 use bitfront_search::TrialScores;
 
 use super::split::{Measured, of_reals};
-use crate::error::Failure;
+use crate::error::{Ended, Failure};
 use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
 
 /// Measures everything that a trial stores: what a worker does with a trained candidate, and what
@@ -23,12 +23,14 @@ use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
 /// integer program, and equals it on two thousand vectors.
 ///
 /// # Errors
-/// The candidate has no exact integer form with these weights, no circuit, or one of another function.
+/// The candidate has no exact integer form with these weights, no circuit, or one of another function; or `stopped`
+/// ended the comparison.
 pub fn score(
     candidate: &Candidate,
     weights: &Weights,
     data: &Prepared,
     options: &BuildOptions,
+    stopped: &dyn Fn() -> bool,
 ) -> Result<TrialScores, ScoreError> {
     if candidate.is_float() {
         let measure = |table: &Table| {
@@ -48,7 +50,10 @@ pub fn score(
     let program = IntegerProgram::freeze(candidate, weights)?;
     let circuit = Circuit::build_with(&program, options)?;
     let vectors = Vectors::for_program(&program, &data.test.x, 0);
-    compare(&circuit, &program, &vectors, &|| false)?;
+    compare(&circuit, &program, &vectors, stopped)?;
+    if stopped() {
+        return Err(ScoreError::Stopped);
+    }
     let validation = Measured::of_program(&program, &data.validation);
     let test = Measured::of_program(&program, &data.test);
     Ok(TrialScores {
@@ -84,6 +89,9 @@ pub enum ScoreError {
     /// A circuit of another function.
     #[error(transparent)]
     Circuit(#[from] Mismatch),
+    /// Whoever asked no longer waits.
+    #[error("stopped before every vector was compared")]
+    Stopped,
 }
 
 /// Accuracy with real batch normalisations in place of the frozen ones, where there are any: what
@@ -116,11 +124,12 @@ pub(crate) fn no_circuit(error: &BuildError) -> Failure {
     Failure::lasting("no-circuit", error.to_string())
 }
 
-/// The failure of a candidate without scores.
-pub(crate) fn no_scores(error: &ScoreError) -> Failure {
+/// How a trial without scores ends.
+pub(crate) fn no_scores(error: &ScoreError) -> Ended {
     match error {
-        ScoreError::NotExact(error) => not_exact(error),
-        ScoreError::NoCircuit(error) => no_circuit(error),
-        ScoreError::Circuit(error) => error.failure(),
+        ScoreError::NotExact(error) => not_exact(error).into(),
+        ScoreError::NoCircuit(error) => no_circuit(error).into(),
+        ScoreError::Circuit(error) => error.failure().into(),
+        ScoreError::Stopped => Ended::Stopped,
     }
 }

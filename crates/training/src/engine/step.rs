@@ -7,8 +7,8 @@ use super::Engine;
 use crate::optimizer::{Optimizer, decay};
 
 /// Adam's decays and epsilon, as in Keras.
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
 const EPSILON: f32 = 1e-7;
 
 /// What of a recipe a step goes by.
@@ -73,11 +73,13 @@ impl Engine {
         }
         self.shape_gradients();
         self.steps += 1;
-        self.decay[0] *= f64::from(BETA1);
-        self.decay[1] *= f64::from(BETA2);
-        let correction = (1.0 - self.decay[1]).sqrt() / (1.0 - self.decay[0]);
+        for (power, beta) in self.decay.iter_mut().zip([BETA1, BETA2]) {
+            *power *= f64::from(beta as f32);
+        }
+        // In f32 throughout, as in Keras: of the first steps' small differences to 1 these are the roundings that count.
+        let [rest1, rest2] = self.decay.map(|power| 1.0 - power as f32);
         let step = AdamStep {
-            rate: (f64::from(learning_rate) * correction) as f32,
+            rate: learning_rate * rest2.sqrt() / rest1,
             beta1: BETA1,
             beta2: BETA2,
             epsilon: EPSILON,

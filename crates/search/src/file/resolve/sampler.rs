@@ -141,10 +141,26 @@ fn learned_bits(
             faults.push(Fault::new(pointer(key), detail));
         }
     }
-    if file.training.pruning.is_some() {
-        let detail = "stands beside sampler `learned_bits`, whose runs know no pruning; accepted are samplers `random` \
-                      and `evolution`";
-        faults.push(Fault::new(pointer("training").at("pruning"), detail));
+    let training = &file.training;
+    for (given, key, why) in [
+        (training.pruning.is_some(), "pruning", "know no pruning"),
+        (
+            training.class_weights.is_some(),
+            "class_weights",
+            "learn from all classes alike",
+        ),
+        (
+            training.label_smoothing != 0.0,
+            "label_smoothing",
+            "learn from the classes as they are",
+        ),
+    ] {
+        if given {
+            let detail = format!(
+                "stands beside sampler `learned_bits`, whose runs {why}; accepted are samplers `random` and `evolution`"
+            );
+            faults.push(Fault::new(pointer("training").at(key), detail));
+        }
     }
     settings
 }

@@ -52,14 +52,15 @@ fn settings_left_out_are_written_out() {
 fn settings_of_other_samplers_and_out_of_range_are_refused() {
     let mixed = learned(&json!({"population": 8, "last_beta": 1e-9}));
     let mut mixed_with_space = mixed.clone();
-    mixed_with_space["training"] =
-        json!({"pruning": {"schedule": {"constant": {"sparsity": 0.5}}}});
+    mixed_with_space["training"] = json!({"pruning": {"schedule": {"constant": {"sparsity": 0.5}}}, "label_smoothing": 0.1, "class_weights": "balanced"});
     mixed_with_space["search_space"] = json!({"seed_trials": [{"float": true}]});
     let expected = set(&[
         "/sampler/population",
         "/sampler/last_beta",
         "/search_space",
         "/training/pruning",
+        "/training/class_weights",
+        "/training/label_smoothing",
     ]);
     assert_eq!(pointers(&mixed_with_space), expected);
     assert_eq!(
