@@ -6,7 +6,7 @@
 
 use crate::buffer::{LANES, stride};
 use crate::elementwise::Uniform;
-use crate::finish::{Activate, Activated, Finish, Quantize, Store};
+use crate::finish::{Activate, Activated, FinishPair, Quantize, Store};
 use crate::integer_lanes::{IntegerLanes, Path, integer_dispatch};
 use crate::integer_pack::Line;
 use crate::lanes::Lanes;
@@ -150,8 +150,9 @@ impl CodeAffine {
         activate: Activate,
         mut out: Activated<'_>,
     ) {
-        out.check(rows * stride(self.columns));
-        self.check(rows, codes, out.values.len());
+        let values = rows * stride(self.columns);
+        out.check(values);
+        self.check(rows, codes, values);
         let (job, x) = (self.job(rows), self.rows(codes));
         let end = Quantize::new(activate, &mut out);
         integer_dispatch!(Path::of(kernels), product(job: Job<'_>, x: Rows, end: Quantize));
@@ -325,7 +326,7 @@ struct Job<'a> {
 }
 
 #[inline(always)]
-unsafe fn product<V: IntegerLanes>(job: Job<'_>, x: impl Reads, end: impl Finish) {
+unsafe fn product<V: IntegerLanes>(job: Job<'_>, x: impl Reads, end: impl FinishPair) {
     if job.affine.small {
         columns_of_tiles::<V, _, _, true>(job, x, end);
     } else {
@@ -334,13 +335,17 @@ unsafe fn product<V: IntegerLanes>(job: Job<'_>, x: impl Reads, end: impl Finish
 }
 
 #[inline(always)]
-unsafe fn columns_of_tiles<V: IntegerLanes, X: Reads, F: Finish, const SMALL: bool>(
+unsafe fn columns_of_tiles<V: IntegerLanes, X: Reads, F: FinishPair, const SMALL: bool>(
     job: Job<'_>,
     x: X,
     end: F,
 ) {
     let blocks = job.affine.start.len();
     let mut block = 0;
+    if job.affine.columns <= LANES / 2 {
+        rows_of_pairs::<V, X, F, SMALL>(job, x, end);
+        return;
+    }
     if V::WIDE {
         while block + 2 <= blocks {
             column_of_tiles::<V, X, F, SMALL, 2>(job, x, end, block);
@@ -357,7 +362,7 @@ unsafe fn columns_of_tiles<V: IntegerLanes, X: Reads, F: Finish, const SMALL: bo
 unsafe fn column_of_tiles<
     V: IntegerLanes,
     X: Reads,
-    F: Finish,
+    F: FinishPair,
     const SMALL: bool,
     const C: usize,
 >(
@@ -391,7 +396,7 @@ unsafe fn column_of_tiles<
 unsafe fn tile<
     V: IntegerLanes,
     X: Reads,
-    F: Finish,
+    F: FinishPair,
     const SMALL: bool,
     const R: usize,
     const C: usize,
@@ -434,5 +439,57 @@ unsafe fn tile<
             let at = (row + r) * job.n + (block + c) * LANES;
             end.take(sum.floats().mul(unit), at);
         }
+    }
+}
+
+/// Few columns leave half of each vector empty: two rows stand in it.
+#[inline(always)]
+unsafe fn rows_of_pairs<V: IntegerLanes, X: Reads, F: FinishPair, const SMALL: bool>(
+    job: Job<'_>,
+    x: X,
+    end: F,
+) {
+    let mut row = 0;
+    while row + 8 <= job.rows {
+        pairs::<V, X, F, SMALL, 4>(job, x, end, row);
+        row += 8;
+    }
+    while row + 2 <= job.rows {
+        pairs::<V, X, F, SMALL, 1>(job, x, end, row);
+        row += 2;
+    }
+    if row < job.rows {
+        tile::<V, X, F, SMALL, 1, 1>(job, x, end, row, 0);
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "groups of four bytes are read unaligned"
+)]
+unsafe fn pairs<V: IntegerLanes, X: Reads, F: FinishPair, const SMALL: bool, const R: usize>(
+    job: Job<'_>,
+    x: X,
+    end: F,
+    row: usize,
+) {
+    let mut sums = [[V::half_load(job.affine.start.as_ptr().cast()); 2]; R];
+    let codes: [[*const u8; 2]; R] =
+        std::array::from_fn(|r| [x.row(row + 2 * r), x.row(row + 2 * r + 1)]);
+    for group in 0..job.affine.groups {
+        let w = V::half_load(job.affine.weights.as_ptr().add(group).cast());
+        let at = x.group(group);
+        for (sums, codes) in sums.iter_mut().zip(codes) {
+            for (sum, codes) in sums.iter_mut().zip(codes) {
+                let four = codes.add(at).cast::<i32>();
+                *sum = V::half_dot::<SMALL>(*sum, V::half_splat(four.read_unaligned()), w);
+            }
+        }
+    }
+    let unit = V::Floats::splat(job.affine.unit);
+    for (r, [first, second]) in sums.into_iter().enumerate() {
+        let both = V::join(first, second).floats().mul(unit);
+        end.take_pair(both, row + 2 * r);
     }
 }

@@ -15,7 +15,8 @@ pub struct CodeSlide {
     frame: Frame,
     /// The current sample with its border.
     sample: Vec<u8>,
-    channels: usize,
+    /// Inputs of what the product takes for a tap, whose groups of four begin anew.
+    tap: usize,
     /// How far from a window's start its groups of four codes lie.
     groups: Vec<u32>,
 }
@@ -28,15 +29,38 @@ impl CodeSlide {
         let frame = Frame::new(rows, columns, stride(channels))?;
         let [down, across] = frame.taps();
         let taps = (0..rows.size).flat_map(|y| (0..columns.size).map(move |x| (y, x)));
-        let groups = taps.flat_map(|(y, x)| {
-            (0..channels.div_ceil(4)).map(move |group| (y * down + x * across + 4 * group) as u32)
-        });
-        Some(Self {
-            groups: groups.collect(),
-            sample: vec![border; frame.len()],
+        let starts = taps.map(|(y, x)| y * down + x * across);
+        Some(Self::of(frame, starts, channels, border))
+    }
+
+    /// The same over samples whose positions lie one behind the other: a row of taps is one tap to the product
+    /// ([`CodeAffine::of_taps`] of as many as the window has rows). `None` too where a row of taps is no run of
+    /// neighbouring codes.
+    #[must_use]
+    pub fn of_stored(
+        rows: SlideAxis,
+        columns: SlideAxis,
+        channels: usize,
+        border: u8,
+    ) -> Option<Self> {
+        if columns.dilation != 1 && columns.size != 1 {
+            return None;
+        }
+        let frame = Frame::new(rows, columns, channels)?;
+        let [down, _] = frame.taps();
+        let starts = (0..rows.size).map(|y| y * down);
+        Some(Self::of(frame, starts, columns.size * channels, border))
+    }
+
+    fn of(frame: Frame, starts: impl Iterator<Item = usize>, tap: usize, border: u8) -> Self {
+        let of = |start| (0..tap.div_ceil(4)).map(move |group| (start + 4 * group) as u32);
+        Self {
+            groups: starts.flat_map(of).collect(),
+            // The last group of four may run over.
+            sample: vec![border; frame.len() + 3],
             frame,
-            channels,
-        })
+            tap,
+        }
     }
 
     /// Bytes that a window of these axes takes, at most.
@@ -44,7 +68,7 @@ impl CodeSlide {
     pub fn bytes(rows: SlideAxis, columns: SlideAxis, channels: usize) -> usize {
         // Vectors grow by doubling.
         let groups = 2 * rows.size * columns.size * channels.div_ceil(4) + 4;
-        Frame::bytes(rows, columns, stride(channels), 1) + groups * size_of::<u32>()
+        Frame::bytes(rows, columns, stride(channels), 1) + 3 + groups * size_of::<u32>()
     }
 
     /// Output positions of a sample.
@@ -95,10 +119,10 @@ impl CodeSlide {
 
     fn windows(&self, affine: &CodeAffine) -> CodeWindows {
         assert!(
-            affine.shape() == (self.channels, self.groups.len()),
+            affine.shape() == (self.tap, self.groups.len()),
             "a product of taps and groups {:?} over windows of {:?}",
             affine.shape(),
-            (self.channels, self.groups.len())
+            (self.tap, self.groups.len())
         );
         CodeWindows {
             codes: self.sample.as_ptr(),

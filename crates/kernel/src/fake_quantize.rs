@@ -71,33 +71,43 @@ impl Steps {
     }
 }
 
-#[inline(always)]
-unsafe fn quantize<V: Lanes>(s: Steps, x: &[f32], y: &mut [f32]) {
-    let one = |from: *const f32, to: *mut f32| s.value(s.code(V::load(from))).store(to);
-    lanes::<V>(x, y, one);
+/// What is done with a block of lanes: no closure, which would not have the level's instructions.
+trait Block: Copy {
+    /// From where it is read to where it is written.
+    unsafe fn one<V: Lanes>(self, from: *const f32, to: *mut f32);
 }
 
-#[inline(always)]
-unsafe fn copy<V: Lanes>(x: &[f32], y: &mut [f32]) {
-    lanes::<V>(x, y, |from, to| {
+impl Block for Steps {
+    #[inline(always)]
+    unsafe fn one<V: Lanes>(self, from: *const f32, to: *mut f32) {
+        self.value(self.code(V::load(from))).store(to);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Copied;
+
+impl Block for Copied {
+    #[inline(always)]
+    unsafe fn one<V: Lanes>(self, from: *const f32, to: *mut f32) {
         V::load(from).store(to);
         // Keeps the loop one, where the compiler would call its memory copy.
         std::hint::black_box(());
-    });
+    }
 }
 
-/// Calls `one` on every block of lanes; the last ones, where there are not enough, through a buffer.
+/// Does `each` with every block of lanes; the last ones, where there are not enough, through a buffer.
 #[inline(always)]
-unsafe fn lanes<V: Lanes>(x: &[f32], y: &mut [f32], one: impl Fn(*const f32, *mut f32)) {
+unsafe fn lanes<V: Lanes>(each: impl Block, x: &[f32], y: &mut [f32]) {
     let whole = x.len() - x.len() % LANES;
     for i in (0..whole).step_by(LANES) {
-        one(x.as_ptr().add(i), y.as_mut_ptr().add(i));
+        each.one::<V>(x.as_ptr().add(i), y.as_mut_ptr().add(i));
     }
     let rest = x.len() - whole;
     if rest > 0 {
         let (mut from, mut to) = ([0.0; LANES], [0.0; LANES]);
         from[..rest].copy_from_slice(&x[whole..]);
-        one(from.as_ptr(), to.as_mut_ptr());
+        each.one::<V>(from.as_ptr(), to.as_mut_ptr());
         y[whole..].copy_from_slice(&to[..rest]);
     }
 }
@@ -110,7 +120,7 @@ impl Kernels {
     /// When the lengths differ.
     pub fn fake_quantize(self, steps: Steps, x: &[f32], y: &mut [f32]) {
         assert_eq!(x.len(), y.len(), "x and y have the same length");
-        dispatch!(self.level(), quantize(steps: Steps, x: &[f32], y: &mut [f32]));
+        dispatch!(self.level(), lanes(steps: Steps, x: &[f32], y: &mut [f32]));
     }
 
     /// Copies `x` into `y` by the loop of [`Kernels::fake_quantize`] without its arithmetic: the
@@ -120,7 +130,8 @@ impl Kernels {
     /// When the lengths differ.
     pub fn copy(self, x: &[f32], y: &mut [f32]) {
         assert_eq!(x.len(), y.len(), "x and y have the same length");
-        dispatch!(self.level(), copy(x: &[f32], y: &mut [f32]));
+        let each = Copied;
+        dispatch!(self.level(), lanes(each: Copied, x: &[f32], y: &mut [f32]));
     }
 }
 

@@ -19,6 +19,15 @@ pub(crate) trait Finish: Copy {
     unsafe fn take<V: Lanes>(self, value: V, at: usize);
 }
 
+/// An end that also takes two rows at once, where these have no more than half a vector each.
+///
+/// # Safety
+/// As of [`Finish`].
+pub(crate) trait FinishPair: Finish {
+    /// Takes the first halves of vectors `at` and `at + 1`, counted in vectors of a matrix that is one wide.
+    unsafe fn take_pair<V: Lanes>(self, both: V, at: usize);
+}
+
 /// Stored as they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Store(pub(crate) *mut f32);
@@ -27,6 +36,15 @@ impl Finish for Store {
     #[inline(always)]
     unsafe fn take<V: Lanes>(self, value: V, at: usize) {
         value.store(self.0.add(at));
+    }
+}
+
+impl FinishPair for Store {
+    #[inline(always)]
+    unsafe fn take_pair<V: Lanes>(self, both: V, at: usize) {
+        let (first, padding) = (self.0.add(at * LANES), self.0.add(at * LANES + LANES / 2));
+        both.store_apart(first, first.add(LANES));
+        V::splat(0.0).store_apart(padding, padding.add(LANES));
     }
 }
 
@@ -71,8 +89,8 @@ impl Activate {
 /// Where an activation's results go; lengths are those of the padded matrix, or a sixteenth for `inside`.
 #[derive(Debug)]
 pub struct Activated<'a> {
-    /// Fake-quantized values.
-    pub values: &'a mut [f32],
+    /// Fake-quantized values; absent where codes are enough.
+    pub values: Option<&'a mut [f32]>,
     /// Codes less the lowest one.
     pub codes: Option<&'a mut [u8]>,
     /// A bit for each value: whether what was quantized lies above zero and not above the largest value.
@@ -83,10 +101,10 @@ impl Activated<'_> {
     /// Panics where a slice is shorter than `values` padded values need.
     pub(crate) fn check(&self, values: usize) {
         let codes = self.codes.as_ref().map_or(values, |codes| codes.len());
+        let stored = self.values.as_ref().map_or(values, |stored| stored.len());
         assert!(
-            self.values.len() >= values && codes >= values && self.inside.len() * LANES >= values,
-            "an activation of {values} values has {} values, {codes} codes and {} words of bits",
-            self.values.len(),
+            stored >= values && codes >= values && self.inside.len() * LANES >= values,
+            "an activation of {values} values has {stored} values, {codes} codes and {} words of bits",
             self.inside.len()
         );
     }
@@ -96,7 +114,7 @@ impl Activated<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Quantize {
     activate: Activate,
-    values: *mut f32,
+    values: Option<*mut f32>,
     codes: Option<*mut u8>,
     inside: *mut u16,
 }
@@ -106,7 +124,7 @@ impl Quantize {
     pub(crate) fn new(activate: Activate, out: &mut Activated<'_>) -> Self {
         Self {
             activate,
-            values: out.values.as_mut_ptr(),
+            values: out.values.as_mut().map(|values| values.as_mut_ptr()),
             codes: out.codes.as_mut().map(|codes| codes.as_mut_ptr()),
             inside: out.inside.as_mut_ptr(),
         }
@@ -119,9 +137,34 @@ impl Finish for Quantize {
         let bits = value.bits_within(V::splat(0.0), V::splat(self.activate.bound));
         *self.inside.add(at / LANES) = bits;
         let code = self.activate.steps.code(value);
-        self.activate.steps.value(code).store(self.values.add(at));
+        if let Some(values) = self.values {
+            self.activate.steps.value(code).store(values.add(at));
+        }
         if let Some(codes) = self.codes {
             code.store_low_bytes(codes.add(at));
+        }
+    }
+}
+
+impl FinishPair for Quantize {
+    #[inline(always)]
+    unsafe fn take_pair<V: Lanes>(self, both: V, at: usize) {
+        let bits = both.bits_within(V::splat(0.0), V::splat(self.activate.bound));
+        *self.inside.add(at) = bits & 0xff;
+        *self.inside.add(at + 1) = bits >> 8;
+        let code = self.activate.steps.code(both);
+        // Padding is a quantized zero.
+        let zero = self.activate.steps.code(V::splat(0.0));
+        if let Some(values) = self.values {
+            let (first, padding) = (values.add(at * LANES), values.add(at * LANES + LANES / 2));
+            let steps = self.activate.steps;
+            steps.value(code).store_apart(first, first.add(LANES));
+            steps.value(zero).store_apart(padding, padding.add(LANES));
+        }
+        if let Some(codes) = self.codes {
+            let (first, padding) = (codes.add(at * LANES), codes.add(at * LANES + LANES / 2));
+            code.store_low_bytes_apart(first, first.add(LANES));
+            zero.store_low_bytes_apart(padding, padding.add(LANES));
         }
     }
 }

@@ -121,7 +121,30 @@ impl Frame {
         let to = frame[self.first..].chunks_mut(self.step);
         let lines = x[..self.inputs()].chunks_exact(self.line);
         for (to, x) in to.zip(lines) {
-            to[..self.line].copy_from_slice(x);
+            copy_line(x, &mut to[..self.line]);
         }
+    }
+}
+
+/// Copies values of a line in blocks of sixteen, the last of which overlaps the one before it: most lines are so short that
+/// a call costs more than the copy.
+#[inline]
+fn copy_line<T: Copy>(x: &[T], to: &mut [T]) {
+    const BLOCK: usize = 16;
+    let (len, to) = (x.len(), &mut to[..x.len()]);
+    if len < BLOCK {
+        to.iter_mut().zip(x).for_each(|(to, x)| *to = *x);
+        return;
+    }
+    let mut at = 0;
+    while at < len {
+        let from = at.min(len - BLOCK);
+        if let (Some(x), Some(to)) = (
+            x[from..].first_chunk::<BLOCK>(),
+            to[from..].first_chunk_mut::<BLOCK>(),
+        ) {
+            *to = *x;
+        }
+        at += BLOCK;
     }
 }

@@ -14,6 +14,18 @@ pub(crate) trait IntegerLanes: Copy {
     const WIDE: bool;
     /// The f32 lanes of the same path.
     type Floats: Lanes;
+    /// Eight lanes.
+    type Half: Copy;
+    unsafe fn half_splat(value: i32) -> Self::Half;
+    unsafe fn half_load(from: *const i32) -> Self::Half;
+    /// As `dot_small_bytes` where `SMALL`, else `dot_bytes`, of eight lanes.
+    unsafe fn half_dot<const SMALL: bool>(
+        sum: Self::Half,
+        x: Self::Half,
+        w: Self::Half,
+    ) -> Self::Half;
+    /// Eight lanes and eight others behind them.
+    unsafe fn join(first: Self::Half, second: Self::Half) -> Self;
     /// Integers within 2^24 as f32.
     unsafe fn floats(self) -> Self::Floats;
     /// Whole numbers within i32 as such.
@@ -60,14 +72,15 @@ pub(crate) enum Path {
 }
 
 impl Path {
-    /// The integer path of a level: AVX-512 without VNNI and 16-bit instructions runs as AVX2.
+    /// The integer path of a level: AVX-512 without VNNI, 16-bit instructions and shorter vectors runs as AVX2.
     pub(crate) fn of(kernels: Kernels) -> Self {
         match kernels.level() {
             Level::Scalar => Self::Scalar,
             #[cfg(target_arch = "x86_64")]
             Level::Avx512
                 if is_x86_feature_detected!("avx512vnni")
-                    && is_x86_feature_detected!("avx512bw") =>
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl") =>
             {
                 Self::Vnni
             }
@@ -83,7 +96,7 @@ impl Path {
 macro_rules! integer_dispatch {
     ($path:expr, $body:ident ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")]
         unsafe fn vnni($($arg: $ty),*) $(-> $ret)? {
             $body::<$crate::integer_lanes::Vnni>($($arg),*)
         }
@@ -109,6 +122,13 @@ macro_rules! integer_dispatch {
 }
 pub(crate) use integer_dispatch;
 
+/// The sum of the four products u8 (`x`) x i8 (`w`).
+#[inline(always)]
+fn four_products(x: i32, w: i32) -> i32 {
+    let product = |at: i32| i32::from((x >> (8 * at)) as u8) * i32::from((w >> (8 * at)) as i8);
+    product(0) + product(1) + product(2) + product(3)
+}
+
 /// The scalar twin.
 #[derive(Clone, Copy)]
 pub(crate) struct ScalarIntegers([i32; LANES]);
@@ -123,6 +143,29 @@ impl ScalarIntegers {
 impl IntegerLanes for ScalarIntegers {
     const WIDE: bool = false;
     type Floats = crate::lanes::Scalar;
+    type Half = [i32; LANES / 2];
+    #[inline(always)]
+    unsafe fn half_splat(value: i32) -> Self::Half {
+        [value; LANES / 2]
+    }
+    #[inline(always)]
+    unsafe fn half_load(from: *const i32) -> Self::Half {
+        from.cast::<Self::Half>().read_unaligned()
+    }
+    #[inline(always)]
+    unsafe fn half_dot<const SMALL: bool>(
+        sum: Self::Half,
+        x: Self::Half,
+        w: Self::Half,
+    ) -> Self::Half {
+        std::array::from_fn(|i| sum[i].wrapping_add(four_products(x[i], w[i])))
+    }
+    #[inline(always)]
+    unsafe fn join(first: Self::Half, second: Self::Half) -> Self {
+        Self(std::array::from_fn(|i| {
+            *first.get(i).unwrap_or(&second[i % (LANES / 2)])
+        }))
+    }
     #[inline(always)]
     unsafe fn floats(self) -> Self::Floats {
         Lanes::load(self.0.map(|v| v as f32).as_ptr())
@@ -166,11 +209,7 @@ impl IntegerLanes for ScalarIntegers {
     }
     #[inline(always)]
     unsafe fn dot_bytes(self, x: Self, w: Self) -> Self {
-        let product = |x: i32, w: i32, at: i32| {
-            i32::from((x >> (8 * at)) as u8) * i32::from((w >> (8 * at)) as i8)
-        };
-        let sum = |x, w| product(x, w, 0) + product(x, w, 1) + product(x, w, 2) + product(x, w, 3);
-        self.add(x.zip(w, sum))
+        self.add(x.zip(w, four_products))
     }
     #[inline(always)]
     unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self {
@@ -262,6 +301,24 @@ mod x86 {
     impl IntegerLanes for Vnni {
         const WIDE: bool = true;
         type Floats = Avx512;
+        type Half = __m256i;
+        #[inline(always)]
+        unsafe fn half_splat(value: i32) -> __m256i {
+            _mm256_set1_epi32(value)
+        }
+        #[inline(always)]
+        unsafe fn half_load(from: *const i32) -> __m256i {
+            _mm256_loadu_si256(from.cast())
+        }
+        #[inline(always)]
+        unsafe fn half_dot<const SMALL: bool>(sum: __m256i, x: __m256i, w: __m256i) -> __m256i {
+            _mm256_dpbusd_epi32(sum, x, w)
+        }
+        #[inline(always)]
+        unsafe fn join(first: __m256i, second: __m256i) -> Self {
+            let both = _mm512_castsi256_si512(first);
+            Self(_mm512_inserti64x4::<1>(both, second))
+        }
         #[inline(always)]
         unsafe fn floats(self) -> Avx512 {
             Avx512(_mm512_cvtepi32_ps(self.0))
@@ -381,6 +438,33 @@ mod x86 {
     impl IntegerLanes for Avx2Integers {
         const WIDE: bool = false;
         type Floats = Avx2;
+        type Half = __m256i;
+        #[inline(always)]
+        unsafe fn half_splat(value: i32) -> __m256i {
+            _mm256_set1_epi32(value)
+        }
+        #[inline(always)]
+        unsafe fn half_load(from: *const i32) -> __m256i {
+            _mm256_loadu_si256(from.cast())
+        }
+        #[inline(always)]
+        unsafe fn half_dot<const SMALL: bool>(sum: __m256i, x: __m256i, w: __m256i) -> __m256i {
+            if SMALL {
+                let pairs = _mm256_maddubs_epi16(x, w);
+                return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            }
+            // Every other byte as 16 bits, so that no sum of two products saturates.
+            let even = _mm256_set1_epi16(0xff);
+            let w_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w));
+            let first = _mm256_madd_epi16(_mm256_and_si256(x, even), w_even);
+            let w_odd = _mm256_srai_epi16::<8>(w);
+            let second = _mm256_madd_epi16(_mm256_srli_epi16::<8>(x), w_odd);
+            _mm256_add_epi32(_mm256_add_epi32(sum, first), second)
+        }
+        #[inline(always)]
+        unsafe fn join(first: __m256i, second: __m256i) -> Self {
+            Self(first, second)
+        }
         #[inline(always)]
         unsafe fn floats(self) -> Avx2 {
             Avx2(_mm256_cvtepi32_ps(self.0), _mm256_cvtepi32_ps(self.1))
@@ -437,25 +521,17 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn dot_bytes(self, x: Self, w: Self) -> Self {
-            // Every other byte as 16 bits, so that no sum of two products saturates.
-            let even = _mm256_set1_epi16(0xff);
-            let half = |sum: __m256i, x: __m256i, w: __m256i| {
-                let w_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w));
-                let first = _mm256_madd_epi16(_mm256_and_si256(x, even), w_even);
-                let w_odd = _mm256_srai_epi16::<8>(w);
-                let second = _mm256_madd_epi16(_mm256_srli_epi16::<8>(x), w_odd);
-                _mm256_add_epi32(_mm256_add_epi32(sum, first), second)
-            };
-            Self(half(self.0, x.0, w.0), half(self.1, x.1, w.1))
+            Self(
+                Self::half_dot::<false>(self.0, x.0, w.0),
+                Self::half_dot::<false>(self.1, x.1, w.1),
+            )
         }
         #[inline(always)]
         unsafe fn dot_small_bytes(self, x: Self, w: Self) -> Self {
-            let one = _mm256_set1_epi16(1);
-            let half = |sum: __m256i, x: __m256i, w: __m256i| {
-                let pairs = _mm256_maddubs_epi16(x, w);
-                _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, one))
-            };
-            Self(half(self.0, x.0, w.0), half(self.1, x.1, w.1))
+            Self(
+                Self::half_dot::<true>(self.0, x.0, w.0),
+                Self::half_dot::<true>(self.1, x.1, w.1),
+            )
         }
         #[inline(always)]
         unsafe fn dot_words(self, x: Self, w: Self) -> Self {

@@ -14,7 +14,11 @@ pub(crate) trait Lanes: Copy {
     type Half: Part<Whole = Self>;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    /// As many bytes, as whole numbers.
+    unsafe fn load_bytes(from: *const u8) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// The first eight lanes and the others.
+    unsafe fn store_apart(self, first: *mut f32, second: *mut f32);
     /// `self * factor + addend`, rounded once.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
@@ -38,6 +42,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn keep_bits(self, bits: u16) -> Self;
     /// The lowest byte of each lane.
     unsafe fn store_low_bytes(self, to: *mut u8);
+    /// The same of the first eight lanes and of the others.
+    unsafe fn store_low_bytes_apart(self, first: *mut u8, second: *mut u8);
     /// `2^self` for integers in -126..=127.
     unsafe fn exp2_integer(self) -> Self;
 }
@@ -53,6 +59,8 @@ pub(crate) trait Part: Copy {
     const LEN: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    /// As many bytes, as whole numbers.
+    unsafe fn load_bytes(from: *const u8) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// `self * factor + addend`, rounded once.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
@@ -71,6 +79,10 @@ impl<V: Lanes> Part for V {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         Lanes::load(from)
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        Lanes::load_bytes(from)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -104,6 +116,10 @@ impl Part for ScalarHalf {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         Self(from.cast::<[f32; LANES / 2]>().read_unaligned())
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        Self(from.cast::<[u8; LANES / 2]>().read().map(f32::from))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -148,8 +164,20 @@ impl Lanes for Scalar {
         Self(from.cast::<[f32; LANES]>().read_unaligned())
     }
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        Self(from.cast::<[u8; LANES]>().read().map(f32::from))
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         to.cast::<[f32; LANES]>().write_unaligned(self.0);
+    }
+    #[inline(always)]
+    unsafe fn store_apart(self, first: *mut f32, second: *mut f32) {
+        let halves = self.0.as_ptr();
+        halves.copy_to_nonoverlapping(first, LANES / 2);
+        halves
+            .add(LANES / 2)
+            .copy_to_nonoverlapping(second, LANES / 2);
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -227,6 +255,15 @@ impl Lanes for Scalar {
             .write_unaligned(self.0.map(|v| v.to_bits() as u8));
     }
     #[inline(always)]
+    unsafe fn store_low_bytes_apart(self, first: *mut u8, second: *mut u8) {
+        let bytes = self.0.map(|v| v.to_bits() as u8);
+        let halves = bytes.as_ptr();
+        halves.copy_to_nonoverlapping(first, LANES / 2);
+        halves
+            .add(LANES / 2)
+            .copy_to_nonoverlapping(second, LANES / 2);
+    }
+    #[inline(always)]
     unsafe fn exp2_integer(self) -> Self {
         Self(
             self.0
@@ -257,6 +294,12 @@ mod x86 {
     /// One 256-bit register: the first eight lanes of either level.
     #[derive(Clone, Copy)]
     pub(crate) struct Half<V>(__m256, PhantomData<V>);
+
+    /// Eight bytes as whole numbers.
+    #[inline(always)]
+    unsafe fn eight_bytes(from: *const u8) -> __m256 {
+        _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())))
+    }
 
     /// What makes sixteen lanes of eight.
     pub(crate) trait Widen: Lanes {
@@ -289,6 +332,10 @@ mod x86 {
             Self(_mm256_loadu_ps(from), PhantomData)
         }
         #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            Self(eight_bytes(from), PhantomData)
+        }
+        #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
             _mm256_storeu_ps(to, self.0);
         }
@@ -318,8 +365,19 @@ mod x86 {
             Self(_mm512_loadu_ps(from))
         }
         #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            let bytes = _mm_loadu_si128(from.cast());
+            Self(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)))
+        }
+        #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
             _mm512_storeu_ps(to, self.0);
+        }
+        #[inline(always)]
+        unsafe fn store_apart(self, first: *mut f32, second: *mut f32) {
+            let halves = _mm512_castps_pd(self.0);
+            _mm256_storeu_pd(first.cast(), _mm512_castpd512_pd256(halves));
+            _mm256_storeu_pd(second.cast(), _mm512_extractf64x4_pd::<1>(halves));
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -383,6 +441,12 @@ mod x86 {
             _mm_storeu_si128(to.cast(), bytes);
         }
         #[inline(always)]
+        unsafe fn store_low_bytes_apart(self, first: *mut u8, second: *mut u8) {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_castps_si512(self.0));
+            _mm_storel_epi64(first.cast(), bytes);
+            _mm_storeh_pd(second.cast(), _mm_castsi128_pd(bytes));
+        }
+        #[inline(always)]
         unsafe fn exp2_integer(self) -> Self {
             let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
             Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
@@ -392,6 +456,22 @@ mod x86 {
     /// Two 256-bit registers.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2(pub(crate) __m256, pub(crate) __m256);
+
+    impl Avx2 {
+        /// The lowest byte of each lane, in order.
+        #[inline(always)]
+        unsafe fn low_bytes(self) -> __m128i {
+            let low = _mm256_set1_epi32(0xff);
+            let half = |x| _mm256_and_si256(_mm256_castps_si256(x), low);
+            let mixed = _mm256_packs_epi32(half(self.0), half(self.1));
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
+            let (first, second) = (
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            _mm_packus_epi16(first, second)
+        }
+    }
 
     impl Lanes for Avx2 {
         const WIDE: bool = false;
@@ -406,9 +486,17 @@ mod x86 {
             Self(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)))
         }
         #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            Self(eight_bytes(from), eight_bytes(from.add(8)))
+        }
+        #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
-            _mm256_storeu_ps(to, self.0);
-            _mm256_storeu_ps(to.add(8), self.1);
+            self.store_apart(to, to.add(8));
+        }
+        #[inline(always)]
+        unsafe fn store_apart(self, first: *mut f32, second: *mut f32) {
+            _mm256_storeu_ps(first, self.0);
+            _mm256_storeu_ps(second, self.1);
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -512,15 +600,13 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn store_low_bytes(self, to: *mut u8) {
-            let low = _mm256_set1_epi32(0xff);
-            let half = |x| _mm256_and_si256(_mm256_castps_si256(x), low);
-            let mixed = _mm256_packs_epi32(half(self.0), half(self.1));
-            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
-            let (first, second) = (
-                _mm256_castsi256_si128(words),
-                _mm256_extracti128_si256::<1>(words),
-            );
-            _mm_storeu_si128(to.cast(), _mm_packus_epi16(first, second));
+            _mm_storeu_si128(to.cast(), self.low_bytes());
+        }
+        #[inline(always)]
+        unsafe fn store_low_bytes_apart(self, first: *mut u8, second: *mut u8) {
+            let bytes = self.low_bytes();
+            _mm_storel_epi64(first.cast(), bytes);
+            _mm_storeh_pd(second.cast(), _mm_castsi128_pd(bytes));
         }
         #[inline(always)]
         unsafe fn exp2_integer(self) -> Self {

@@ -8,7 +8,7 @@ pub enum Level {
     /// Portable code; fused multiply-adds in software where the CPU has none: slow, with the same bits.
     /// The only level of other architectures than x86-64, where it is untested.
     Scalar,
-    /// AVX2 with FMA: 8 lanes.
+    /// AVX2 with FMA, and the bit counts that CPUs with these have: 8 lanes.
     Avx2,
     /// AVX-512F: 16 lanes.
     Avx512,
@@ -58,7 +58,9 @@ impl Features {
         #[cfg(target_arch = "x86_64")]
         {
             Self {
-                avx2: is_x86_feature_detected!("avx2"),
+                avx2: is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("popcnt"),
                 fma: is_x86_feature_detected!("fma"),
                 avx512f: is_x86_feature_detected!("avx512f"),
             }
@@ -115,13 +117,13 @@ pub fn level() -> &'static str {
 macro_rules! dispatch {
     ($level:expr, $body:ident ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx2,fma,bmi1,popcnt")]
         #[allow(clippy::too_many_arguments)]
         unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
             $body::<$crate::lanes::Avx512>($($arg),*)
         }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
         #[allow(clippy::too_many_arguments)]
         unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
             $body::<$crate::lanes::Avx2>($($arg),*)

@@ -428,13 +428,25 @@ impl Kernels {
         }
     }
 
-    /// Asks the CPU to bring the rows `order` of `x` into its cache; changes nothing.
-    pub fn prefetch(self, columns: usize, x: &[f32], order: &[u32]) {
+    /// Copies the rows `order` of codes, as [`Kernels::gather`] does.
+    ///
+    /// # Panics
+    /// When a row lies outside of `x` or `out` is too short.
+    pub fn gather_codes(self, columns: usize, x: &[u8], order: &[u32], out: &mut [u8]) {
+        let step = stride(columns);
+        check("out", out.len(), order.len(), columns);
+        for (to, &row) in out.chunks_exact_mut(step).zip(order) {
+            to.copy_from_slice(&x[row as usize * step..][..step]);
+        }
+    }
+
+    /// Asks the CPU to bring the rows `order` of `x`, values or codes, into its cache; changes nothing.
+    pub fn prefetch<T>(self, columns: usize, x: &[T], order: &[u32]) {
         #[cfg(target_arch = "x86_64")]
         for &row in order {
             let step = stride(columns);
             if let Some(row) = x.get(row as usize * step..(row as usize + 1) * step) {
-                for line in row.chunks(LANES) {
+                for line in row.chunks(64 / size_of::<T>()) {
                     // SAFETY: a prefetch of any address is allowed; this one lies in `x`.
                     unsafe {
                         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

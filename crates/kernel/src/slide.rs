@@ -5,6 +5,7 @@
 //! the border's zeros among them, so that leaving the patches unmade changes no bit.
 
 use crate::buffer::{Buffer, LANES, stride};
+use crate::code_values::CodeValues;
 use crate::finish::{Activate, Activated, Finish, Quantize, Store};
 use crate::frame::{Frame, SlideAxis};
 use crate::lanes::{Lanes, Part};
@@ -69,6 +70,24 @@ impl Slide {
         self.frame.take(x, &mut self.sample);
     }
 
+    /// The same of codes of `values`.
+    ///
+    /// # Panics
+    /// When `codes` are fewer than a sample's.
+    pub fn take_codes(&mut self, kernels: Kernels, codes: &[u8], values: CodeValues) {
+        let (frame, to) = (&self.frame, &mut self.sample);
+        assert!(
+            codes.len() >= frame.inputs(),
+            "{} codes of a sample of {}",
+            codes.len(),
+            frame.inputs()
+        );
+        dispatch!(
+            kernels.level(),
+            take_codes(frame: &Frame, values: CodeValues, codes: &[u8], to: &mut Buffer)
+        );
+    }
+
     /// `y = windows * w + bias` for the windows of the sample (see [`Kernels::affine`]): `w` is `inner x columns`, `y`
     /// `outputs x columns`, both padded.
     ///
@@ -100,8 +119,9 @@ impl Slide {
         activate: Activate,
         mut out: Activated<'_>,
     ) {
-        out.check(self.outputs() * stride(columns));
-        self.check(columns, w, out.values.len());
+        let values = self.outputs() * stride(columns);
+        out.check(values);
+        self.check(columns, w, values);
         let (p, end) = (
             self.product(columns, w, bias),
             Quantize::new(activate, &mut out),
@@ -110,14 +130,33 @@ impl Slide {
     }
 
     /// `dw += windows^T * dy` for the windows of the sample (see [`Kernels::kernel_gradient`]): `dy` is
-    /// `outputs x columns`, `dw` `inner x columns`, both padded.
+    /// `outputs x columns`, `dw` `inner x columns`, both padded. Adds the sums of `dy` to `sums`, one padded row, in the
+    /// same order (see [`Kernels::column_sums`]).
     ///
     /// # Panics
     /// When a slice is shorter than its padded shape.
-    pub fn kernel_gradient(&self, kernels: Kernels, columns: usize, dy: &[f32], dw: &mut [f32]) {
+    pub fn kernel_gradient(
+        &self,
+        kernels: Kernels,
+        columns: usize,
+        dy: &[f32],
+        dw: &mut [f32],
+        sums: Option<&mut [f32]>,
+    ) {
         self.check(columns, dw, dy.len());
         let p = self.product(columns, &[], None);
-        dispatch!(kernels.level(), gradients(p: Windows<'_>, dy: &[f32], dw: &mut [f32]));
+        let sums = sums.map(|sums| {
+            assert!(
+                sums.len() >= stride(columns),
+                "sums of {columns} columns have {} values",
+                sums.len()
+            );
+            sums.as_mut_ptr()
+        });
+        dispatch!(
+            kernels.level(),
+            gradients(p: Windows<'_>, dy: &[f32], dw: &mut [f32], sums: Option<*mut f32>)
+        );
     }
 
     fn check(&self, columns: usize, w: &[f32], y: usize) {
@@ -220,53 +259,85 @@ unsafe fn rows<P: Part, F: Finish, const R: usize>(p: Windows<'_>, end: F, j: us
 }
 
 #[inline(always)]
-unsafe fn gradients<V: Lanes>(p: Windows<'_>, dy: &[f32], dw: &mut [f32]) {
-    let (dy, dw) = (dy.as_ptr(), dw.as_mut_ptr());
+unsafe fn gradients<V: Lanes>(p: Windows<'_>, dy: &[f32], dw: &mut [f32], sums: Option<*mut f32>) {
     let mut j = 0;
     while j < p.columns {
+        let ends = Gradients {
+            dy: dy.as_ptr().add(j),
+            dw: dw.as_mut_ptr().add(j),
+            sums: sums.map(|sums| sums.add(j)),
+        };
         if V::WIDE && p.columns - j > HALF {
-            gradients_of::<V>(p, dy.add(j), dw.add(j));
+            gradients_of::<V>(p, ends);
             j += LANES;
         } else {
-            gradients_of::<V::Half>(p, dy.add(j), dw.add(j));
+            gradients_of::<V::Half>(p, ends);
             j += HALF;
         }
     }
 }
 
+/// Gradients of some columns.
+#[derive(Clone, Copy)]
+struct Gradients {
+    dy: *const f32,
+    dw: *mut f32,
+    /// Where the sums of `dy` are added to.
+    sums: Option<*mut f32>,
+}
+
+#[inline(always)]
+unsafe fn take_codes<V: Lanes>(frame: &Frame, values: CodeValues, codes: &[u8], to: &mut Buffer) {
+    let mut from = codes.as_ptr();
+    for line in frame.lines() {
+        let (to, len) = (to.as_mut_ptr().add(line.start), line.len());
+        if len < LANES {
+            for at in 0..len {
+                *to.add(at) = values.value(*from.add(at));
+            }
+        } else {
+            for at in (0..len).step_by(LANES) {
+                // The last block overlaps the one before it.
+                let at = at.min(len - LANES);
+                Lanes::store(values.load::<V>(from.add(at)), to.add(at));
+            }
+        }
+        from = from.add(len);
+    }
+}
+
 /// As many runs at a time as there are registers for.
 #[inline(always)]
-unsafe fn gradients_of<P: Part>(p: Windows<'_>, dy: *const f32, dw: *mut f32) {
+unsafe fn gradients_of<P: Part>(p: Windows<'_>, ends: Gradients) {
     match p.slide.run {
-        1 => runs_of::<P, 1, 12>(p, dy, dw),
-        2 => runs_of::<P, 2, 6>(p, dy, dw),
-        3 => runs_of::<P, 3, 3>(p, dy, dw),
-        4 => runs_of::<P, 4, 3>(p, dy, dw),
-        5 => runs_of::<P, 5, 2>(p, dy, dw),
-        6 => runs_of::<P, 6, 2>(p, dy, dw),
-        7 => runs_of::<P, 7, 1>(p, dy, dw),
-        8 => runs_of::<P, 8, 1>(p, dy, dw),
-        9 => runs_of::<P, 9, 1>(p, dy, dw),
-        10 => runs_of::<P, 10, 1>(p, dy, dw),
-        11 => runs_of::<P, 11, 1>(p, dy, dw),
-        _ => runs_of::<P, LONGEST_RUN, 1>(p, dy, dw),
+        1 => runs_of::<P, 1, 12>(p, ends),
+        2 => runs_of::<P, 2, 6>(p, ends),
+        3 => runs_of::<P, 3, 3>(p, ends),
+        4 => runs_of::<P, 4, 3>(p, ends),
+        5 => runs_of::<P, 5, 2>(p, ends),
+        6 => runs_of::<P, 6, 2>(p, ends),
+        7 => runs_of::<P, 7, 1>(p, ends),
+        8 => runs_of::<P, 8, 1>(p, ends),
+        9 => runs_of::<P, 9, 1>(p, ends),
+        10 => runs_of::<P, 10, 1>(p, ends),
+        11 => runs_of::<P, 11, 1>(p, ends),
+        _ => runs_of::<P, LONGEST_RUN, 1>(p, ends),
     }
 }
 
 #[inline(always)]
-unsafe fn runs_of<P: Part, const L: usize, const R: usize>(
-    p: Windows<'_>,
-    dy: *const f32,
-    dw: *mut f32,
-) {
+unsafe fn runs_of<P: Part, const L: usize, const R: usize>(p: Windows<'_>, mut ends: Gradients) {
     let mut run = 0;
     while run + R <= p.slide.runs {
-        runs::<P, L, R>(p, run, dy, dw);
+        runs::<P, L, R>(p, run, ends);
         run += R;
+        // Summed once.
+        ends.sums = None;
     }
     while run < p.slide.runs {
-        runs::<P, L, 1>(p, run, dy, dw);
+        runs::<P, L, 1>(p, run, ends);
         run += 1;
+        ends.sums = None;
     }
 }
 
@@ -274,9 +345,9 @@ unsafe fn runs_of<P: Part, const L: usize, const R: usize>(
 unsafe fn runs<P: Part, const L: usize, const R: usize>(
     p: Windows<'_>,
     run: usize,
-    dy: *const f32,
-    dw: *mut f32,
+    ends: Gradients,
 ) {
+    let Gradients { dy, dw, sums } = ends;
     let at = |i: usize, l: usize| ((run + i) * L + l) * p.n;
     let mut acc = [[P::splat(0.0); L]; R];
     for (i, line) in acc.iter_mut().enumerate() {
@@ -284,9 +355,11 @@ unsafe fn runs<P: Part, const L: usize, const R: usize>(
             *acc = P::load(dw.add(at(i, l)));
         }
     }
+    let mut sum = sums.map_or(P::splat(0.0), |sums| P::load(sums));
     let x = p.x.add(run * p.between);
     for (row, start) in p.slide.frame.starts().iter().enumerate() {
         let dy = P::load(dy.add(row * p.n));
+        sum = sum.add(dy);
         let mut x = x.add(*start as usize);
         for line in &mut acc {
             for (l, acc) in line.iter_mut().enumerate() {
@@ -299,5 +372,8 @@ unsafe fn runs<P: Part, const L: usize, const R: usize>(
         for (l, acc) in line.iter().enumerate() {
             acc.store(dw.add(at(i, l)));
         }
+    }
+    if let Some(sums) = sums {
+        sum.store(sums);
     }
 }

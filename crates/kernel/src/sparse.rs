@@ -22,10 +22,22 @@ const fn most<V: Lanes>() -> usize {
 pub(crate) const SIDE: usize = 64;
 
 /// Whether so few of the gradients are not zero that leaving out the others pays: three of five at most.
-pub(crate) fn is_sparse(shape: Shape, bits: &[u16]) -> bool {
-    let words = shape.rows * stride(shape.columns) / LANES;
-    let set: u32 = bits[..words].iter().map(|word| word.count_ones()).sum();
-    u64::from(set) * 5 <= (shape.rows * shape.columns) as u64 * 3
+pub(crate) fn is_sparse(kernels: Kernels, shape: Shape, bits: &[u16]) -> bool {
+    let bits = &bits[..shape.rows * stride(shape.columns) / LANES];
+    let set = dispatch!(kernels.level(), count(bits: &[u16]) -> u64);
+    set * 5 <= (shape.rows * shape.columns) as u64 * 3
+}
+
+/// How many bits are set.
+#[inline(always)]
+unsafe fn count<V: Lanes>(bits: &[u16]) -> u64 {
+    let (fours, rest) = bits.as_chunks::<4>();
+    let four = |four: &[u16; 4]| {
+        let [a, b, c, d] = four.map(u64::from);
+        u64::from((a | b << 16 | c << 32 | d << 48).count_ones())
+    };
+    let rest = rest.iter().map(|word| u64::from(word.count_ones()));
+    fours.iter().map(four).sum::<u64>() + rest.sum::<u64>()
 }
 
 /// The bits of up to 64 columns of a row, the first of which is at `at`.
@@ -228,7 +240,7 @@ impl Kernels {
     ) {
         let (m, n) = (stride(shape.inner), stride(shape.columns));
         check("bits", bits.len() * LANES, shape.rows * n);
-        if !suits_sparse(shape.inner) || !is_sparse(shape, bits) {
+        if !suits_sparse(shape.inner) || !is_sparse(self, shape, bits) {
             return match inside {
                 Some(inside) => self.input_gradient_inside(shape, dy, transposed, inside, dx),
                 None => self.input_gradient(shape, dy, transposed, dx),
@@ -264,7 +276,7 @@ impl Kernels {
     ) {
         let (m, n) = (stride(shape.inner), stride(shape.columns));
         check("bits", bits.len() * LANES, shape.rows * n);
-        if !suits_sparse(shape.inner) || !is_sparse(shape, bits) {
+        if !suits_sparse(shape.inner) || !is_sparse(self, shape, bits) {
             let swapped = Shape {
                 rows: shape.rows,
                 inner: shape.columns,

@@ -5,6 +5,7 @@
 //! that leaving the patches unmade changes no bit. It takes channels in whole vectors or halves of these.
 
 use crate::buffer::{Buffer, LANES, stride};
+use crate::code_values::CodeValues;
 use crate::frame::{Frame, SlideAxis};
 use crate::lanes::{Lanes, Part};
 use crate::level::{Kernels, dispatch};
@@ -92,13 +93,13 @@ impl SparseSlide {
 
     /// Whether so few bits of this many windows are set that leaving out the others pays.
     #[must_use]
-    pub fn pays(&self, rows: usize, columns: usize, bits: &[u16]) -> bool {
+    pub fn pays(&self, kernels: Kernels, rows: usize, columns: usize, bits: &[u16]) -> bool {
         let shape = Shape {
             rows,
             inner: self.runs * self.run,
             columns,
         };
-        is_sparse(shape, bits)
+        is_sparse(kernels, shape, bits)
     }
 
     /// Puts a sample, padded by position, at place `at`.
@@ -122,6 +123,28 @@ impl SparseSlide {
         dispatch!(
             kernels.level(),
             take(frame: &Frame, channels: usize, x: &[f32], to: &mut [f32])
+        );
+    }
+
+    /// The same of codes of `values`, padded by position.
+    ///
+    /// # Panics
+    /// As [`SparseSlide::take`].
+    pub fn take_codes(&mut self, kernels: Kernels, at: usize, codes: &[u8], values: CodeValues) {
+        let padded = self.frame.inputs() / self.channels * stride(self.channels);
+        assert!(
+            at < self.room && codes.len() >= padded,
+            "{} codes of a sample of {padded}, at {at} of {}",
+            codes.len(),
+            self.room
+        );
+        let to = &mut self.samples[at * self.step..];
+        let (frame, channels) = (&self.frame, self.channels);
+        dispatch!(
+            kernels.level(),
+            take_codes(
+                frame: &Frame, channels: usize, values: CodeValues, codes: &[u8], to: &mut [f32]
+            )
         );
     }
 
@@ -170,6 +193,28 @@ unsafe fn take<V: Lanes>(frame: &Frame, channels: usize, x: &[f32], to: &mut [f3
             let to = to.as_mut_ptr().add(at);
             for part in (0..channels).step_by(HALF) {
                 V::Half::load(from.add(part)).store(to.add(part));
+            }
+            from = from.add(stride(channels));
+        }
+    }
+}
+
+/// The values of codes, without the padding of their positions.
+#[inline(always)]
+unsafe fn take_codes<V: Lanes>(
+    frame: &Frame,
+    channels: usize,
+    values: CodeValues,
+    codes: &[u8],
+    to: &mut [f32],
+) {
+    let mut from = codes.as_ptr();
+    for line in frame.lines() {
+        for at in line.step_by(channels) {
+            let to = to.as_mut_ptr().add(at);
+            for part in (0..channels).step_by(HALF) {
+                let value: V::Half = values.load(from.add(part));
+                value.store(to.add(part));
             }
             from = from.add(stride(channels));
         }

@@ -10,24 +10,25 @@ use crate::depthwise::TapTable;
 use crate::lanes::{Lanes, Part};
 use crate::level::{Kernels, dispatch};
 
-/// An input position of a sample and its readers among some windows.
+/// Input positions with equally many readers among some windows, so that no sum ends unforeseen.
 #[derive(Clone, Copy, Debug)]
-struct Sum {
-    /// First value of the position, padded.
-    to: u32,
-    /// Where its places end; they start where those before end.
-    end: u32,
+struct Group {
+    readers: usize,
+    /// How many positions.
+    sums: usize,
 }
 
 /// The readers of every input position, some windows at a time.
 #[derive(Clone, Debug)]
 pub struct WindowSums {
-    sums: Vec<Sum>,
+    /// First value of each position, padded.
+    sums: Vec<u32>,
     /// Where the values of each reader lie among those of its windows.
     places: Vec<u32>,
-    /// Windows that come together, and where the sums and the places of each such part end.
+    groups: Vec<Group>,
+    /// Windows that come together, and where the groups, sums and places of each such part start.
     rows: usize,
-    parts: Vec<(usize, usize)>,
+    parts: Vec<[usize; 3]>,
     channels: usize,
     outputs: usize,
     /// Values of a sample, padded by position.
@@ -50,10 +51,11 @@ impl WindowSums {
             "{rows} of {outputs} windows of {width} values over {} positions",
             table.inputs
         );
-        let (mut sums, mut places, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sums, mut places) = (Vec::new(), Vec::new());
+        let (mut groups, mut parts) = (Vec::<Group>::new(), Vec::new());
         for start in (0..outputs).step_by(rows) {
+            parts.push([groups.len(), sums.len(), places.len()]);
             let taps = start * table.taps..outputs.min(start + rows) * table.taps;
-            // Stable: a position's readers stay in their order.
             let mut readers: Vec<(u32, u32)> = table.rows[taps]
                 .iter()
                 .enumerate()
@@ -63,26 +65,36 @@ impl WindowSums {
                 })
                 .filter(|(source, _)| (*source as usize) < table.inputs)
                 .collect();
+            // Stable: a position's readers stay in their order.
             readers.sort_by_key(|(source, _)| *source);
-            let mut readers = readers.into_iter().peekable();
-            for source in 0..table.inputs as u32 {
-                let before = places.len();
-                while let Some((_, place)) = readers.next_if(|(of, _)| *of == source) {
-                    places.push(place);
-                }
+            let mut rest = &readers[..];
+            let mut positions: Vec<(u32, &[(u32, u32)])> = (0..table.inputs as u32)
+                .map(|source| {
+                    let count = rest.iter().take_while(|(of, _)| *of == source).count();
+                    let (own, others) = rest.split_at(count);
+                    rest = others;
+                    (source, own)
+                })
                 // Whoever reads all windows at once writes every position.
-                if places.len() > before || outputs <= rows {
-                    sums.push(Sum {
-                        to: source * step as u32,
-                        end: places.len() as u32,
-                    });
+                .filter(|(_, own)| !own.is_empty() || outputs <= rows)
+                .collect();
+            positions.sort_by_key(|(_, own)| own.len());
+            for own in positions.chunk_by(|(_, a), (_, b)| a.len() == b.len()) {
+                groups.push(Group {
+                    readers: own[0].1.len(),
+                    sums: own.len(),
+                });
+                for (source, own) in own {
+                    sums.push(source * step as u32);
+                    places.extend(own.iter().map(|(_, place)| place));
                 }
             }
-            parts.push((sums.len(), places.len()));
         }
+        parts.push([groups.len(), sums.len(), places.len()]);
         Self {
             sums,
             places,
+            groups,
             rows,
             parts,
             channels,
@@ -97,8 +109,9 @@ impl WindowSums {
     pub fn bytes(inputs: usize, outputs: usize, taps: usize, rows: usize) -> usize {
         let parts = outputs.div_ceil(rows);
         let sums = (parts * inputs).min(inputs + outputs * taps);
+        let groups = parts * (taps + 1).min(inputs) * size_of::<Group>();
         // Vectors grow by doubling.
-        2 * (sums * size_of::<Sum>() + outputs * taps * size_of::<u32>()) + 64 * (parts + 2)
+        2 * ((sums + outputs * taps) * size_of::<u32>() + groups) + 64 * (parts + 4)
     }
 
     /// Windows that come together, of those of a sample.
@@ -131,9 +144,9 @@ impl WindowSums {
     ) {
         let rows = self.rows.min(self.outputs);
         assert!(
-            part < self.parts.len() && (add || self.is_whole()),
+            part + 1 < self.parts.len() && (add || self.is_whole()),
             "part {part} of {}, added: {add}",
-            self.parts.len()
+            self.parts.len() - 1
         );
         assert!(
             windows.len() >= rows * self.width + LANES
@@ -176,33 +189,66 @@ unsafe fn give<V: Lanes>(job: Job<'_>, windows: &[f32], inside: Option<&[u16]>, 
 #[inline(always)]
 unsafe fn give_of<P: Part>(job: Job<'_>, windows: &[f32], inside: Option<&[u16]>, dx: &mut [f32]) {
     let table = job.table;
-    let (first, mut place) = match job.part.checked_sub(1) {
-        Some(before) => *table.parts.get_unchecked(before),
-        None => (0, 0),
-    };
-    let blocks = stride(table.channels) / LANES;
+    let [first, mut sum, mut place] = *table.parts.get_unchecked(job.part);
+    let [end, ..] = *table.parts.get_unchecked(job.part + 1);
+    for group in table.groups.get_unchecked(first..end) {
+        let own = Positions {
+            sums: table.sums.get_unchecked(sum..sum + group.sums),
+            places: table.places.as_ptr().add(place),
+            readers: group.readers,
+        };
+        match group.readers {
+            1 => group_of::<P, 1>(job, own, windows, inside, dx),
+            2 => group_of::<P, 2>(job, own, windows, inside, dx),
+            4 => group_of::<P, 4>(job, own, windows, inside, dx),
+            6 => group_of::<P, 6>(job, own, windows, inside, dx),
+            9 => group_of::<P, 9>(job, own, windows, inside, dx),
+            _ => group_of::<P, 0>(job, own, windows, inside, dx),
+        }
+        sum += group.sums;
+        place += group.sums * group.readers;
+    }
+}
+
+/// The positions of a group.
+#[derive(Clone, Copy)]
+struct Positions<'a> {
+    sums: &'a [u32],
+    places: *const u32,
+    readers: usize,
+}
+
+/// The sums of a group whose positions have `N` readers each, or with 0 as many as it says.
+#[inline(always)]
+unsafe fn group_of<P: Part, const N: usize>(
+    job: Job<'_>,
+    group: Positions<'_>,
+    windows: &[f32],
+    inside: Option<&[u16]>,
+    dx: &mut [f32],
+) {
+    let readers = if N == 0 { group.readers } else { N };
+    let channels = job.table.channels;
+    let blocks = stride(channels) / LANES;
     // Of the last block, lanes that are channels.
-    let last = u16::MAX >> (blocks * LANES - table.channels);
-    for sum in table
-        .sums
-        .get_unchecked(first..table.parts.get_unchecked(job.part).0)
-    {
-        let places = table.places.get_unchecked(place..sum.end as usize);
-        place = sum.end as usize;
+    let last = u16::MAX >> (blocks * LANES - channels);
+    let mut places = group.places;
+    for sum in group.sums {
         for block in 0..blocks {
-            let to = sum.to as usize + block * LANES;
+            let to = *sum as usize + block * LANES;
             let mut acc = if job.add {
                 P::load(dx.as_ptr().add(to))
             } else {
                 P::splat(0.0)
             };
-            for place in places {
-                let from = windows.as_ptr().add(*place as usize + block * LANES);
-                acc = acc.add(P::load(from));
+            for reader in 0..readers {
+                let from = *places.add(reader) as usize + block * LANES;
+                acc = acc.add(P::load(windows.as_ptr().add(from)));
             }
             let own = if block + 1 == blocks { last } else { u16::MAX };
             let kept = inside.map_or(own, |inside| own & *inside.get_unchecked(to / LANES));
             Lanes::store(acc.whole().keep_bits(kept), dx.as_mut_ptr().add(to));
         }
+        places = places.add(readers);
     }
 }

@@ -76,7 +76,7 @@ fn at_once(len: usize, run: impl FnOnce(Activated<'_>)) -> Parts {
     let mut values = vec![0.5; len];
     let (mut codes, mut inside) = (vec![9; len], vec![7; len / LANES]);
     run(Activated {
-        values: &mut values,
+        values: Some(&mut values),
         codes: Some(&mut codes),
         inside: &mut inside,
     });

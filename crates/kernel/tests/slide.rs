@@ -1,8 +1,8 @@
 //! Convolutions straight from bordered samples have the bits of the products of patches, on every level.
 
 use bitfront_kernel::{
-    Activate, Activated, Buffer, CodeAffine, CodeSlide, Kernels, Level, PatchTable, Shape, Slide,
-    SlideAxis, SparseSlide, TapTable, Uniform, stride,
+    Activate, Activated, Buffer, CodeAffine, CodeSlide, CodeValues, Kernels, Level, PatchTable,
+    Shape, Slide, SlideAxis, SparseSlide, TapTable, Uniform, stride,
 };
 use proptest::prelude::*;
 
@@ -89,6 +89,9 @@ proptest! {
             scalar.affine(shape, &gathered, &w, bias.as_deref(), &mut y);
             let mut dw = w.clone();
             scalar.kernel_gradient(shape, &gathered, &dy, &mut dw);
+            let sums = Buffer::padded(&values(seed ^ 4, filters), filters);
+            let mut expected_sums = sums.clone();
+            scalar.column_sums(outputs, filters, &dy, &mut expected_sums);
             let mut expected = Outs::new(dy.len());
             scalar.affine_activated(shape, &gathered, &w, bias.as_deref(), activate, expected.out());
             slide.take(x);
@@ -97,7 +100,12 @@ proptest! {
                 slide.affine(kernels, filters, &w, bias.as_deref(), &mut out);
                 prop_assert_eq!(bits(&out), bits(&y));
                 let mut out = w.clone();
-                slide.kernel_gradient(kernels, filters, &dy, &mut out);
+                let mut own_sums = sums.clone();
+                slide.kernel_gradient(kernels, filters, &dy, &mut out, Some(&mut own_sums));
+                prop_assert_eq!(bits(&out), bits(&dw));
+                prop_assert_eq!(bits(&own_sums), bits(&expected_sums));
+                let mut out = w.clone();
+                slide.kernel_gradient(kernels, filters, &dy, &mut out, None);
                 prop_assert_eq!(bits(&out), bits(&dw));
                 let mut outs = Outs::new(dy.len());
                 slide.affine_activated(kernels, filters, &w, bias.as_deref(), activate, outs.out());
@@ -110,6 +118,65 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn slides_of_stored_codes_equal_those_of_values(
+        rows in axes(), columns in axes(), channels in 1_usize..5, filters in 1_usize..35, signed: bool, seed: u64,
+    ) {
+        let (Some(mut slide), Some(mut codes)) = (
+            Slide::new(rows, columns, channels),
+            CodeSlide::of_stored(rows, columns, channels, if signed { 8 } else { 0 }),
+        ) else { return Ok(()) };
+        let low = if signed { -8.0 } else { 0.0 };
+        let x_grid = Uniform { inverse_step: 16.0, low, high: low + 15.0, step: 1.0 / 16.0 };
+        let w_grid = Uniform { inverse_step: 32.0, low: -32.0, high: 31.0, step: 1.0 / 32.0 };
+        let scalar = Kernels::at(Level::Scalar).unwrap();
+        let on_grid = |grid, seed, len, columns| {
+            let values = Buffer::padded(&values(seed, len), columns);
+            let mut quantized = values.clone();
+            scalar.quantize_uniform(grid, &values, &mut quantized);
+            quantized
+        };
+        let (inner, outputs) = (slide.inner(), slide.outputs());
+        let w = on_grid(w_grid, seed, inner * filters, filters);
+        let bias = on_grid(w_grid, seed ^ 1, filters, filters);
+        let dy = Buffer::padded(&values(seed ^ 2, outputs * filters), filters);
+        let affine = CodeAffine::new(inner, filters, x_grid, w_grid, Some(w_grid)).unwrap();
+        let mut affine = affine.of_taps(rows.size);
+        let activate = Activate::new(Uniform { inverse_step: 8.0, low: 0.0, high: 63.0, step: 1.0 / 8.0 }).unwrap();
+        let sample = rows.input * columns.input * channels;
+        for own in [seed ^ 3, seed ^ 4] {
+            let x = on_grid(x_grid, own, sample, sample);
+            let own: Vec<u8> = x[..sample].iter().map(|value| (value * 16.0 - low) as u8).collect();
+            slide.take(&x);
+            let mut y = Buffer::zeroed(dy.len());
+            slide.affine(scalar, filters, &w, Some(&bias), &mut y);
+            let mut expected = Outs::new(dy.len());
+            slide.affine_activated(scalar, filters, &w, Some(&bias), activate, expected.out());
+            let mut dw = w.clone();
+            slide.kernel_gradient(scalar, filters, &dy, &mut dw, None);
+            codes.take(&own);
+            for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+                affine.take(kernels, &w, Some(&bias));
+                let mut out = Buffer::zeroed(y.len());
+                codes.run(kernels, &affine, &mut out);
+                prop_assert_eq!(bits(&out), bits(&y));
+                let mut outs = Outs::new(y.len());
+                codes.run_activated(kernels, &affine, activate, outs.out());
+                prop_assert_eq!(bits(&outs.values), bits(&expected.values));
+                prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
+                let mut outs = Outs::new(y.len());
+                codes.run_activated(kernels, &affine, activate, Activated { values: None, ..outs.out() });
+                prop_assert!(outs.values.iter().all(|value| *value == 0.0));
+                prop_assert_eq!((&outs.codes, &outs.inside), (&expected.codes, &expected.inside));
+                slide.take(&vec![7.0; sample]);
+                slide.take_codes(kernels, &own, CodeValues::new(x_grid).unwrap());
+                let mut out = w.clone();
+                slide.kernel_gradient(kernels, filters, &dy, &mut out, None);
+                prop_assert_eq!(bits(&out), bits(&dw));
+            }
+        }
+    }
 
     #[test]
     fn slides_of_codes_equal_products_of_patches(
@@ -233,9 +300,40 @@ impl Outs {
 
     fn out(&mut self) -> Activated<'_> {
         Activated {
-            values: &mut self.values,
+            values: Some(&mut self.values),
             codes: Some(&mut self.codes),
             inside: &mut self.inside,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sparse_gradients_take_codes_as_their_values(
+        rows in axes(), columns in axes(), halves in 1_usize..4, signed: bool, seed: u64,
+    ) {
+        let channels = 8 * halves;
+        let Some(slide) = SparseSlide::new(rows, columns, channels) else { return Ok(()) };
+        let low = if signed { -128.0 } else { 0.0 };
+        let grid = Uniform { inverse_step: 64.0, low, high: low + 255.0, step: 1.0 / 64.0 };
+        let step = rows.input * columns.input * stride(channels);
+        let codes: Vec<u8> = values(seed, step).iter().map(|value| (value * 1000.0) as i32 as u8).collect();
+        let x: Vec<f32> = codes.iter().map(|code| (f32::from(*code) + low) / 64.0).collect();
+        let filters = 3;
+        let dy = Buffer::padded(&values(seed ^ 1, slide.outputs() * filters), filters);
+        let bits_of = vec![0b111; slide.outputs()];
+        for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+            let [mut of_values, mut of_codes] = [slide.clone(), slide.clone()];
+            of_values.take(kernels, 0, &x);
+            of_codes.take_codes(kernels, 0, &codes, CodeValues::new(grid).unwrap());
+            let [expected, found] = [of_values, of_codes].map(|slide| {
+                let mut dw = Buffer::zeroed(filters * stride(rows.size * columns.size * channels));
+                slide.kernel_gradient(kernels, 1, filters, &dy, &bits_of, &mut dw);
+                bits(&dw)
+            });
+            prop_assert_eq!(found, expected);
         }
     }
 }

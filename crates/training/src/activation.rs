@@ -1,7 +1,7 @@
 //! Activation layers in the training loop: quantizers of values, by themselves or at the end of the product
 //! before them.
 
-use bitfront_kernel::{Activate, Activated, Kernels, LANES, Uniform};
+use bitfront_kernel::{Activate, Activated, CodeValues, Kernels, LANES, Uniform};
 use bitfront_quantizer::Quantizer;
 
 use crate::drawn::Drawn;
@@ -23,6 +23,8 @@ struct Fused {
     activate: Activate,
     /// Codes less the lowest one; empty where nobody reads them.
     codes: Vec<u8>,
+    /// What they stand for where values are made of them only when they are wanted.
+    values: Option<CodeValues>,
     /// A bit a value: whether its gradient passes a rectified grid.
     inside: Vec<u16>,
     /// Whether the one reader gives a gradient that is zero without a bit.
@@ -45,6 +47,7 @@ impl Activation {
         self.fused = grid.and_then(Activate::new).map(|activate| Fused {
             activate,
             codes: Vec::new(),
+            values: None,
             inside: vec![0; capacity * self.extent.padded() / LANES],
             kept: false,
         });
@@ -61,6 +64,32 @@ impl Activation {
         if let Some(fused) = &mut self.fused {
             fused.codes = vec![0; capacity * self.extent.padded()];
         }
+    }
+
+    /// Leaves out values from now on, which all readers can do without.
+    pub(crate) fn leave_out_values(&mut self, values: CodeValues) {
+        if let Some(fused) = &mut self.fused {
+            fused.values = Some(values);
+        }
+    }
+
+    /// Makes the values that were left out.
+    pub(crate) fn make_values(&self, kernels: Kernels, to: &mut [f32]) {
+        if let Some(Fused {
+            codes,
+            values: Some(values),
+            ..
+        }) = &self.fused
+        {
+            kernels.values_of_codes(*values, &codes[..to.len()], to);
+        }
+    }
+
+    /// Whether values are left out.
+    pub(crate) fn leaves_out_values(&self) -> bool {
+        self.fused
+            .as_ref()
+            .is_some_and(|fused| fused.values.is_some())
     }
 
     /// Leaves it to the one reader to pass only what [`Activation::inside`] lets through.
@@ -93,7 +122,7 @@ impl Activation {
         let fused = self.fused.as_mut()?;
         let codes = (!fused.codes.is_empty()).then_some(&mut fused.codes[..]);
         let to = Activated {
-            values,
+            values: Some(values).filter(|_| fused.values.is_none()),
             codes,
             inside: &mut fused.inside,
         };

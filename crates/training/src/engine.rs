@@ -20,8 +20,11 @@ use bitfront_network::{Candidate, LayerWeights, Weights};
 use crate::averaging::Average;
 use crate::distillation::SoftTargets;
 use crate::extent::{Extent, Mode, Out, Pass, Read, Target, add, pass_on};
+use crate::inputs::{Stored, input_codes};
 use crate::loss::Loss;
-use crate::node::{Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes, read_stored};
+use crate::node::{
+    Feed, Flow, Node, Nodes, Origin, Work, fuse, nodes, read_stored, read_stored_codes,
+};
 use crate::pooling::{flatten, join, part, unflatten};
 use crate::pruning::Sparsity;
 use crate::recipe::Recipe;
@@ -53,6 +56,10 @@ pub(crate) struct Engine {
     scratch: Buffer,
     /// Rows of the current micro-batch, as they are stored.
     gathered: Buffer,
+    /// The same of rows that are codes.
+    gathered_codes: Vec<u8>,
+    /// Whether these are the current ones.
+    on_codes: bool,
     /// The same by position, where there are several.
     unpacked: Buffer,
     loss: Loss,
@@ -68,7 +75,7 @@ pub(crate) struct Engine {
 /// Rows with padded, already quantized features.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    pub(crate) x: &'a [f32],
+    pub(crate) x: Stored<'a>,
     pub(crate) y: Targets<'a>,
     pub(crate) count: usize,
 }
@@ -83,13 +90,17 @@ impl Engine {
         batch: usize,
     ) -> Self {
         let mut engine = Self::one_by_one(kernels, candidate, weights, seed, batch);
-        fuse(&mut engine.nodes, sizes(candidate, batch).0);
+        fuse(&mut engine.nodes, engine.output, sizes(candidate, batch).0);
         if engine.input.positions > 1 && read_stored(&mut engine.nodes) {
             engine.input = Extent {
                 positions: 1,
                 channels: engine.input.values(),
             };
             engine.unpacked = Buffer::zeroed(0);
+            if let Some((grid, values)) = input_codes(candidate) {
+                read_stored_codes(&mut engine.nodes, grid, values);
+                engine.gathered_codes = vec![0; engine.gathered.len()];
+            }
         }
         engine
     }
@@ -153,6 +164,8 @@ impl Engine {
             gradients: slots.into_iter().map(all).collect(),
             scratch: all(widest),
             gathered: all(stride(input.values())),
+            gathered_codes: Vec::new(),
+            on_codes: false,
             unpacked: all(unpacked),
             loss: Loss::new(candidate.head, nodes[output].extent, capacity),
             nodes,
@@ -229,12 +242,13 @@ impl Engine {
         let mut parts = batch.chunks(micro).peekable();
         while let Some(part) = parts.next() {
             let pass = self.pass(part.len(), mode);
-            let x = &mut self.gathered[..part.len() * stride(width)];
-            self.kernels.gather(width, rows.x, part, x);
+            self.gather(rows.x, part);
             self.loss.take(rows.y, part.iter().map(|row| *row as usize));
             self.loss.take_for_training(part);
-            if let Some(next) = parts.peek() {
-                self.kernels.prefetch(width, rows.x, next);
+            match (parts.peek(), rows.x) {
+                (Some(next), Stored::Values(x)) => self.kernels.prefetch(width, x, next),
+                (Some(next), Stored::Codes(x)) => self.kernels.prefetch(width, x, next),
+                (None, _) => {}
             }
             self.forward(pass, None);
             let loss = self.lose(pass, scale);
@@ -253,6 +267,24 @@ impl Engine {
         total
     }
 
+    /// Copies these rows for the passes that follow.
+    fn gather(&mut self, rows: Stored<'_>, order: &[u32]) {
+        let width = self.input.values();
+        let used = ..order.len() * stride(width);
+        self.on_codes = match rows {
+            Stored::Values(x) => {
+                self.kernels
+                    .gather(width, x, order, &mut self.gathered[used]);
+                false
+            }
+            Stored::Codes(x) => {
+                let to = &mut self.gathered_codes[used];
+                self.kernels.gather_codes(width, x, order, to);
+                true
+            }
+        };
+    }
+
     /// Loss over all rows in order, without gradients; parameters must be quantized for evaluation.
     pub(crate) fn evaluate(&mut self, rows: Rows<'_>) -> BatchLoss {
         let step = stride(self.input.values());
@@ -260,7 +292,7 @@ impl Engine {
         for start in (0..rows.count).step_by(self.micro) {
             let samples = self.micro.min(rows.count - start);
             let pass = self.pass(samples, Mode::Evaluate);
-            self.forward(pass, Some(&rows.x[start * step..][..samples * step]));
+            self.forward(pass, Some(rows.x.part(start * step, samples * step)));
             self.loss.take(rows.y, start..start + samples);
             let loss = self.lose(pass, 1.0);
             total.loss += loss.loss;
@@ -270,12 +302,13 @@ impl Engine {
     }
 
     /// Adds the outputs of padded, quantized rows to `to`, dense.
-    pub(crate) fn outputs(&mut self, x: &[f32], to: &mut Vec<f32>) {
+    pub(crate) fn outputs(&mut self, x: Stored<'_>, to: &mut Vec<f32>) {
         self.quantize(Mode::Evaluate);
         let step = stride(self.input.values());
-        for x in x.chunks(self.micro * step) {
-            let pass = self.pass(x.len() / step, Mode::Evaluate);
-            self.forward(pass, Some(x));
+        for start in (0..x.len()).step_by(self.micro * step) {
+            let values = (x.len() - start).min(self.micro * step);
+            let pass = self.pass(values / step, Mode::Evaluate);
+            self.forward(pass, Some(x.part(start, values)));
             let Node { values, extent, .. } = &self.nodes[self.output];
             for row in values.chunks_exact(extent.padded()).take(pass.samples) {
                 to.extend_from_slice(&row[..extent.values()]);
@@ -314,12 +347,21 @@ impl Engine {
     }
 
     /// Forward pass of rows `x`, or of the gathered ones.
-    fn forward(&mut self, pass: Pass, x: Option<&[f32]>) {
-        let stored = x.unwrap_or(&self.gathered);
+    fn forward(&mut self, pass: Pass, x: Option<Stored<'_>>) {
+        let stored = match x {
+            Some(stored) => stored,
+            None if self.on_codes => Stored::Codes(&self.gathered_codes),
+            None => Stored::Values(&self.gathered),
+        };
         let input: &[f32] = if self.input.positions == 1 {
-            stored
+            stored.values()
         } else {
-            unpack(self.input, pass.samples, stored, &mut self.unpacked);
+            unpack(
+                self.input,
+                pass.samples,
+                stored.values(),
+                &mut self.unpacked,
+            );
             &self.unpacked
         };
         for index in 0..self.nodes.len() {
@@ -339,7 +381,9 @@ impl Engine {
                     Origin::Input => (input, self.input),
                     Origin::Node(at) => (&*before[at].values, before[at].extent),
                 };
-                (&x[..pass.samples * extent.padded()], extent)
+                // Empty where codes are read.
+                let values = x.get(..pass.samples * extent.padded());
+                (values.unwrap_or_default(), extent)
             };
             // The layer before it has done its work.
             if matches!(work, Work::Activation(activation) if activation.is_fused()) {
@@ -350,7 +394,7 @@ impl Engine {
             if let Work::Weighted(weighted) = work {
                 let codes = match feeds[0].origin {
                     Origin::Node(at) => before[at].codes(),
-                    Origin::Input => None,
+                    Origin::Input => stored.codes(),
                 };
                 let x = Read { values: x, codes };
                 let at_once = after.first_mut().and_then(Node::at_once);
@@ -403,10 +447,10 @@ impl Engine {
 
     /// Backward pass from the gradient by the outputs.
     fn backward(&mut self, pass: Pass) {
-        let input: &[f32] = if self.input.positions == 1 {
-            &self.gathered
-        } else {
-            &self.unpacked
+        let input = match (self.on_codes, self.input.positions) {
+            (true, _) => Stored::Codes(&self.gathered_codes),
+            (false, 1) => Stored::Values(&self.gathered),
+            (false, _) => Stored::Values(&self.unpacked),
         };
         for index in (0..self.nodes.len()).rev() {
             let (before, rest) = self.nodes.split_at_mut(index);
@@ -427,21 +471,40 @@ impl Engine {
             let bits = after.first().and_then(Node::cut_bits);
             let mut own = std::mem::replace(&mut self.gradients[*slot], Buffer::zeroed(0));
             let dy = &mut own[..pass.samples * extent.padded()];
+            if let (Work::Weighted(weighted), Origin::Node(at)) = (&*work, feeds[0].origin)
+                && let Work::Activation(activation) = &before[at].work
+                && activation.leaves_out_values()
+                && !weighted.reads_codes_back(pass, bits)
+            {
+                let used = ..pass.samples * before[at].extent.padded();
+                let Node { work, values, .. } = &mut before[at];
+                if let Work::Activation(activation) = work {
+                    activation.make_values(pass.kernels, &mut values[used]);
+                }
+            }
             let x = match feeds[0].origin {
-                Origin::Input => &input[..pass.samples * self.input.padded()],
+                Origin::Input => {
+                    let values = input.values().get(..pass.samples * self.input.padded());
+                    values.unwrap_or_default()
+                }
                 // Empty behind a fused activation, which reads none.
                 Origin::Node(at) => {
                     let size = pass.samples * before[at].extent.padded();
                     before[at].values.get(..size).unwrap_or_default()
                 }
             };
+            let codes = match feeds[0].origin {
+                Origin::Input => input.codes(),
+                Origin::Node(at) => before[at].codes(),
+            };
+            let read = Read { values: x, codes };
             // What changes the gradient in place comes first; the others read it.
             match work {
                 Work::Activation(activation) => activation.backward(pass.kernels, x, dy),
                 Work::Dropout(dropout) => dropout.backward(dy),
                 Work::Normalise(normalise) => normalise.backward(x, dy),
                 Work::Weighted(weighted) if !weighted.feeds_back => {
-                    weighted.backward(pass, x, dy, bits, None);
+                    weighted.backward(pass, read, dy, bits, None);
                 }
                 _ => {}
             }
@@ -466,7 +529,7 @@ impl Engine {
                     };
                     match work {
                         Work::Weighted(weighted) => {
-                            weighted.backward(pass, x, dy, bits, Some(target));
+                            weighted.backward(pass, read, dy, bits, Some(target));
                         }
                         Work::MaxPool(pool) => pool.backward(pass, dy, &mut target),
                         Work::AveragePool(pool) => pool.backward(pass.samples, dy, &mut target),

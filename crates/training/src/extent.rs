@@ -77,7 +77,7 @@ impl Out<'_> {
             Self::Values(values) => Out::Values(&mut values[at..]),
             Self::Activated(activate, to) => {
                 let to = Activated {
-                    values: &mut to.values[at..],
+                    values: to.values.as_deref_mut().map(|values| &mut values[at..]),
                     codes: to.codes.as_deref_mut().map(|codes| &mut codes[at..]),
                     inside: &mut to.inside[at / LANES..],
                 };

@@ -4,6 +4,7 @@ use bitfront_kernel::stride;
 use bitfront_network::Candidate;
 
 use crate::engine::{buffer_bytes, is_kernel};
+use crate::inputs::Inputs;
 use crate::recipe::Recipe;
 
 /// Copies of the weights that exist beside the engine's: those it starts from and the best epoch's or the
@@ -21,9 +22,8 @@ pub fn training_bytes(
     recipe: &Recipe,
     [train, validation]: [usize; 2],
 ) -> usize {
-    let columns = candidate.inputs();
-    let padded = |rows: usize| rows.saturating_mul(stride(columns) * size_of::<f32>());
-    let dense = |rows: usize| rows.saturating_mul(columns * size_of::<f32>());
+    let (train_bytes, train_making) = Inputs::bytes(candidate, train);
+    let (validation_bytes, validation_making) = Inputs::bytes(candidate, validation);
     let weights = candidate.tensors().into_iter().map(|spec| spec.shape);
     let weights = weights.map(|shape| shape.iter().product::<usize>() * size_of::<f32>());
     let weights = weights.fold(0, usize::saturating_add);
@@ -43,10 +43,10 @@ pub fn training_bytes(
         .saturating_add(order)
         .saturating_add(taught)
         .saturating_add(masks)
-        .saturating_add(padded(validation));
-    // Inputs are quantized before they are padded, split by split.
-    let beginning = dense(train).max(padded(validation).saturating_add(dense(validation)));
-    padded(train).saturating_add(running.max(beginning))
+        .saturating_add(validation_bytes);
+    // Inputs are quantized some at a time, split by split.
+    let beginning = train_making.max(validation_bytes.saturating_add(validation_making));
+    train_bytes.saturating_add(running.max(beginning))
 }
 
 /// Bytes of all kernels as they are padded.

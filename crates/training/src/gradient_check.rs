@@ -11,6 +11,7 @@ use bitfront_quantizer::Quantizer;
 use crate::distillation::{Distillation, SoftTargets};
 use crate::engine::{Engine, Rows};
 use crate::extent::Mode;
+use crate::inputs::Stored;
 use crate::loss::LossFunction;
 use crate::random::{Purpose, stream, uniform};
 use crate::recipe::Recipe;
@@ -182,7 +183,7 @@ fn largest_error_of(
     engine.quantize(mode);
     let order: Vec<u32> = (0..rows as u32).collect();
     let stored = Rows {
-        x: &padded,
+        x: Stored::Values(&padded),
         y: targets,
         count: rows,
     };

@@ -48,6 +48,7 @@ mod footprint;
 #[cfg(test)]
 mod gradient_check;
 mod initial;
+mod inputs;
 mod loss;
 mod mask;
 pub mod metrics;

@@ -3,7 +3,7 @@
 //! The rule this module keeps: nodes stand in graph order; layers that change nothing (a flatten of one
 //! row, a dropout of nothing) have no node; a separable convolution is two.
 
-use bitfront_kernel::Buffer;
+use bitfront_kernel::{Buffer, CodeValues, LANES, Uniform};
 use bitfront_network::{Candidate, Fold, LayerWeights, Operation, Part, Source, Weights};
 use bitfront_quantizer::Quantizer;
 
@@ -223,6 +223,10 @@ pub(crate) fn nodes(candidate: &Candidate, weights: &Weights, capacity: usize) -
             input: &inputs[index],
             output: Extent::of(&shapes[index]),
             weights: &weights.layers[index],
+            as_it_lies: inputs[index]
+                .last()
+                .is_some_and(|c| c.is_multiple_of(LANES))
+                && is_read_by_dense(candidate, index),
         };
         let origin = builder.layer(&place, &layer.operation, &origins.collect::<Vec<_>>());
         found.push(origin);
@@ -236,6 +240,18 @@ pub(crate) fn nodes(candidate: &Candidate, weights: &Weights, capacity: usize) -
     }
 }
 
+/// Whether only dense layers read a layer's values, and any do.
+fn is_read_by_dense(candidate: &Candidate, index: usize) -> bool {
+    let reads = |reader: &usize| {
+        let sources = candidate.sources(*reader).unwrap_or_default();
+        sources.contains(&Source::Layer(index))
+    };
+    let mut readers = (index + 1..candidate.layers.len()).filter(reads).peekable();
+    let dense =
+        |reader: usize| matches!(candidate.layers[reader].operation, Operation::Dense { .. });
+    readers.peek().is_some() && readers.all(dense)
+}
+
 /// A layer where it stands.
 struct Place<'a> {
     name: &'a str,
@@ -244,6 +260,8 @@ struct Place<'a> {
     input: &'a [usize],
     output: Extent,
     weights: &'a LayerWeights,
+    /// Whether it may leave its values where they lie: a flatten without padding that only dense layers read.
+    as_it_lies: bool,
 }
 
 struct Builder {
@@ -298,7 +316,7 @@ impl Builder {
                 kernel, bias, fold, ..
             } => {
                 let map = Map::Pointwise {
-                    inner: input.channels,
+                    inner: Extent::of(place.input).channels,
                     columns: output.channels,
                 };
                 self.weighted(
@@ -374,7 +392,7 @@ impl Builder {
             | Operation::GlobalAveragePool { reciprocal_bits } => {
                 Work::AveragePool(AveragePool::new(table(), input, *reciprocal_bits))
             }
-            Operation::Flatten if input.positions == 1 => return first,
+            Operation::Flatten if input.positions == 1 || place.as_it_lies => return first,
             Operation::Flatten => Work::Flatten,
             Operation::ZeroPadding { border } => {
                 let spatial = &place.input[..place.input.len() - 1];
@@ -451,7 +469,7 @@ impl Builder {
 
 /// Lets layers quantize their values at once where only the activation behind them reads these, and multiply
 /// codes where the activation before them gives some.
-pub(crate) fn fuse(nodes: &mut [Node], capacity: usize) {
+pub(crate) fn fuse(nodes: &mut [Node], output: usize, capacity: usize) {
     let readers = readers(nodes);
     for index in 1..nodes.len() {
         let (before, rest) = nodes.split_at_mut(index);
@@ -485,6 +503,14 @@ pub(crate) fn fuse(nodes: &mut [Node], capacity: usize) {
             if readers[at] == 1 && weighted.can_keep_inside() {
                 activation.leave_to_reader();
             }
+            let values = activation.code_grid().and_then(CodeValues::new);
+            if let Some(values) = values
+                && readers[at] == 1
+                && at != output
+                && weighted.read_codes_back(values)
+            {
+                activation.leave_out_values(values);
+            }
         }
     }
 }
@@ -505,6 +531,15 @@ pub(crate) fn read_stored(nodes: &mut [Node]) -> bool {
         }
     }
     true
+}
+
+/// Lets convolutions that read the network's input as it is stored read codes of it.
+pub(crate) fn read_stored_codes(nodes: &mut [Node], grid: Uniform, values: CodeValues) {
+    for node in nodes {
+        if let (Work::Weighted(weighted), Origin::Input) = (&mut node.work, node.feeds[0].origin) {
+            weighted.read_stored_codes(grid, values);
+        }
+    }
 }
 
 /// How many nodes read each node.

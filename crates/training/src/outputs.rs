@@ -1,11 +1,12 @@
 //! Outputs of a network by the engine's own forward pass: what a teacher gives to learn from.
 
-use bitfront_kernel::{Buffer, Kernels};
+use bitfront_kernel::Kernels;
 use bitfront_network::{Candidate, Weights};
 
 use crate::check::{check_candidate, check_weights};
 use crate::engine::{Engine, MICRO_BATCH};
 use crate::error::TrainError;
+use crate::inputs::Inputs;
 
 /// Rows that are quantized together.
 const ROWS: usize = 4096;
@@ -34,11 +35,8 @@ pub fn outputs(
     );
     let mut engine = Engine::new(Kernels::detect(), candidate, weights, 0, MICRO_BATCH);
     let mut found = Vec::with_capacity(x.len() / columns * candidate.outputs());
-    let mut quantized = vec![0.0; x.len().min(ROWS * columns)];
     for rows in x.chunks(ROWS * columns) {
-        let quantized = &mut quantized[..rows.len()];
-        candidate.input_quantizer.quantize(rows, columns, quantized);
-        engine.outputs(&Buffer::padded(quantized, columns), &mut found);
+        engine.outputs(Inputs::of(candidate, rows).stored(), &mut found);
     }
     Ok(found)
 }

@@ -7,6 +7,7 @@ use bitfront_quantizer::Quantizer;
 use crate::engine::{Engine, Rows};
 use crate::extent::Mode;
 use crate::initial::starting_weights;
+use crate::inputs::Stored;
 use crate::random::{Purpose, stream, uniform};
 use crate::train::Targets;
 
@@ -145,7 +146,7 @@ fn engine(stack: &DenseStack) -> (Tensors, f64, Tensors) {
     engine.quantize(Mode::Train);
     let order: Vec<u32> = (0..150).collect();
     let rows = Rows {
-        x: &padded,
+        x: Stored::Values(&padded),
         y: Targets::Classes(&y),
         count: 150,
     };

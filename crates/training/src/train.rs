@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bitfront_kernel::{BatchLoss, Buffer, Kernels};
+use bitfront_kernel::{BatchLoss, Kernels};
 use bitfront_network::{Candidate, Weights};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::engine::{Engine, Rows};
 use crate::error::TrainError;
 use crate::extent::Mode;
 use crate::initial::starting_weights;
+use crate::inputs::Inputs;
 use crate::random::{Purpose, shuffle, stream};
 use crate::recipe::{Recipe, freezes_folds_at};
 use crate::schedule::{Lowest, Reduction, Schedule};
@@ -99,8 +100,8 @@ pub struct Trained {
 /// A checked training run.
 pub struct Trainer<'a> {
     candidate: &'a Candidate,
-    train: (Buffer, Samples<'a>),
-    validation: (Buffer, Samples<'a>),
+    train: (Inputs, Samples<'a>),
+    validation: (Inputs, Samples<'a>),
     recipe: &'a Recipe,
     seed: u64,
     kernels: Kernels,
@@ -156,8 +157,8 @@ impl<'a> Trainer<'a> {
         };
         Ok(Self {
             candidate,
-            train: (quantized_inputs(candidate, train), *train),
-            validation: (quantized_inputs(candidate, validation), *validation),
+            train: (Inputs::of(candidate, train.x), *train),
+            validation: (Inputs::of(candidate, validation.x), *validation),
             recipe,
             seed,
             kernels: Kernels::detect(),
@@ -341,18 +342,10 @@ pub(crate) fn classes_of(candidate: &Candidate) -> usize {
 }
 
 /// Quantized rows with their targets.
-fn rows<'a>((x, samples): &'a (Buffer, Samples<'_>)) -> Rows<'a> {
+fn rows<'a>((x, samples): &'a (Inputs, Samples<'_>)) -> Rows<'a> {
     Rows {
-        x,
+        x: x.stored(),
         y: samples.y,
         count: samples.rows,
     }
-}
-
-/// Input rows on the input quantizer's grid, padded.
-fn quantized_inputs(candidate: &Candidate, samples: &Samples<'_>) -> Buffer {
-    let mut quantized = vec![0.0; samples.x.len()];
-    let quantizer = &candidate.input_quantizer;
-    quantizer.quantize(samples.x, samples.columns, &mut quantized);
-    Buffer::padded(&quantized, samples.columns)
 }

@@ -1,7 +1,9 @@
 //! Layers with a kernel in the training loop: dense, convolution, depthwise; a bias and a folded batch
 //! normalisation where the layer has them.
 
-use bitfront_kernel::{Buffer, CodeAffine, Kernels, Shape, Uniform, stride, suits_sparse};
+use bitfront_kernel::{
+    Buffer, CodeAffine, CodeValues, Kernels, Shape, Uniform, stride, suits_sparse,
+};
 use bitfront_network::Part;
 
 use crate::channelwise::Channelwise;
@@ -104,6 +106,11 @@ impl Map {
         }
     }
 
+    /// Whether the gradient by the bias comes with that by the kernel.
+    fn sums_gradients(&self) -> bool {
+        matches!(self, Self::Window(patches) if patches.sums_gradients())
+    }
+
     fn shape(inner: usize, columns: usize, rows: usize) -> Shape {
         Shape {
             rows,
@@ -117,7 +124,7 @@ impl Map {
         &mut self,
         pass: Pass,
         positions: usize,
-        x: &[f32],
+        x: Read<'_>,
         kernel: &[f32],
         prepared: &[f32],
         bias: Option<&[f32]>,
@@ -126,11 +133,11 @@ impl Map {
         match (self, y) {
             (Self::Pointwise { inner, columns }, y) => {
                 let shape = Self::shape(*inner, *columns, pass.samples * positions);
-                affine(pass.kernels, shape, x, kernel, bias, y);
+                affine(pass.kernels, shape, x.values, kernel, bias, y);
             }
             (Self::Window(patches), y) => patches.forward(pass, x, kernel, bias, y),
             (Self::Depthwise(channelwise), Out::Values(y)) => {
-                channelwise.forward(pass, x, prepared, bias, y);
+                channelwise.forward(pass, x.values, prepared, bias, y);
             }
             (Self::Depthwise(_), Out::Activated(..)) => {
                 unreachable!("a depthwise layer quantizes nothing at once")
@@ -138,22 +145,24 @@ impl Map {
         }
     }
 
-    /// Adds to the gradient by the kernel, and gives the one by the inputs.
+    /// Adds to the gradient by the kernel, and to that by the bias in `sums` where [`Map::sums_gradients`], and gives the
+    /// one by the inputs.
     #[allow(clippy::too_many_arguments, reason = "a product and its operands")]
     fn backward(
         &mut self,
         pass: Pass,
         positions: usize,
-        x: &[f32],
+        x: Read<'_>,
         dy: &[f32],
         bits: Option<&[u16]>,
         dkernel: &mut [f32],
+        sums: Option<&mut [f32]>,
         prepared: &[f32],
         target: Option<&mut Target<'_>>,
     ) {
         match self {
             Self::Pointwise { inner, columns } => {
-                let kernels = pass.kernels;
+                let (kernels, x) = (pass.kernels, x.values);
                 if let Some(bits) = bits {
                     let shape = Self::shape(*inner, *columns, pass.samples * positions);
                     kernels.sparse_kernel_gradient(shape, x, dy, bits, dkernel);
@@ -178,10 +187,10 @@ impl Map {
                 }
             }
             Self::Window(patches) => {
-                patches.backward(pass, x, dy, bits, dkernel, prepared, target);
+                patches.backward(pass, x, dy, bits, dkernel, sums, prepared, target);
             }
             Self::Depthwise(channelwise) => {
-                channelwise.backward(pass, x, dy, dkernel, prepared, target);
+                channelwise.backward(pass, x.values, dy, dkernel, prepared, target);
             }
         }
     }
@@ -221,27 +230,54 @@ impl Weighted {
         }
     }
 
-    /// Multiplies codes of this grid from now on; whether it can.
-    pub(crate) fn read_codes(&mut self, grid: Uniform) -> bool {
+    /// The product of codes of this grid, where it is that of values.
+    fn product_of(&self, grid: Uniform) -> Option<CodeAffine> {
         let (inner, columns) = match &self.map {
             Map::Pointwise { inner, columns } => (*inner, *columns),
             Map::Window(patches) => (patches.inner(), self.extent.channels),
-            Map::Depthwise(_) => return false,
+            Map::Depthwise(_) => return None,
         };
         let kernel = self.kernel.grid().filter(|_| self.folded.is_none());
         let bias = self.bias.as_ref().map(Parameter::grid);
-        self.codes = match (kernel, bias) {
+        match (kernel, bias) {
             (Some(kernel), None) => CodeAffine::new(inner, columns, grid, kernel, None),
             (Some(kernel), Some(Some(bias))) => {
                 CodeAffine::new(inner, columns, grid, kernel, Some(bias))
             }
             _ => None,
-        };
+        }
+    }
+
+    /// Reads the network's input as codes of this grid from now on, if that is read in place.
+    pub(crate) fn read_stored_codes(&mut self, grid: Uniform, values: CodeValues) {
+        let product = self.product_of(grid);
+        if let Map::Window(patches) = &mut self.map {
+            self.codes = patches.read_stored_codes(product, values, values.code(0.0));
+        }
+    }
+
+    /// Multiplies codes of this grid from now on; whether it can.
+    pub(crate) fn read_codes(&mut self, grid: Uniform) -> bool {
+        self.codes = self.product_of(grid);
         if let Map::Window(patches) = &mut self.map {
             let product = self.codes.take();
             self.codes = product.and_then(|product| patches.take_codes(product, -grid.low as u8));
         }
         self.codes.is_some()
+    }
+
+    /// Reads codes of `values` on the way back too from now on, where it leaves out zeros; whether it does.
+    pub(crate) fn read_codes_back(&mut self, values: CodeValues) -> bool {
+        let leaves_out = self.codes.is_some() && self.turned.is_some();
+        match &mut self.map {
+            Map::Window(patches) if leaves_out => patches.read_codes_back(values),
+            _ => false,
+        }
+    }
+
+    /// Whether the way back of a gradient with these bits reads codes alone.
+    pub(crate) fn reads_codes_back(&self, pass: Pass, bits: Option<&[u16]>) -> bool {
+        matches!(&self.map, Map::Window(patches) if patches.reads_codes_back(pass, bits))
     }
 
     /// Whether this pass folds by the statistics of its own batch.
@@ -301,7 +337,6 @@ impl Weighted {
             }
             return;
         }
-        let x = x.values;
         if self.measures(pass.mode)
             && let (Some(folded), Some(bias)) = (&mut self.folded, &self.bias)
         {
@@ -322,7 +357,7 @@ impl Weighted {
     pub(crate) fn backward(
         &mut self,
         pass: Pass,
-        x: &[f32],
+        x: Read<'_>,
         dy: &[f32],
         bits: Option<&[u16]>,
         mut target: Option<Target<'_>>,
@@ -335,6 +370,8 @@ impl Weighted {
             (Some(turned), Some(bits)) => (turned, Some(bits)),
             _ => (&mut self.kernel.gradient, None),
         };
+        let together = self.map.sums_gradients();
+        let mut sums = self.bias.as_mut().map(|bias| &mut *bias.gradient);
         self.map.backward(
             pass,
             positions,
@@ -342,13 +379,13 @@ impl Weighted {
             dy,
             bits,
             gradient,
+            sums.as_deref_mut().filter(|_| together),
             &self.prepared,
             target.as_mut(),
         );
         let rows = pass.samples * positions;
-        if let Some(bias) = &mut self.bias {
-            pass.kernels
-                .column_sums(rows, channels, dy, &mut bias.gradient);
+        if let Some(sums) = sums.filter(|_| !together) {
+            pass.kernels.column_sums(rows, channels, dy, sums);
         }
         if self.measures(pass.mode)
             && let (Some(folded), Some(bias)) = (&mut self.folded, &mut self.bias)
@@ -369,6 +406,7 @@ impl Weighted {
                 u,
                 None,
                 gradient,
+                None,
                 prepared,
                 target.as_mut(),
             );

@@ -7,12 +7,12 @@
 //! in the same order.
 
 use bitfront_kernel::{
-    Buffer, CodeAffine, CodeSlide, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis,
+    Buffer, CodeAffine, CodeSlide, CodeValues, Kernels, LANES, PatchTable, Shape, Slide, SlideAxis,
     SparseSlide, TapTable, WindowSums, stride, suits_sparse,
 };
 use bitfront_network::{Axis, Geometry};
 
-use crate::extent::{Extent, Out, Pass, Target};
+use crate::extent::{Extent, Out, Pass, Read, Target};
 use crate::weighted::affine;
 
 /// Patches that are multiplied together.
@@ -117,6 +117,17 @@ fn axis(axis: Axis) -> SlideAxis {
     }
 }
 
+/// A window over samples as they are stored, where it is small enough to be read without patches.
+fn slide_of(geometry: &Geometry, channels: usize) -> Option<Slide> {
+    let (rows, columns) = (axis(geometry.rows), axis(geometry.columns));
+    Slide::new(rows, columns, channels).filter(|slide| !suits_sparse(slide.inner()))
+}
+
+/// Whether a window over samples as they are stored is read without patches.
+pub(crate) fn reads_in_place(geometry: &Geometry, channels: usize) -> bool {
+    slide_of(geometry, channels).is_some()
+}
+
 /// Bytes of a sample with its border and of the places of its windows, at most.
 pub(crate) fn slide_bytes(geometry: &Geometry, channels: usize) -> usize {
     let (rows, columns) = (axis(geometry.rows), axis(geometry.columns));
@@ -133,6 +144,8 @@ pub(crate) struct Patches {
     geometry: Geometry,
     /// Where its windows are read without patches.
     slide: Option<Slide>,
+    /// What the codes of such samples stand for, where these are kept as codes.
+    stored: Option<CodeValues>,
     table: Table,
     copies: PatchTable,
     channels: usize,
@@ -145,6 +158,8 @@ pub(crate) struct Patches {
     sparse: Option<SparseSlide>,
     /// Where the product is made of codes.
     codes: Option<CodeSlide>,
+    /// What those stand for where only they are kept, not their values, if zeros are left out.
+    back_codes: Option<CodeValues>,
 }
 
 impl Patches {
@@ -159,12 +174,14 @@ impl Patches {
             copies: PatchTable::new(table.taps_of(), channels, position, sample),
             geometry,
             slide: None,
+            stored: None,
             table,
             channels,
             columns,
             back: None,
             sparse: None,
             codes: None,
+            back_codes: None,
         }
     }
 
@@ -193,15 +210,56 @@ impl Patches {
         Some(product.of_taps(self.table.taps))
     }
 
+    /// Reads codes of `values` on the way back too from now on, where it leaves out zeros; whether it does.
+    pub(crate) fn read_codes_back(&mut self, values: CodeValues) -> bool {
+        let reads = self.codes.is_some() && self.sparse.is_some();
+        self.back_codes = Some(values).filter(|_| reads);
+        reads
+    }
+
+    /// Whether the way back of a gradient with these bits reads codes alone.
+    pub(crate) fn reads_codes_back(&self, pass: Pass, bits: Option<&[u16]>) -> bool {
+        let rows = pass.samples * self.table.outputs();
+        match (&self.sparse, bits) {
+            (Some(slide), Some(bits)) => {
+                self.back_codes.is_some() && slide.pays(pass.kernels, rows, self.columns, bits)
+            }
+            _ => false,
+        }
+    }
+
     /// Reads samples as they are stored from now on: positions one behind the other, padded once; without patches
     /// where windows are small.
     pub(crate) fn read_stored(&mut self) {
-        let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
         self.sparse = None;
-        self.slide =
-            Slide::new(rows, columns, self.channels).filter(|slide| !suits_sparse(slide.inner()));
-        let sample = stride(self.table.inputs * self.channels);
+        self.slide = slide_of(&self.geometry, self.channels);
+        let sample = self.stored_step();
         self.copies = PatchTable::new(self.table.taps_of(), self.channels, self.channels, sample);
+    }
+
+    /// Values between samples as they are stored.
+    fn stored_step(&self) -> usize {
+        stride(self.table.inputs * self.channels)
+    }
+
+    /// Reads samples as they are stored as codes of `values`, in which zero has the code `zero`, from now on; the product
+    /// of these, where there is one of values.
+    pub(crate) fn read_stored_codes(
+        &mut self,
+        product: Option<CodeAffine>,
+        values: CodeValues,
+        zero: u8,
+    ) -> Option<CodeAffine> {
+        self.stored = Some(values);
+        let (rows, columns) = (axis(self.geometry.rows), axis(self.geometry.columns));
+        self.codes = CodeSlide::of_stored(rows, columns, self.channels, zero);
+        self.codes.as_ref()?;
+        Some(product?.of_taps(rows.size))
+    }
+
+    /// Whether its own gradient is summed together with its kernel's.
+    pub(crate) fn sums_gradients(&self) -> bool {
+        self.slide.is_some()
     }
 
     fn shape(&self, rows: usize) -> Shape {
@@ -237,16 +295,15 @@ impl Patches {
     pub(crate) fn forward(
         &mut self,
         pass: Pass,
-        x: &[f32],
+        x: Read<'_>,
         kernel: &[f32],
         bias: Option<&[f32]>,
         mut y: Out<'_>,
     ) {
-        let n = stride(self.columns);
+        let (n, step) = (stride(self.columns), self.stored_step());
         if let Some(slide) = &mut self.slide {
-            let samples = x.chunks_exact(stride(self.table.inputs * self.channels));
-            for (sample, x) in samples.take(pass.samples).enumerate() {
-                slide.take(x);
+            for sample in 0..pass.samples {
+                take(slide, pass.kernels, x, self.stored, sample * step);
                 let start = sample * slide.outputs() * n;
                 match y.from(start) {
                     Out::Values(y) => slide.affine(pass.kernels, self.columns, kernel, bias, y),
@@ -263,7 +320,7 @@ impl Patches {
             return;
         }
         for (start, count) in self.chunks(pass.samples) {
-            self.gather(pass.kernels, x, start, count);
+            self.gather(pass.kernels, x.values, start, count);
             let (shape, patches) = (self.shape(count), &self.gathered);
             affine(
                 pass.kernels,
@@ -284,9 +341,11 @@ impl Patches {
         affine: &CodeAffine,
         mut y: Out<'_>,
     ) {
+        let stored = self.stored.map(|_| self.stored_step());
         let Some(codes) = &mut self.codes else { return };
         let n = stride(self.columns);
-        let samples = x.chunks_exact(codes.inputs()).take(pass.samples);
+        let step = stored.unwrap_or_else(|| codes.inputs());
+        let samples = x.chunks_exact(step).take(pass.samples);
         for (sample, x) in samples.enumerate() {
             codes.take(x);
             match y.from(sample * codes.outputs() * n) {
@@ -299,36 +358,47 @@ impl Patches {
     }
 
     /// `dkernel += patches(x)^T * dy`, and the gradient by `x`, given the transposed kernel. With `bits`, without which
-    /// `dy` is zero, `dkernel` is transposed.
+    /// `dy` is zero, `dkernel` is transposed. Where it sums gradients, those of `dy` are added to `sums`.
     #[allow(clippy::too_many_arguments, reason = "a product and its operands")]
     pub(crate) fn backward(
         &mut self,
         pass: Pass,
-        x: &[f32],
+        x: Read<'_>,
         dy: &[f32],
         bits: Option<&[u16]>,
         dkernel: &mut [f32],
+        mut sums: Option<&mut [f32]>,
         transposed: &[f32],
         target: Option<&mut Target<'_>>,
     ) {
-        let n = stride(self.columns);
+        let (n, step) = (stride(self.columns), self.stored_step());
         if let Some(slide) = &mut self.slide {
-            let samples = x.chunks_exact(stride(self.table.inputs * self.channels));
-            for (sample, x) in samples.take(pass.samples).enumerate() {
-                slide.take(x);
+            for sample in 0..pass.samples {
+                take(slide, pass.kernels, x, self.stored, sample * step);
                 let dy = &dy[sample * slide.outputs() * n..];
-                slide.kernel_gradient(pass.kernels, self.columns, dy, dkernel);
+                let sums = sums.as_deref_mut();
+                slide.kernel_gradient(pass.kernels, self.columns, dy, dkernel, sums);
             }
             return;
         }
+        let reads_codes = self.reads_codes_back(pass, bits);
+        let (x, codes) = (x.values, x.codes.zip(self.back_codes));
         let rows = pass.samples * self.table.outputs();
         match (&mut self.sparse, bits) {
-            (Some(slide), Some(bits)) if slide.pays(rows, self.columns, bits) => {
+            (Some(slide), Some(bits))
+                if reads_codes || slide.pays(pass.kernels, rows, self.columns, bits) =>
+            {
                 let size = self.table.inputs * stride(self.channels);
                 for first in (0..pass.samples).step_by(slide.room()) {
                     let samples = slide.room().min(pass.samples - first);
                     for at in 0..samples {
-                        slide.take(pass.kernels, at, &x[(first + at) * size..]);
+                        let from = (first + at) * size;
+                        match codes {
+                            Some((codes, values)) => {
+                                slide.take_codes(pass.kernels, at, &codes[from..], values);
+                            }
+                            None => slide.take(pass.kernels, at, &x[from..]),
+                        }
                     }
                     let start = first * slide.outputs() * n;
                     let (dy, bits) = (&dy[start..], &bits[start / LANES..]);
@@ -408,5 +478,13 @@ impl Patches {
                 kernels.keep_inside(inside, dx);
             }
         }
+    }
+}
+
+/// Takes the stored sample that starts at `at`.
+fn take(slide: &mut Slide, kernels: Kernels, x: Read<'_>, stored: Option<CodeValues>, at: usize) {
+    match (x.codes, stored) {
+        (Some(codes), Some(values)) => slide.take_codes(kernels, &codes[at..], values),
+        _ => slide.take(&x.values[at..]),
     }
 }

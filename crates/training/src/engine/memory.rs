@@ -51,7 +51,9 @@ pub(crate) fn buffer_bytes(candidate: &Candidate, batch: usize) -> usize {
         Head::Softmax { .. } => 1,
         Head::Sigmoid | Head::Linear => 1 + candidate.outputs(),
     };
-    let mut sample = stride(input.values()) + unpacked + outputs;
+    // Rows as values and as codes.
+    let rows = stride(input.values()) + stride(input.values()).div_ceil(size_of::<f32>());
+    let mut sample = rows + unpacked + outputs;
     let (mut fixed, mut widest) = (0_usize, 0);
     let inputs = candidate.first_input_shapes();
     let layers = candidate.layers.iter().zip(candidate.shapes());

@@ -1,9 +1,10 @@
 //! Micro-batches and random draws of the engine.
 
-use bitfront_network::{Head, Layer, Operation, Padding, SCALE_BITS, Window};
+use bitfront_network::{Head, Layer, Operation, Padding, Part, SCALE_BITS, Window};
 
 use super::*;
 use crate::initial::starting_weights;
+use crate::inputs::Inputs;
 
 /// A network of images with a convolution, something random, and a dense layer.
 fn candidate() -> Candidate {
@@ -65,7 +66,7 @@ fn micro_batches_change_no_bit() {
     let y: Vec<u8> = (0..50).map(|i| i % 3).collect();
     let padded = Buffer::padded(&x, 40);
     let rows = Rows {
-        x: &padded,
+        x: Stored::Values(&padded),
         y: Targets::Classes(&y),
         count: 50,
     };
@@ -90,7 +91,7 @@ fn every_step_draws_anew() {
     let start = starting_weights(&candidate, 1);
     let padded = Buffer::padded(&[0.7; 40], 40);
     let rows = Rows {
-        x: &padded,
+        x: Stored::Values(&padded),
         y: Targets::Classes(&[1]),
         count: 1,
     };
@@ -142,8 +143,9 @@ fn dense(kernel: &str, bias: Option<&str>, activation: &str, twice: bool) -> Can
     }
 }
 
-/// Convolutions that read the input as it is stored, and codes whose zero is not the lowest one at the border.
-fn images(first: &str, channels: usize) -> Candidate {
+/// Convolutions that read the input as it is stored, and codes whose zero is not the lowest one at the border. With 8, 16
+/// and 16 filters the second reads codes alone, and the flatten leaves its values where they lie.
+fn images(first: &str, channels: usize, filters: [usize; 3]) -> Candidate {
     let quantizer = || "quantized_bits(6,0,alpha=1.0)".parse().unwrap();
     let conv = |filters, stride, padding| Operation::Conv {
         filters,
@@ -164,12 +166,12 @@ fn images(first: &str, channels: usize) -> Candidate {
         input_shape: vec![8, 7, channels],
         input_quantizer: "quantized_bits(8,2,alpha=1.0)".parse().unwrap(),
         layers: vec![
-            Layer::new("conv1", conv(9, 1, Padding::Same)),
+            Layer::new("conv1", conv(filters[0], 1, Padding::Same)),
             Layer::new("q1", quantize(first)),
-            Layer::new("conv2", conv(17, 2, Padding::Same)),
-            Layer::new("q2", quantize("quantized_relu(6)")),
-            Layer::new("conv3", conv(3, 1, Padding::Valid)),
-            Layer::new("q3", quantize("quantized_relu(6)")),
+            Layer::new("conv2", conv(filters[1], 2, Padding::Same)),
+            Layer::new("q2", quantize("quantized_relu(6,3)")),
+            Layer::new("conv3", conv(filters[2], 1, Padding::Valid)),
+            Layer::new("q3", quantize("quantized_relu(6,3)")),
             Layer::new("flat", Operation::Flatten),
             Layer::new(
                 "fc",
@@ -217,24 +219,44 @@ fn work_done_together_changes_no_bit() {
         ),
         (dense("ternary()", w, relu, false), 0, 1),
         (candidate(), 0, 0),
-        (images("quantized_relu(6)", 1), 2, 2),
-        (images("quantized_bits(8,1,alpha=1.0)", 3), 2, 2),
+        (images("quantized_relu(6)", 1, [9, 17, 3]), 3, 2),
+        (images("quantized_bits(8,1,alpha=1.0)", 3, [9, 17, 3]), 3, 2),
+        (images("quantized_relu(6)", 1, [8, 16, 16]), 4, 2),
+        (
+            images("quantized_bits(8,1,alpha=1.0)", 3, [8, 16, 16]),
+            4,
+            2,
+        ),
     ];
-    for (candidate, on_codes, without_zeros) in candidates {
-        let start = starting_weights(&candidate, 4);
+    // With large biases few gradients are zero, and none are left out.
+    let candidates = candidates.iter().flat_map(|all| [(all, 0.0), (all, 0.9)]);
+    for ((candidate, on_codes, without_zeros), bias) in candidates {
+        let mut start = starting_weights(candidate, 4);
+        for layer in &mut start.layers {
+            if let Some(values) = layer.parts.get_mut(&Part::Bias) {
+                for value in values {
+                    *value += bias;
+                }
+            }
+        }
         let columns: usize = candidate.input_shape.iter().product();
         let x: Vec<f32> = (0..70 * columns)
             .map(|i| (i * 37 % 101) as f32 / 40.0 - 1.25)
             .collect();
         let y: Vec<u8> = (0..70).map(|i| i % 3).collect();
-        let padded = Buffer::padded(&x, columns);
-        let rows = Rows {
-            x: &padded,
+        let inputs = Inputs::of(candidate, &x);
+        let mut quantized = vec![0.0; x.len()];
+        let quantizer = &candidate.input_quantizer;
+        quantizer.quantize(&x, columns, &mut quantized);
+        let padded = Buffer::padded(&quantized, columns);
+        let rows = |x| Rows {
+            x,
             y: Targets::Classes(&y),
             count: 70,
         };
         let order: Vec<u32> = (0..70).rev().collect();
-        let run = |mut engine: Engine| {
+        let run = |mut engine: Engine, x| {
+            let rows = rows(x);
             let mut losses = Vec::new();
             for _ in 0..4 {
                 engine.quantize(Mode::Train);
@@ -245,17 +267,22 @@ fn work_done_together_changes_no_bit() {
             }
             (losses, engine.weights())
         };
-        let whole = Engine::one_by_one(Kernels::detect(), &candidate, &start, 5, 70);
-        let together = Engine::new(Kernels::detect(), &candidate, &start, 5, 70);
+        let whole = Engine::one_by_one(Kernels::detect(), candidate, &start, 5, 70);
+        let together = Engine::new(Kernels::detect(), candidate, &start, 5, 70);
         let reads_codes =
             |node: &&Node| matches!(&node.work, Work::Weighted(w) if w.codes.is_some());
         let found = together.nodes.iter().filter(reads_codes).count();
-        assert_eq!(found, on_codes, "{candidate:?}");
+        assert_eq!(found, *on_codes, "{candidate:?}");
         // The second layer reads rows wide enough to leave out zeros behind it.
         let leaves_out =
             |node: &&Node| matches!(&node.work, Work::Weighted(w) if w.turned.is_some());
         let found = together.nodes.iter().filter(leaves_out).count();
-        assert_eq!(found, without_zeros, "{candidate:?}");
-        assert_eq!(run(together), run(whole), "{candidate:?}");
+        assert_eq!(found, *without_zeros, "{candidate:?}");
+        let alone =
+            |node: &&Node| matches!(&node.work, Work::Activation(a) if a.leaves_out_values());
+        let found = together.nodes.iter().filter(alone).count();
+        assert_eq!(found, if *on_codes == 4 { 2 } else { 0 }, "{candidate:?}");
+        let expected = run(whole, Stored::Values(&padded));
+        assert_eq!(run(together, inputs.stored()), expected, "{candidate:?}");
     }
 }
