@@ -243,7 +243,7 @@ fn train_scores_a_candidate_without_a_service() {
         ),
         (
             "distillation",
-            serde_json::json!({}),
+            serde_json::json!({"temperature": 2, "weight": 0.5}),
             "/distillation has no teacher here",
         ),
     ] {
