@@ -2,7 +2,7 @@
 //! Yosys and Vivado; behind an AXI-Stream where that is asked for.
 //!
 //! The rule this module keeps: the circuit is proved against the integer program before it is
-//! written, and the vectors' logits are integer inference's.
+//! written, and what the vectors expect is integer inference's.
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::engine::vivado;
@@ -40,7 +40,11 @@ pub(crate) fn files(
     }
     let codes = vectors(program);
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
-    let vectors = vectors_file(&circuit, &inputs, &program.logits(&codes));
+    let vectors = vectors_file(
+        &circuit,
+        &inputs,
+        &circuit.output().expected(program, &codes),
+    );
     let script = yosys_script(&circuit, "network.v", MODULE, "cells.txt", "path.txt");
     let period_ps = circuit.delays().period_ps;
     let mut files = vec![

@@ -18,7 +18,8 @@
 //! * A table has the different functions of its six lowest address bits, and selections between them by the bits
 //!   above. Up to six bits each function is a LUT, which is exact; beyond, both have factors of their own
 //!   (`cargo run --release -p bitfront-hardware --example tables`).
-//! * A maximum has the bits that it compares and selects.
+//! * A maximum has the bits that it compares and selects; a comparison alone has a LUT a bit, and a selection what is left
+//!   of a maximum's.
 //!
 //! The factors are a least-squares fit of relative errors; the table in the crate's documentation
 //! has the runs.
@@ -82,6 +83,12 @@ pub struct Inventory {
     pub maxima: u64,
     /// The bits they compare.
     pub maximum_bits: u64,
+    /// Bits of comparisons of two wires.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compared_bits: u64,
+    /// Bits of selections of one of two wires.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub selected_bits: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -149,6 +156,11 @@ impl Inventory {
                 let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
                 self.maximum_bits += u64::from(width(left).max(width(right)));
             }
+            Operation::AtLeast { left, right } => {
+                let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
+                self.compared_bits += u64::from(width(left).max(width(right)));
+            }
+            Operation::Select { .. } => self.selected_bits += u64::from(node.width()),
             Operation::Input { .. }
             | Operation::Constant { .. }
             | Operation::Multiply { .. }
@@ -167,7 +179,9 @@ impl Inventory {
                 leaves: self.table_leaves,
                 selections: self.table_selections,
             })
-            + MAXIMUM * self.maximum_bits as f64;
+            + MAXIMUM * self.maximum_bits as f64
+            + self.compared_bits as f64
+            + (MAXIMUM - 1.0) * self.selected_bits as f64;
         lut.round() as u64
     }
 }

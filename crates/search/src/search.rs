@@ -7,7 +7,7 @@ use crate::digest::sha256_hex;
 use crate::learned::LearnedBits;
 use crate::space::Space;
 use crate::{Goal, Metric};
-use bitfront_hardware::circuit::{BuildOptions, Multipliers};
+use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
 use bitfront_hardware::device::Resources;
 use bitfront_hardware::engine::Target;
 use bitfront_network::{Candidate, Head};
@@ -51,6 +51,9 @@ pub struct Search {
     /// What products of variables by weights are made of.
     #[serde(default, skip_serializing_if = "is_default")]
     pub multipliers: Multipliers,
+    /// What the output bus of circuits carries.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: OutputForm,
     /// Objectives, in the order of the axes.
     pub objectives: Vec<Objective>,
     /// Bounds a front member must keep.
@@ -476,6 +479,7 @@ impl Search {
         };
         BuildOptions {
             multipliers: self.multipliers,
+            output: self.output,
             ..BuildOptions::new(self.device.clock_mhz, extra_depth)
         }
     }

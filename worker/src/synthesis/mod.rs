@@ -160,7 +160,8 @@ impl Job {
         artifacts: &mut Vec<Artifact>,
     ) -> Result<SynthesisResult, Ended> {
         let program = trial::freeze(&self.candidate, &self.weights)?;
-        let vectors = Vectors::for_program(&program, &self.test_rows, self.vectors);
+        let vectors =
+            Vectors::for_program(&program, self.options.output, &self.test_rows, self.vectors);
         let stopped = || attempt.is_stopped();
         measure(
             &Workbench {
@@ -204,7 +205,7 @@ pub fn measure_with_yosys(
         log: &|_| {},
         options,
     };
-    let vectors = Vectors::for_program(program, test_rows, vectors);
+    let vectors = Vectors::for_program(program, options.output, test_rows, vectors);
     measure(&bench, program, &vectors, &mut Vec::new()).map_err(|ended| match ended {
         Ended::Failed(failure) => failure.to_string(),
         Ended::Stopped => "stopped".to_owned(),

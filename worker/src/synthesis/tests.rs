@@ -4,7 +4,7 @@
 use super::*;
 use crate::tools::Tool;
 use crate::trial::freeze;
-use bitfront_hardware::circuit::Multipliers;
+use bitfront_hardware::circuit::{Multipliers, OutputForm};
 use bitfront_network::{DenseStack, IntegerOperation, StackLayer};
 
 /// A network with reproducible weights.
@@ -83,7 +83,7 @@ fn rows(program: &IntegerProgram) -> Vec<f32> {
 #[test]
 fn vectors_are_corners_test_rows_and_random_rows() {
     let program = program(&[3, 4, 2]);
-    let vectors = Vectors::for_program(&program, &rows(&program), 10);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 10);
     assert_eq!(vectors.rows, vectors::FEWEST);
     assert_eq!(vectors.inputs.len(), vectors.rows * 3);
     assert_eq!(vectors.expected.len(), vectors.rows * 2);
@@ -93,15 +93,18 @@ fn vectors_are_corners_test_rows_and_random_rows() {
         .map(i64::from)
         .collect();
     assert!(vectors.inputs.chunks(3).any(|row| row == codes));
-    let more = Vectors::for_program(&program, &[], 3000);
+    let more = Vectors::for_program(&program, OutputForm::Logits, &[], 3000);
     assert_eq!(more.rows, 3000);
-    assert_eq!(more, Vectors::for_program(&program, &[], 3000));
+    assert_eq!(
+        more,
+        Vectors::for_program(&program, OutputForm::Logits, &[], 3000)
+    );
 }
 
 #[test]
 fn a_graph_that_differs_from_integer_inference_is_named() {
     let program = program(&[3, 4, 2]);
-    let mut vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let mut vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let circuit = Circuit::build(&program).unwrap();
     check_circuit(&circuit, &program, &vectors, &|| false).unwrap();
     vectors.expected[1777] += 1;
@@ -132,7 +135,7 @@ fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
     };
     let program = program(&[3, 4, 2]);
     let circuit = Circuit::build(&program).unwrap();
-    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let rtl = emit(&circuit, MODULE);
     std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
     let simulate = |rtl: &str, vectors: &Vectors| {
@@ -166,7 +169,7 @@ fn evidence_is_kept_when_a_job_fails() {
     let tools = Tools::default();
     let folder = tempfile::tempdir().unwrap();
     let program = program(&[3, 4, 2]);
-    let vectors = Vectors::for_program(&program, &[], 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &[], 2000);
     let mut artifacts = Vec::new();
     let target = Target::default();
     let bench = workbench(&target, &tools, folder.path(), folder.path());
@@ -183,7 +186,7 @@ fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
     let subject = engine::Subject {
         program: &program,
         circuit: &Circuit::build(&program).unwrap(),
-        vectors: &Vectors::for_program(&program, &[], 2000),
+        vectors: &Vectors::for_program(&program, OutputForm::Logits, &[], 2000),
     };
     let synthesised = engine::of(Engine::Yosys).synthesise(run, &subject, "", 5_000);
     String::from_utf8(synthesised.unwrap().netlist.unwrap()).unwrap()
@@ -202,7 +205,7 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     };
     let program = program(&[3, 4, 2]);
     let circuit = Circuit::build(&program).unwrap();
-    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
     // Both simulators, which must say the same.
     let simulate = |netlist: &str| {
@@ -279,7 +282,7 @@ fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
     let program = program(&[6, 4, 2]);
-    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let target = Target::default();
     let bench = Workbench {
         options: BuildOptions {
@@ -311,7 +314,7 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
     let program = program(&[3, 4, 2]);
-    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let mut artifacts = Vec::new();
     let target = Target::new(Engine::Ice40, None, "", Devices::known()).unwrap();
     let bench = workbench(&target, &tools, folder.path(), cache.path());
@@ -357,7 +360,7 @@ fn a_vendors_own_circuit_is_emulated_before_it_is_estimated() {
     };
     let programs = tempfile::tempdir().unwrap();
     let (here, program) = (programs.path(), program(&[3, 4, 2]));
-    let vectors = Vectors::for_program(&program, &rows(&program), 2000);
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let step = 2f64.powi(-program.output_fraction);
     let answers = |codes: &[i64]| -> Vec<u8> {
         let values = codes.iter().map(|code| (*code as f64 * step) as f32);

@@ -1,5 +1,6 @@
 //! Test vectors of a circuit: rows of the test split, corners of the input box, random rows.
 
+use bitfront_hardware::circuit::OutputForm;
 use bitfront_network::{IntegerProgram, Interval};
 
 /// Fewest vectors of any job.
@@ -13,7 +14,7 @@ pub(super) const SEED: u64 = 0x6269_7466_726f_6e74;
 pub(crate) struct Vectors {
     /// Row-major `rows x inputs`.
     pub(crate) inputs: Vec<i64>,
-    /// Row-major `rows x outputs`.
+    /// Row-major `rows x words of the output bus`.
     pub(crate) expected: Vec<i64>,
     /// Number of rows.
     pub(crate) rows: usize,
@@ -22,7 +23,12 @@ pub(crate) struct Vectors {
 impl Vectors {
     /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, up to half of the rest
     /// from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
-    pub(crate) fn for_program(program: &IntegerProgram, test_rows: &[f32], wanted: usize) -> Self {
+    pub(crate) fn for_program(
+        program: &IntegerProgram,
+        output: OutputForm,
+        test_rows: &[f32],
+        wanted: usize,
+    ) -> Self {
         let columns = program.inputs();
         // The input has one quantizer, so one range.
         let range = program.input.range[0];
@@ -41,7 +47,7 @@ impl Vectors {
         }
         Self {
             rows: codes.len() / columns,
-            expected: program.logits(&codes),
+            expected: output.expected(program, &codes),
             inputs: codes.into_iter().map(i64::from).collect(),
         }
     }

@@ -49,7 +49,7 @@ pub fn score(
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
     let circuit = Circuit::build_with(&program, options)?;
-    let vectors = Vectors::for_program(&program, &data.test.x, 0);
+    let vectors = Vectors::for_program(&program, options.output, &data.test.x, 0);
     compare(&circuit, &program, &vectors, stopped)?;
     if stopped() {
         return Err(ScoreError::Stopped);

@@ -38,6 +38,7 @@ impl Bits {
         };
         let mut registers = HashMap::new();
         let mut products = HashMap::new();
+        let mut selected = HashMap::new();
         let reads = reads(circuit);
         for (index, node) in circuit.nodes().iter().enumerate() {
             let own = |bit: u32| Bit::Signal(index as u32, bit);
@@ -98,7 +99,22 @@ impl Bits {
                     let row: &Vec<Bit> = products.entry(key).or_insert_with(|| fresh().collect());
                     row.clone()
                 }
-                Operation::Input { .. } | Operation::Max { .. } => all.map(own).collect(),
+                Operation::Select { chosen, high, low } => {
+                    let bit = |place| {
+                        let high = bits.of_operand(circuit, *high, place);
+                        let low = bits.of_operand(circuit, *low, place);
+                        let chosen = bits.row(*chosen)[0];
+                        match (high, low) {
+                            _ if high == low => high,
+                            (Bit::Known(true), Bit::Known(false)) => chosen,
+                            _ => *selected.entry((chosen, high, low)).or_insert(own(place)),
+                        }
+                    };
+                    all.map(bit).collect()
+                }
+                Operation::Input { .. } | Operation::Max { .. } | Operation::AtLeast { .. } => {
+                    all.map(own).collect()
+                }
             };
             bits.rows.push(row);
         }
@@ -308,6 +324,7 @@ mod tests {
             cycles: 0,
             delays: DelayModel::default(),
             multipliers: Multipliers::Luts,
+            output: crate::circuit::OutputForm::Logits,
         }
     }
 

@@ -1,10 +1,12 @@
 //! From an integer program to a combinational graph, step by step.
 
+use super::arg_max::arg_max;
 use super::node::{Node, Operand, Operation, Port, StepMark, Value, Wire};
 use super::steps::Builder;
 use super::{Circuit, DelayModel, Multipliers, pipeline};
 use crate::adder_graph;
 use bitfront_network::{Head, IntegerProgram, Interval};
+use serde::{Deserialize, Serialize};
 
 /// How a circuit is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,44 @@ pub struct BuildOptions {
     pub adders: adder_graph::Options,
     /// Which products are made of adders and which in DSP blocks.
     pub multipliers: Multipliers,
+    /// What the output bus carries.
+    pub output: OutputForm,
+}
+
+/// What the output bus of a circuit carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputForm {
+    /// A code for each output of the network.
+    #[default]
+    Logits,
+    /// The index of the largest, the lowest of equal ones.
+    #[serde(rename = "argmax")]
+    ArgMax,
+}
+
+impl OutputForm {
+    /// What the output bus carries for rows of input codes, by integer inference: row-major.
+    ///
+    /// # Panics
+    /// As [`IntegerProgram::logits`]; where there are no classes to choose from, which no circuit of this form has.
+    pub fn expected(self, program: &IntegerProgram, input_codes: &[i32]) -> Vec<i64> {
+        match self {
+            Self::Logits => program.logits(input_codes),
+            Self::ArgMax => {
+                let classes = program.classify(input_codes).expect("its head has classes");
+                classes.into_iter().map(i64::from).collect()
+            }
+        }
+    }
+
+    /// Words of an output row.
+    pub fn words(self, program: &IntegerProgram) -> usize {
+        match self {
+            Self::Logits => program.outputs(),
+            Self::ArgMax => 1,
+        }
+    }
 }
 
 impl Default for BuildOptions {
@@ -28,6 +68,7 @@ impl Default for BuildOptions {
                 ..adder_graph::Options::default()
             },
             multipliers: Multipliers::Luts,
+            output: OutputForm::Logits,
         }
     }
 }
@@ -92,7 +133,11 @@ impl Circuit {
                 shifted(graph.nodes[operand.wire.0 as usize].range, operand.shift)
             }
         });
-        let outputs = Port::pack(outputs.map(|range| (range, program.output_fraction)));
+        let fraction = match options.output {
+            OutputForm::Logits => program.output_fraction,
+            OutputForm::ArgMax => 0,
+        };
+        let outputs = Port::pack(outputs.map(|range| (range, fraction)));
         let pipelined = pipeline::pipeline(graph, &options.delays);
         Ok(Self {
             nodes: pipelined.nodes,
@@ -109,6 +154,7 @@ impl Circuit {
             cycles: pipelined.cycles,
             delays: options.delays,
             multipliers: options.multipliers,
+            output: options.output,
         })
     }
 }
@@ -129,6 +175,19 @@ pub(crate) fn logit_shifts(program: &IntegerProgram) -> Vec<u32> {
         (program.output_fraction - fraction).max(0).unsigned_abs()
     };
     (0..format.size()).map(shift).collect()
+}
+
+/// Refuses networks whose outputs are no classes.
+fn check_classes(program: &IntegerProgram) -> Result<(), BuildError> {
+    match program.candidate.head {
+        Head::Softmax { .. } => Ok(()),
+        Head::Sigmoid | Head::Linear => Err(BuildError {
+            layer: "argmax".to_owned(),
+            reason:
+                "the network's outputs are no classes to choose from; accepted: output `logits`"
+                    .to_owned(),
+        }),
+    }
 }
 
 fn combinational(
@@ -170,15 +229,16 @@ fn combinational(
     }
     let values = builder.values.last().unwrap_or(&builder.inputs);
     let outputs = values.iter().zip(logit_shifts(program));
-    let outputs = outputs.map(|(value, shift)| match *value {
-        Value::Constant(code) => Value::Constant(code << shift),
-        Value::Wire(operand) => Value::Wire(Operand {
-            shift: operand.shift + shift,
-            ..operand
-        }),
-    });
+    let outputs = outputs.map(|(value, shift)| value.shifted(shift));
+    let mut outputs: Vec<Value> = outputs.collect();
+    if options.output == OutputForm::ArgMax {
+        check_classes(program)?;
+        let last = builder.steps.len().saturating_sub(1) as u32;
+        let index = arg_max(&mut builder.nodes, &outputs, last, program.output_fraction);
+        outputs = vec![index];
+    }
     Ok(Combinational {
-        outputs: outputs.collect(),
+        outputs,
         nodes: builder.nodes,
         steps: builder.steps,
         registered: builder.registered,

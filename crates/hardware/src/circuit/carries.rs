@@ -26,7 +26,9 @@ impl Circuit {
                     let top = (64 - live[index].leading_zeros()).min(node.width());
                     top.saturating_sub(bits.passed(index))
                 }
-                Operation::Max { left, right } => self.compared_width(*left, *right),
+                Operation::Max { left, right } | Operation::AtLeast { left, right } => {
+                    self.compared_width(*left, *right)
+                }
                 Operation::Requantize {
                     source,
                     right_shift,
@@ -102,11 +104,16 @@ impl Circuit {
                 (0..passed).map(latest).chain(chained).collect()
             }
             Operation::Multiply { source, .. } => vec![all(*source) + 1; width as usize],
-            Operation::Max { left, right } => {
+            Operation::Max { left, right } | Operation::AtLeast { left, right } => {
                 let compared = self.compared_width(*left, *right);
                 let enter = |bit| of(*left, bit).max(of(*right, bit)) + 1;
-                let select = chain((0..compared).map(enter)).last().copied().unwrap_or(0);
-                vec![select + 1; width as usize]
+                let bit = chain((0..compared).map(enter)).last().copied().unwrap_or(0);
+                let selects = u32::from(matches!(node.operation, Operation::Max { .. }));
+                vec![bit + selects; width as usize]
+            }
+            Operation::Select { chosen, high, low } => {
+                let bit = |bit| of(*high, bit).max(of(*low, bit)).max(all(*chosen)) + 1;
+                (0..width).map(bit).collect()
             }
             Operation::Requantize {
                 source,

@@ -5,7 +5,7 @@ use super::node::{Operand, Operation};
 use super::{Circuit, Wire};
 
 impl Circuit {
-    /// Logit codes of one row of input codes; registers are transparent here.
+    /// Output codes of one row of input codes, the logits or what the circuit makes of them; registers are transparent here.
     ///
     /// # Panics
     /// Unless there is one code for each input, within its port's range.
@@ -40,6 +40,10 @@ impl Circuit {
                 }
                 Operation::Multiply { source, factor } => at(*source) * factor,
                 Operation::Max { left, right } => shifted(*left).max(shifted(*right)),
+                Operation::AtLeast { left, right } => i64::from(shifted(*left) >= shifted(*right)),
+                Operation::Select { chosen, high, low } => {
+                    shifted(if at(*chosen) == 1 { *high } else { *low })
+                }
                 Operation::Requantize {
                     source,
                     right_shift,

@@ -46,7 +46,12 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                 };
                 read(&mut live, circuit, whole, up_to(64 - mask.leading_zeros()));
             }
-            Operation::Max { left, right } => {
+            Operation::Select { chosen, high, low } => {
+                live[chosen.0 as usize] |= 1;
+                read(&mut live, circuit, *high, mask);
+                read(&mut live, circuit, *low, mask);
+            }
+            Operation::Max { left, right } | Operation::AtLeast { left, right } => {
                 for operand in [*left, *right] {
                     read(&mut live, circuit, operand, u64::MAX);
                 }

@@ -13,6 +13,7 @@
 
 mod activation;
 mod adders;
+mod arg_max;
 mod bits;
 mod build;
 mod carries;
@@ -36,7 +37,7 @@ mod steps;
 mod table;
 mod timing;
 
-pub use build::{BuildError, BuildOptions};
+pub use build::{BuildError, BuildOptions, OutputForm};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use multiplier::Multipliers;
@@ -50,8 +51,8 @@ use node::StepMark;
 
 /// A fully unrolled, pipelined circuit with an initiation interval of one.
 ///
-/// Inputs and outputs are registered; the outputs are the logit codes (the arg-max is not part of
-/// the circuit).
+/// Inputs and outputs are registered; the outputs are the logit codes, or the index of the largest
+/// ([`OutputForm`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circuit {
     nodes: Vec<Node>,
@@ -62,6 +63,7 @@ pub struct Circuit {
     cycles: u32,
     delays: DelayModel,
     multipliers: Multipliers,
+    output: OutputForm,
 }
 
 impl Circuit {
@@ -109,6 +111,11 @@ impl Circuit {
     /// The delays, and the clock, that registers were placed by.
     pub fn delays(&self) -> &DelayModel {
         &self.delays
+    }
+
+    /// What the output bus carries.
+    pub fn output(&self) -> OutputForm {
+        self.output
     }
 
     /// What products were to be made of.

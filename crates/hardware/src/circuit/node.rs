@@ -85,6 +85,22 @@ pub enum Operation {
         /// Second operand.
         right: Operand,
     },
+    /// Whether `left >= right`: 1 or 0.
+    AtLeast {
+        /// First operand.
+        left: Operand,
+        /// Second operand.
+        right: Operand,
+    },
+    /// `high` where `chosen` is 1, else `low`.
+    Select {
+        /// One bit.
+        chosen: Wire,
+        /// Taken where it is 1.
+        high: Operand,
+        /// Taken where it is 0.
+        low: Operand,
+    },
     /// The source, one clock later.
     Register {
         /// What is kept.
@@ -123,18 +139,19 @@ impl Node {
 impl Operation {
     /// The wires it reads.
     pub fn sources(&self) -> impl Iterator<Item = Wire> {
-        let (first, second) = match self {
-            Self::Input { .. } | Self::Constant { .. } => (None, None),
-            Self::Add { left, right, .. } | Self::Max { left, right } => {
-                (Some(left.wire), Some(right.wire))
-            }
+        let (first, second, third) = match self {
+            Self::Input { .. } | Self::Constant { .. } => (None, None, None),
+            Self::Add { left, right, .. }
+            | Self::Max { left, right }
+            | Self::AtLeast { left, right } => (Some(left.wire), Some(right.wire), None),
+            Self::Select { chosen, high, low } => (Some(*chosen), Some(high.wire), Some(low.wire)),
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
             | Self::Table { source, .. }
-            | Self::Register { source } => (Some(*source), None),
+            | Self::Register { source } => (Some(*source), None, None),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).chain(third)
     }
 
     /// The same operation on other wires.
@@ -142,9 +159,16 @@ impl Operation {
         let mut moved = self.clone();
         match &mut moved {
             Self::Input { .. } | Self::Constant { .. } => {}
-            Self::Add { left, right, .. } | Self::Max { left, right } => {
+            Self::Add { left, right, .. }
+            | Self::Max { left, right }
+            | Self::AtLeast { left, right } => {
                 left.wire = rewire(left.wire);
                 right.wire = rewire(right.wire);
+            }
+            Self::Select { chosen, high, low } => {
+                *chosen = rewire(*chosen);
+                high.wire = rewire(high.wire);
+                low.wire = rewire(low.wire);
             }
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }
@@ -202,6 +226,19 @@ pub(crate) struct StepMark {
     pub(crate) inputs: Vec<Option<Value>>,
     /// What carries each output element; `None` where nothing reads it.
     pub(crate) outputs: Vec<Option<Value>>,
+}
+
+impl Value {
+    /// The value shifted left.
+    pub(crate) fn shifted(self, shift: u32) -> Self {
+        match self {
+            Self::Constant(code) => Self::Constant(code << shift),
+            Self::Wire(operand) => Self::Wire(Operand {
+                shift: operand.shift + shift,
+                ..operand
+            }),
+        }
+    }
 }
 
 /// A tensor element in the graph.

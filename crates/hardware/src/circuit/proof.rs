@@ -1,14 +1,14 @@
 //! The proof that a circuit's nodes compute the program: coefficients and structure, not samples.
 
 use super::activation::{Activated, Activation};
-use super::build::{input_value, logit_shifts};
+use super::build::{input_value, logit_shifts, shifted};
 use super::linear_map::{LinearMap, Row, source_formats};
 use super::maximum::under_window;
 use super::movement::moved;
 use super::node::{Operand, Operation, StepMark, Value};
 use super::ranges::ranges;
 use super::recover::Coefficients;
-use super::{Circuit, Wire};
+use super::{Circuit, OutputForm, Wire};
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval, TensorFormat};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ impl Circuit {
                     problem,
                 })?;
         }
-        self.check_outputs(program)
+        self.check_outputs(program, &ranges)
             .map_err(|(output, problem)| CircuitMismatch {
                 layer: "outputs".to_owned(),
                 output,
@@ -156,7 +156,7 @@ impl Circuit {
     }
 
     /// The node behind any registers.
-    fn unregistered(&self, mut wire: Wire) -> Wire {
+    pub(super) fn unregistered(&self, mut wire: Wire) -> Wire {
         while let Operation::Register { source } = self.node(wire).operation {
             wire = source;
         }
@@ -302,11 +302,39 @@ impl Circuit {
         }
     }
 
-    /// The output bus carries the last step's outputs, shifted to one fraction.
-    fn check_outputs(&self, program: &IntegerProgram) -> Result<(), (usize, String)> {
+    /// The output bus carries the last step's outputs, shifted to one fraction, or the index of the largest. `ranges`
+    /// are the program's intervals of every step's outputs.
+    fn check_outputs(
+        &self,
+        program: &IntegerProgram,
+        ranges: &[Vec<Interval>],
+    ) -> Result<(), (usize, String)> {
         let Some(last) = self.steps.last() else {
             return Ok(());
         };
+        if self.output == OutputForm::ArgMax {
+            let [operand] = self.output_operands[..] else {
+                return Err((0, "the bus carries more than an index".to_owned()));
+            };
+            let shifts = logit_shifts(program);
+            let logits: Vec<Option<Value>> = last
+                .outputs
+                .iter()
+                .zip(&shifts)
+                .map(|(value, shift)| value.map(|value| value.shifted(*shift)))
+                .collect();
+            let bounds = ranges.last().map(Vec::as_slice).unwrap_or_default();
+            let bounds = bounds.iter().zip(&shifts);
+            let bounds: Vec<Interval> = bounds
+                .map(|(range, shift)| shifted(*range, *shift))
+                .collect();
+            if bounds.len() != logits.len() {
+                return Err((0, "the program has no intervals of its outputs".to_owned()));
+            }
+            return self
+                .check_arg_max(operand, &logits, &bounds)
+                .map_err(|problem| (0, problem));
+        }
         let outputs = last.outputs.iter().zip(logit_shifts(program));
         for (output, ((value, shift), operand)) in outputs.zip(&self.output_operands).enumerate() {
             let found = (self.unregistered(operand.wire), operand.shift);

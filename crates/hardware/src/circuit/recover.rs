@@ -121,6 +121,8 @@ fn propagate(
         | Operation::Requantize { .. }
         | Operation::Steps { .. }
         | Operation::Table { .. }
-        | Operation::Max { .. } => None,
+        | Operation::Max { .. }
+        | Operation::AtLeast { .. }
+        | Operation::Select { .. } => None,
     }
 }

@@ -37,15 +37,15 @@ impl Circuit {
 
 /// What a node adds to the arrival of its operands.
 pub(crate) fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 {
+    let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;
     match &node.operation {
         Operation::Input { .. } | Operation::Constant { .. } | Operation::Register { .. } => 0,
         Operation::Add { .. } => delays.adder_ps(node.width()),
         Operation::Multiply { .. } => delays.multiplier_ps(),
         // Compared are the operands, which may be wider than the larger of them.
-        Operation::Max { left, right } => {
-            let width = |operand: &Operand| nodes[operand.wire.0 as usize].width() + operand.shift;
-            delays.maximum_ps(width(left).max(width(right)))
-        }
+        Operation::Max { left, right } => delays.maximum_ps(width(left).max(width(right))),
+        Operation::AtLeast { left, right } => delays.adder_ps(width(left).max(width(right))),
+        Operation::Select { .. } => delays.table_ps(1),
         Operation::Requantize {
             source,
             right_shift,

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::shared::Shared;
 use super::window::Window;
 use super::{Front, Stage, StreamedCircuit, schedule};
-use crate::circuit::{BuildError, BuildOptions, Circuit, Port};
+use crate::circuit::{BuildError, BuildOptions, Circuit, OutputForm, Port};
 
 /// Most shared multipliers of a stage: several times the DSP blocks of the largest devices.
 const MOST_MULTIPLIERS: usize = 1 << 15;
@@ -54,6 +54,12 @@ impl StreamedCircuit {
             return refuse(
                 "softmax",
                 "its tables are not built yet; accepted is a head that ends in logits",
+            );
+        }
+        if options.circuit.output != OutputForm::Logits {
+            return refuse(
+                "argmax",
+                "streamed circuits end in logits; accepted: output `logits`",
             );
         }
         for (index, layer) in program.layers.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The module text: declarations and logic in graph order, then one always block a stage.
 
 use super::expression::{extended, net};
-use super::maximum::maximum;
+use super::maximum::{difference, maximum};
 use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
@@ -87,6 +87,20 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
         }
         Operation::Multiply { source, factor } => multiplier(circuit, wire, node, *source, *factor),
         Operation::Max { left, right } => maximum(circuit, wire, node, *left, *right),
+        Operation::AtLeast { left, right } => {
+            let borrow = difference(circuit, wire, *left, *right);
+            format!("{}  wire [0:0] {name} = ~{};\n", borrow.0, borrow.1)
+        }
+        Operation::Select {
+            chosen,
+            high: first,
+            low,
+        } => format!(
+            "  wire [{high}:0] {name} = {} ? {} : {};\n",
+            net(*chosen),
+            extended(circuit, *first, width),
+            extended(circuit, *low, width)
+        ),
         Operation::Requantize {
             source,
             right_shift,

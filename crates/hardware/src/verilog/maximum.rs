@@ -3,9 +3,7 @@
 use super::expression::{extended, net};
 use crate::circuit::{Circuit, Node, Operand, Wire};
 
-/// A subtraction of both operands at a common width, whose borrow selects. Sign bits are inverted, so
-/// that an unsigned subtraction orders them. (Written as a comparison, synthesis leaves the carry chain
-/// and takes a third more LUTs.)
+/// A subtraction of both operands whose borrow selects.
 pub(crate) fn maximum(
     circuit: &Circuit,
     wire: Wire,
@@ -13,6 +11,25 @@ pub(crate) fn maximum(
     left: Operand,
     right: Operand,
 ) -> String {
+    let (text, borrow) = difference(circuit, wire, left, right);
+    format!(
+        "{text}  wire [{}:0] {} = {borrow} ? {} : {};\n",
+        node.width() - 1,
+        net(wire),
+        extended(circuit, right, node.width()),
+        extended(circuit, left, node.width()),
+    )
+}
+
+/// A subtraction of both operands at a common width, and its borrow, which is set where `left < right`. Sign bits are
+/// inverted, so that an unsigned subtraction orders them. (Written as a comparison, synthesis leaves the carry chain
+/// and takes a third more LUTs.)
+pub(crate) fn difference(
+    circuit: &Circuit,
+    wire: Wire,
+    left: Operand,
+    right: Operand,
+) -> (String, String) {
     let name = net(wire);
     let from = |operand: Operand| circuit.node(operand.wire);
     let signed = from(left).is_signed() || from(right).is_signed();
@@ -28,16 +45,13 @@ pub(crate) fn maximum(
         (true, 1) => format!("~{name}_{side}"),
         (true, _) => format!("{{~{name}_{side}[{high}], {name}_{side}[{}:0]}}", high - 1),
     };
-    let top = node.width() - 1;
-    format!(
+    let text = format!(
         "  wire [{high}:0] {name}_a = {};\n  wire [{high}:0] {name}_b = {};\n  \
-         wire [{width}:0] {name}_d = {{1'b0, {}}} - {{1'b0, {}}};\n  \
-         wire [{top}:0] {name} = {name}_d[{width}] ? {} : {};\n",
+         wire [{width}:0] {name}_d = {{1'b0, {}}} - {{1'b0, {}}};\n",
         extended(circuit, left, width),
         extended(circuit, right, width),
         ordered("a"),
         ordered("b"),
-        extended(circuit, right, node.width()),
-        extended(circuit, left, node.width()),
-    )
+    );
+    (text, format!("{name}_d[{width}]"))
 }

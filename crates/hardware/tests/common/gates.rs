@@ -2,7 +2,7 @@
 
 use super::common::{logits, rows};
 use super::verilator::{compile, run};
-use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers};
+use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers, OutputForm};
 use bitfront_hardware::netlist;
 use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
 use bitfront_hardware::verilog::{BenchReport, emit, test_bench, vectors_file};
@@ -36,7 +36,18 @@ pub(crate) fn pass(
     circuit.check_against(program).unwrap();
     let inputs = rows(program, VECTORS, 99);
     let each = || inputs.chunks(program.candidate.inputs());
-    let expected: Vec<i64> = each().flat_map(|row| logits(program, row)).collect();
+    let of_row = |row: &[i64]| {
+        let logits = logits(program, row);
+        let largest = logits.iter().max();
+        match options.output {
+            OutputForm::Logits => logits,
+            OutputForm::ArgMax => {
+                let index = logits.iter().position(|logit| Some(logit) == largest);
+                index.map(|index| index as i64).into_iter().collect()
+            }
+        }
+    };
+    let expected: Vec<i64> = each().flat_map(of_row).collect();
     let evaluated: Vec<i64> = each().flat_map(|row| circuit.evaluate(row)).collect();
     assert_eq!(evaluated, expected, "{name}: evaluation");
     let equal = BenchReport {

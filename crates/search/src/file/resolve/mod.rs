@@ -15,8 +15,10 @@ use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
 use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start};
+use bitfront_hardware::circuit::OutputForm;
 use bitfront_hardware::device::Devices;
-use bitfront_network::{Candidate, CandidateError};
+use bitfront_hardware::engine::Engine;
+use bitfront_network::{Candidate, CandidateError, Head};
 
 /// What resolving needs to know of a data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +106,7 @@ pub fn resolve(
     let device = settings::device(file, devices, &mut faults);
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
+    let output = settings::output(file);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
@@ -147,6 +150,7 @@ pub fn resolve(
         device,
         circuit,
         multipliers,
+        output,
         objectives,
         constraints,
         reference_point,
@@ -158,6 +162,7 @@ pub fn resolve(
         seed: file.seed,
     };
     check_candidates(&search)?;
+    check_output(&search)?;
     check_teacher(&search)?;
     pruning::check_kernels(&search)?;
     Ok(search)
@@ -177,6 +182,25 @@ fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
         let fault = |error: &CandidateError| Fault::new("/model", error.to_string());
         errors.iter().map(fault).collect()
     })
+}
+
+/// Classes can be chosen from, and only circuits of this project's own can choose.
+fn check_output(search: &Search) -> Result<(), Vec<Fault>> {
+    if search.output == OutputForm::Logits {
+        return Ok(());
+    }
+    let fault = |detail: &str| Err(vec![Fault::new("/circuit/output", detail)]);
+    if !matches!(search.network.float.head, Head::Softmax { .. }) {
+        return fault(
+            "`argmax` is of classes, which the network's outputs are not; accepted: `logits`",
+        );
+    }
+    if search.synthesis_target.engine == Engine::Vitis {
+        return fault(
+            "`vitis-hls` makes a circuit of its own, which ends in logits; accepted with it: `logits`",
+        );
+    }
+    Ok(())
 }
 
 /// A wider teacher is another network than the parent, and one that fits together.

@@ -6,7 +6,7 @@ use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
     BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, MultipliersName, ObjectiveSpec,
-    OptimizerKind, OptimizerSpec, SearchFile, SynthesisPolicyName, default_clock_mhz,
+    OptimizerKind, OptimizerSpec, OutputName, SearchFile, SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
     Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Loss, Objective, Optimizer,
@@ -14,7 +14,7 @@ use crate::search::{
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::LUTS_PER_DSP;
-use bitfront_hardware::circuit::Multipliers;
+use bitfront_hardware::circuit::{Multipliers, OutputForm};
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
 
@@ -365,6 +365,13 @@ pub(super) fn multipliers(file: &SearchFile, faults: &mut Vec<Fault>) -> Multipl
         MultipliersName::Auto => Multipliers::Auto {
             luts_per_dsp: spec.luts_per_dsp.unwrap_or(LUTS_PER_DSP),
         },
+    }
+}
+
+pub(super) fn output(file: &SearchFile) -> OutputForm {
+    match file.circuit.and_then(|circuit| circuit.output) {
+        None | Some(OutputName::Logits) => OutputForm::Logits,
+        Some(OutputName::Argmax) => OutputForm::ArgMax,
     }
 }
 

@@ -140,6 +140,18 @@ fn a_score_that_the_loss_has_not_is_refused_with_those_it_has() {
 }
 
 #[test]
+fn values_have_no_largest() {
+    let mut members = json!({"objectives": COSTLY, "model": {"mlp": [4, 3, 2]}});
+    assert!(read(&members, &of_values(2)).is_ok());
+    members["circuit"] = json!({"output": "argmax"});
+    let told = read(&members, &of_values(2)).expect_err("a fault");
+    assert!(
+        told[0].contains("/circuit/output") && told[0].contains("`argmax` is of classes"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn what_only_classes_have_is_refused_of_values() {
     let members = json!({"objectives": COSTLY, "model": {"layers": [{"name": "fc", "dense": 1},
             {"name": "softmax", "activation": "softmax"}]},

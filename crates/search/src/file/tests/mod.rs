@@ -4,7 +4,7 @@ use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
 use crate::Metric;
 use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
-use bitfront_hardware::circuit::{BuildOptions, Multipliers};
+use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -248,7 +248,22 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
         assert_eq!(again, search);
     }
 
+    let logits = search_with(&json!({"circuit": {"output": "logits"}}));
+    assert_eq!(logits.digest(), luts.digest());
+    let index = search_with(&json!({"circuit": {"output": "argmax"}}));
+    assert_eq!(index.build_options().output, OutputForm::ArgMax);
+    assert_ne!(index.digest(), luts.digest());
+    let text = serde_json::to_string(&index).expect("JSON");
+    assert!(text.contains(r#""output":"argmax""#), "{text}");
+    assert_eq!(
+        serde_json::from_str::<Search>(&text).expect("a search"),
+        index
+    );
+    let vendor = json!({"circuit": {"output": "argmax"}, "synthesis": {"policy": "none", "engine": "vitis-hls"}});
+    assert_eq!(pointers(&vendor), set(&["/circuit/output"]));
+
     let faults = [
+        (json!({"output": "index"}), "/circuit/output"),
         (
             json!({"goal": "min_lut", "extra_depth": 2}),
             "/circuit/extra_depth",

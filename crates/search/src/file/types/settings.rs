@@ -213,6 +213,19 @@ pub struct CircuitSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub luts_per_dsp: Option<u32>,
+    /// What the output bus carries; default `logits`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputName>,
+}
+
+/// What the output bus of a circuit carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputName {
+    /// A code for each output of the network.
+    Logits,
+    /// The index of the largest, the lowest of equal ones: of classes alone.
+    Argmax,
 }
 
 /// What products of variables by weights are made of.
