@@ -5,17 +5,20 @@
 //! Needs `yosys` on the PATH; about five minutes on an idle core. An argument runs only the networks
 //! whose names contain it. Prints the table of the crate's
 //! documentation, then the factors that fit the first part of it best; the networks marked `held out`
-//! are not in the fit.
+//! are not in the fit. `ice40` or `ecp5` as the first argument synthesises for that family instead, and prints
+//! its tables of four inputs beside the estimates, which are of six.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
 use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::nextpnr::{self, ECP5, Family, ICE40};
 use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
 use bitfront_hardware::verilog::emit;
 use bitfront_hardware::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
 use common::{Rule, Spec, program};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -128,6 +131,17 @@ fn specs() -> Vec<(&'static str, Spec)> {
     ]
 }
 
+fn yosys(folder: &Path, script: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let output = Command::new("yosys")
+        .args(["-q", "-p", script])
+        .current_dir(folder)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(())
+}
+
 fn synthesise(
     name: &'static str,
     program: &IntegerProgram,
@@ -137,17 +151,8 @@ fn synthesise(
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("net.v"), emit(&circuit, "net"))?;
     let start = Instant::now();
-    let output = Command::new("yosys")
-        .args([
-            "-q",
-            "-p",
-            &yosys_script(&circuit, "net.v", "net", "stat.txt", "ltp.txt"),
-        ])
-        .current_dir(folder.path())
-        .output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-    }
+    let script = yosys_script(&circuit, "net.v", "net", "stat.txt", "ltp.txt");
+    yosys(folder.path(), &script)?;
     let read = |file| std::fs::read_to_string(folder.path().join(file));
     Ok(Run {
         name,
@@ -164,7 +169,49 @@ fn percent(estimate: u64, measured: u64) -> f64 {
     100.0 * (estimate as f64 / measured as f64 - 1.0)
 }
 
+/// What a family's cells are to the estimates: four-input tables, those in carries included, and flip-flops.
+fn four_inputs(family: &Family, only: &str) -> Result<(), Box<dyn std::error::Error>> {
+    println!("| network | estimate | tables | ratio | FF estimate | FF | ratio |");
+    println!("|{}", "---|".repeat(7));
+    for (name, program) in networks() {
+        if !name.contains(only) {
+            continue;
+        }
+        let circuit = Circuit::build(&program)?;
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("network.v"), emit(&circuit, "network"))?;
+        let script = nextpnr::circuit_script(family, "network");
+        yosys(folder.path(), &script)?;
+        let stat = std::fs::read_to_string(folder.path().join("stat.txt"))?;
+        let counts = nextpnr::count(family, &stat)?;
+        let estimate = Inventory::of(&circuit).lut_estimate();
+        let (tables, _) = family.tables(counts.lut, counts.carry, estimate);
+        let (ff_estimate, ff) = (circuit.flip_flops(), counts.ff);
+        println!(
+            "| {name} | {estimate} | {tables} | {:.2} | {ff_estimate} | {ff} | {:.3} |",
+            tables as f64 / estimate as f64,
+            ff as f64 / ff_estimate as f64,
+        );
+    }
+    Ok(())
+}
+
+fn networks() -> impl Iterator<Item = (&'static str, IntegerProgram)> {
+    let dense = specs()
+        .into_iter()
+        .map(|(name, spec)| (name, program(&spec)));
+    dense.chain(GRAPHS.map(|(name, graph, seed)| (name, common::graphs::frozen(graph, seed))))
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |at: usize| arguments.get(at).map_or("", String::as_str);
+    match argument(0) {
+        "ice40" => return four_inputs(&ICE40, argument(1)),
+        "ecp5" => return four_inputs(&ECP5, argument(1)),
+        _ => {}
+    }
+    let only = argument(0);
     let columns = [
         "network",
         "adders",
@@ -186,13 +233,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
     let mut runs = Vec::new();
-    let only = std::env::args().nth(1).unwrap_or_default();
-    let dense = specs()
-        .into_iter()
-        .map(|(name, spec)| (name, program(&spec)));
-    let graphs = GRAPHS.map(|(name, graph, seed)| (name, common::graphs::frozen(graph, seed)));
-    for (name, program) in dense.chain(graphs) {
-        if !name.contains(&only) {
+    for (name, program) in networks() {
+        if !name.contains(only) {
             continue;
         }
         let run = synthesise(name, &program)?;

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::Engine;
 use bitfront_hardware::netlist::{parse, simulate};
 use bitfront_hardware::synthesis_report::yosys_script;
 use bitfront_hardware::verilog::{cells, emit, test_bench, vectors_file};
@@ -59,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("network.v", emit(&circuit, "network")),
         ("bench.cpp", test_bench(&circuit, "network")),
         ("vectors.txt", vectors_file(&circuit, &inputs, &expected)),
-        ("cells.v", cells().to_owned()),
+        ("cells.v", cells(Engine::Yosys).to_owned()),
     ] {
         std::fs::write(folder.join(name), text)?;
     }

@@ -47,15 +47,14 @@ pub enum ReportError {
         listed: u64,
     },
     /// A cell outside the allowed list.
-    #[error(
-        "{count} cells of type {cell}: allowed are LUT1-6, CARRY4, CARRY8, MUXF7-9, INV, FDRE, \
-         FDSE, and DSP48E2 only when asked for"
-    )]
+    #[error("{count} cells of type {cell}: allowed are {allowed}")]
     Cell {
         /// The cell's type.
         cell: String,
         /// How many there are.
         count: u64,
+        /// What the list has.
+        allowed: String,
     },
     /// No path length in the path report.
     #[error("no `length=` in the path report")]
@@ -95,6 +94,32 @@ pub fn yosys_script(
 /// [`ReportError`] for a report without cells or path, for lists that do not add up, and for any
 /// cell outside the allowed list; DSP blocks are allowed with `allow_dsp` only.
 pub fn parse(stat: &str, ltp: &str, allow_dsp: bool) -> Result<SynthesisReport, ReportError> {
+    let mut allowed = [&LUTS[..], &CARRIES, &FREE, &FLIP_FLOPS].concat();
+    if allow_dsp {
+        allowed.push(DSP);
+    }
+    let cells = parse_cells(stat, &allowed)?;
+    let levels = ltp
+        .split_once("length=")
+        .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next())
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(ReportError::NoLevels)?;
+    let sum = |names: &[&str]| names.iter().filter_map(|name| cells.get(*name)).sum();
+    Ok(SynthesisReport {
+        lut: sum(&LUTS),
+        ff: sum(&FLIP_FLOPS),
+        carry: sum(&CARRIES),
+        dsp: sum(&[DSP]),
+        levels,
+        cells,
+    })
+}
+
+/// Reads the output of Yosys' `stat` for a flattened module: every cell type with its count.
+///
+/// # Errors
+/// [`ReportError`] for a report without cells, for a list that does not add up, and for any cell that is not `allowed`.
+pub fn parse_cells(stat: &str, allowed: &[&str]) -> Result<BTreeMap<String, u64>, ReportError> {
     let mut lines = stat.lines();
     let stated: u64 = lines
         .find_map(|line| {
@@ -115,28 +140,17 @@ pub fn parse(stat: &str, ltp: &str, allow_dsp: bool) -> Result<SynthesisReport, 
     if listed != stated {
         return Err(ReportError::Count { stated, listed });
     }
-    for (cell, &count) in &cells {
-        let name = cell.as_str();
-        let known = [&LUTS[..], &CARRIES, &FLIP_FLOPS, &FREE];
-        if !(known.iter().any(|list| list.contains(&name)) || (name == DSP && allow_dsp)) {
-            let cell = cell.clone();
-            return Err(ReportError::Cell { cell, count });
-        }
+    match cells
+        .iter()
+        .find(|(cell, _)| !allowed.contains(&cell.as_str()))
+    {
+        Some((cell, &count)) => Err(ReportError::Cell {
+            cell: cell.clone(),
+            count,
+            allowed: allowed.join(", "),
+        }),
+        None => Ok(cells),
     }
-    let levels = ltp
-        .split_once("length=")
-        .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next())
-        .and_then(|digits| digits.parse().ok())
-        .ok_or(ReportError::NoLevels)?;
-    let sum = |names: &[&str]| names.iter().filter_map(|name| cells.get(*name)).sum();
-    Ok(SynthesisReport {
-        lut: sum(&LUTS),
-        ff: sum(&FLIP_FLOPS),
-        carry: sum(&CARRIES),
-        dsp: sum(&[DSP]),
-        levels,
-        cells,
-    })
 }
 
 #[cfg(test)]
@@ -162,7 +176,7 @@ mod tests {
     fn unknown_cells_are_named() {
         let unknown = STAT.replace("INV ", "SRL16E ");
         let error = parse(&unknown, LTP, false).unwrap_err();
-        assert!(matches!(&error, ReportError::Cell { cell, count: 1 } if cell == "SRL16E"));
+        assert!(matches!(&error, ReportError::Cell { cell, count: 1, .. } if cell == "SRL16E"));
         let dsp = STAT.replace("INV ", "DSP48E2 ");
         assert!(parse(&dsp, LTP, false).is_err());
         assert_eq!(parse(&dsp, LTP, true).unwrap().dsp, 1);

@@ -8,6 +8,7 @@ mod gates;
 mod verilator;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers, Operation};
+use bitfront_hardware::engine::Engine;
 use bitfront_hardware::verilog::{cells, emit, test_bench, vectors_file};
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval};
 use common::{Rule, Spec, logits, program, rows};
@@ -156,7 +157,11 @@ fn networks_with_blocks_pass_every_gate() {
         }
         // Once also with the Verilog model of the block, by a simulator that is not ours.
         let circuit = Circuit::build_with(&program, &options(multipliers)).unwrap();
-        let library = format!("{}{}", cells(), include_str!("common/dsp48e2.v"));
+        let library = format!(
+            "{}{}",
+            cells(Engine::Yosys),
+            include_str!("common/dsp48e2.v")
+        );
         let text = format!("{netlist}\n{library}");
         let inputs = rows(&program, VECTORS, 7);
         let expected: Vec<i64> = inputs

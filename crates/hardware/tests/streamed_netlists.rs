@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bitfront_hardware::circuit::{Circuit, Multipliers};
+use bitfront_hardware::engine::Engine;
 use bitfront_hardware::netlist::{
     NetlistError, parse, simulate, simulate_by_cycles, simulate_streamed,
 };
@@ -103,7 +104,7 @@ fn streamed_netlists_equal_integer_inference_and_verilator() {
         // Verilator has the same of fewer rows, with every beat offered and with pauses.
         let kept = 60 * program.outputs();
         let vectors = circuit.vectors_file(&inputs[..60 * program.inputs()], &expected[..kept]);
-        let both = format!("{text}\n{}", cells());
+        let both = format!("{text}\n{}", cells(Engine::Yosys));
         let binary = compile(folder, &root, name, (&both, &circuit.test_bench(name)));
         assert_eq!(run(folder, &binary, &vectors), (equal(60), true), "{name}");
     }

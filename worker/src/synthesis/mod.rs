@@ -33,10 +33,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit};
-use bitfront_hardware::circuit_costs;
 use bitfront_hardware::device::Devices;
-use bitfront_hardware::engine::{Engine, Target, UnknownEngine};
+use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr};
 use bitfront_hardware::verilog::{emit, test_bench};
+use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
 
@@ -55,6 +55,7 @@ use crate::link::{Artifact, digest_of, download, retry};
 use crate::tools::Tools;
 use crate::trial::{self, no_circuit};
 
+use engine::Synthesised;
 use folder::JobFolder;
 use process::Run;
 use simulate::{BENCH, MODULE, RTL, Subject};
@@ -287,16 +288,9 @@ fn measure(
         }));
     }
     let estimate = circuit_costs(program, &circuit);
-    // Estimates are of six-input tables.
-    if matches!(engine, Engine::Yosys | Engine::Vivado) {
-        plausible("LUT", synthesised.lut, estimate.lut_estimate)?;
-    }
-    // The vendor's own circuit has registers of its own.
-    if engine != Engine::Vitis {
-        plausible("flip-flops", synthesised.ff, estimate.ff_estimate)?;
-    }
+    check_counts(engine, &synthesised, &estimate)?;
     let (netlist_compared, netlist_simulator) = match netlist {
-        Some(netlist) => netlist::check(&run, netlist, &circuit, vectors, bench.cache)?,
+        Some(netlist) => netlist::check(&run, engine, netlist, &circuit, vectors, bench.cache)?,
         None => (0, ""),
     };
     if netlist.is_some() {
@@ -334,7 +328,7 @@ fn measure(
         netlist_vectors_checked: netlist_compared,
         netlist_simulator: netlist_simulator.to_owned(),
         vectors_seed: vectors::SEED,
-        cells_digest: digest_of(bitfront_hardware::verilog::cells().as_bytes()),
+        cells_digest: digest_of(bitfront_hardware::verilog::cells(engine).as_bytes()),
         cpu_s: synthesised.cpu_s,
         peak_rss_kib: synthesised.peak_rss_kib,
         wall_s: start.elapsed().as_secs_f64(),
@@ -356,6 +350,19 @@ pub(crate) fn rtl_digest(circuit: &Circuit) -> String {
 
 /// Smallest counts are not compared with their estimates: a handful of cells may all fold away.
 const FEW: u64 = 30;
+
+/// Counts against their estimates.
+fn check_counts(engine: Engine, counted: &Synthesised, estimate: &Costs) -> Result<(), Failure> {
+    let (tables, estimated) = match engine {
+        Engine::Ice40 => nextpnr::ICE40.tables(counted.lut, counted.carry, estimate.lut_estimate),
+        Engine::Ecp5 => nextpnr::ECP5.tables(counted.lut, counted.carry, estimate.lut_estimate),
+        // The vendor's own circuit has tables and registers of its own.
+        Engine::Vitis => return Ok(()),
+        Engine::Yosys | Engine::Vivado => (counted.lut, estimate.lut_estimate),
+    };
+    plausible("LUT", tables, estimated)?;
+    plausible("flip-flops", counted.ff, estimate.ff_estimate)
+}
 
 /// A count far from its estimate means that the tool did not read the network that was written.
 fn plausible(what: &str, measured: u64, estimate: u64) -> Result<(), Failure> {

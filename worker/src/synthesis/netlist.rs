@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::Engine;
 use bitfront_hardware::netlist::{NetlistError, parse, simulate, simulate_by_cycles};
 
 use super::process::Run;
@@ -21,10 +22,11 @@ pub(super) const CYCLES: &str = "bitfront-cycles";
 /// Verilator, on the library of cells.
 const VERILATOR: &str = "verilator";
 
-/// Runs the netlist, which also lies in the run's folder, on the vectors. Returns the number of vectors that were compared,
+/// Runs the netlist of an engine, which also lies in the run's folder, on the vectors. Returns the number of vectors that were compared,
 /// all of them equal, and what ran them.
 pub(super) fn check(
     run: &Run<'_>,
+    engine: Engine,
     netlist: &[u8],
     circuit: &Circuit,
     vectors: &Vectors,
@@ -43,11 +45,11 @@ pub(super) fn check(
     });
     match report {
         Ok((report, simulator)) => {
-            Subject::Netlist.verdict(report, vectors.rows as u64)?;
+            Subject::Netlist(engine).verdict(report, vectors.rows as u64)?;
             Ok((report.vectors, simulator))
         }
         Err(NetlistError::Cell { .. }) => {
-            let compared = verilator::simulate(run, Subject::Netlist, circuit, vectors, cache)?;
+            let compared = verilator::simulate(run, Subject::Netlist(engine), circuit, vectors, cache)?;
             Ok((compared, VERILATOR))
         }
         Err(error) => Err(Failure::lasting("tool-failed", error.to_string()).into()),

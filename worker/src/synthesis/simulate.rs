@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::engine::Engine;
 use bitfront_hardware::verilog::{BenchReport, parse_bench_report, vectors_file};
 
 use super::process::Run;
@@ -37,8 +38,8 @@ const CELLS: &str = "cells.v";
 pub(super) enum Subject {
     /// [`RTL`].
     Rtl,
-    /// [`NETLIST`], of the same ports.
-    Netlist,
+    /// [`NETLIST`], of the same ports, with an engine's cells.
+    Netlist(Engine),
 }
 
 impl Subject {
@@ -46,7 +47,7 @@ impl Subject {
     fn sources(self) -> &'static [&'static str] {
         match self {
             Self::Rtl => &[RTL],
-            Self::Netlist => &[NETLIST, CELLS],
+            Self::Netlist(_) => &[NETLIST, CELLS],
         }
     }
 
@@ -54,7 +55,7 @@ impl Subject {
     pub(super) fn model(self) -> &'static str {
         match self {
             Self::Rtl => "model",
-            Self::Netlist => "model-netlist",
+            Self::Netlist(_) => "model-netlist",
         }
     }
 
@@ -62,7 +63,7 @@ impl Subject {
     fn code(self) -> &'static str {
         match self {
             Self::Rtl => "mismatch",
-            Self::Netlist => "netlist-mismatch",
+            Self::Netlist(_) => "netlist-mismatch",
         }
     }
 
@@ -72,7 +73,7 @@ impl Subject {
             let row = report.first.map_or("?".into(), |row| row.to_string());
             let what = match self {
                 Self::Rtl => "circuit",
-                Self::Netlist => "netlist",
+                Self::Netlist(_) => "netlist",
             };
             return Err(Failure::lasting(
                 self.code(),
@@ -112,8 +113,8 @@ pub(super) fn simulate(
     let runtime = runtime(run, verilator, compiler, &root, cache)?;
     let model = subject.model();
     let mut translate = args(&["--cc", "--top-module", MODULE, "--Mdir", model]);
-    if subject == Subject::Netlist {
-        write(run, CELLS, bitfront_hardware::verilog::cells())?;
+    if let Subject::Netlist(engine) = subject {
+        write(run, CELLS, bitfront_hardware::verilog::cells(engine))?;
         // A netlist leaves pins open; its warnings are no fault of the network.
         translate.push("-Wno-fatal".into());
     }

@@ -179,8 +179,24 @@ fn evidence_is_kept_when_a_job_fails() {
     assert_eq!(kinds, ["rtl", "testbench"]);
 }
 
-/// What synthesis makes of RTL.
-fn netlist_of(run: &Run<'_>, rtl: &str) -> String {
+/// What synthesis for an engine makes of RTL, by Yosys alone.
+fn netlist_of(run: &Run<'_>, engine: Engine, rtl: &str) -> String {
+    let family = match engine {
+        Engine::Yosys => return netlist_of_yosys(run, rtl),
+        Engine::Ice40 => nextpnr::ICE40,
+        _ => nextpnr::ECP5,
+    };
+    std::fs::write(run.folder.join(RTL), rtl).unwrap();
+    let script = nextpnr::circuit_script(&family, MODULE);
+    let yosys = run.tools.get("yosys").unwrap();
+    run.tool("yosys", &yosys.path, &["-p".into(), script.into()])
+        .unwrap();
+    let left = |name: &str| std::fs::read_to_string(run.folder.join(name)).unwrap();
+    nextpnr::count(&family, &left("stat.txt")).unwrap();
+    left(simulate::NETLIST)
+}
+
+fn netlist_of_yosys(run: &Run<'_>, rtl: &str) -> String {
     std::fs::write(run.folder.join(RTL), rtl).unwrap();
     let program = program(&[3, 4, 2]);
     let subject = engine::Subject {
@@ -208,12 +224,13 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
     // Both simulators, which must say the same.
-    let simulate = |netlist: &str| {
-        let _ = std::fs::remove_dir_all(folder.path().join(Subject::Netlist.model()));
+    let simulate = |engine: Engine, netlist: &str| {
+        let subject = Subject::Netlist(engine);
+        let _ = std::fs::remove_dir_all(folder.path().join(subject.model()));
         std::fs::write(folder.path().join(simulate::NETLIST), netlist).unwrap();
-        let by_verilator =
-            simulate::simulate(&run, Subject::Netlist, &circuit, &vectors, cache.path());
-        let own = netlist::check(&run, netlist.as_bytes(), &circuit, &vectors, cache.path());
+        let by_verilator = simulate::simulate(&run, subject, &circuit, &vectors, cache.path());
+        let text = netlist.as_bytes();
+        let own = netlist::check(&run, engine, text, &circuit, &vectors, cache.path());
         match &own {
             Ok((_, simulator)) => assert_eq!(*simulator, netlist::OWN),
             Err(_) => assert!(by_verilator.is_err()),
@@ -221,9 +238,32 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
         assert_eq!(own.map(|checked| checked.0), by_verilator);
         by_verilator
     };
-    let netlist = netlist_of(&run, &emit(&circuit, MODULE));
-    assert_eq!(simulate(&netlist), Ok(2000));
+    // One bit of one weight, in a netlist of the same ports.
+    let mut other = program.clone();
+    let IntegerOperation::Linear(linear) = &mut other.layers[0].operation else {
+        unreachable!("the first layer is dense")
+    };
+    linear.kernel[1] ^= 1;
+    let other = Circuit::build(&other).unwrap();
+    assert_eq!(other.input_bits(), circuit.input_bits());
+    // The lowest row of one table of a sum of two bits; a carry of ECP5, which has rows that never occur, adds their inverse.
+    for (engine, right, wrong) in [
+        (Engine::Yosys, ".INIT(4'h6)", ".INIT(4'h7)"),
+        (Engine::Ice40, ".LUT_INIT(16'h6996)", ".LUT_INIT(16'h6997)"),
+        (Engine::Ecp5, ".INIT0(16'h96aa)", ".INIT0(16'h69aa)"),
+    ] {
+        let netlist = netlist_of(&run, engine, &emit(&circuit, MODULE));
+        assert_eq!(simulate(engine, &netlist), Ok(2000), "{engine}");
+        let mutant = netlist.replacen(right, wrong, 1);
+        assert_ne!(mutant, netlist, "{engine}: no table of that sum");
+        let refused = simulate(engine, &mutant).unwrap_err();
+        assert_eq!(code(refused), "netlist-mismatch", "{engine}");
+        let netlist = netlist_of(&run, engine, &emit(&other, MODULE));
+        let refused = simulate(engine, &netlist).unwrap_err();
+        assert_eq!(code(refused), "netlist-mismatch", "{engine}");
+    }
 
+    let netlist = netlist_of(&run, Engine::Yosys, &emit(&circuit, MODULE));
     // The same as Vivado would write it.
     let vendors = netlist
         .replacen(
@@ -242,27 +282,13 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
             1,
         )
         + "`ifndef GLBL\nmodule glbl ();\nendmodule\n`endif\n";
-    let own = |text: &str| netlist::check(&run, text.as_bytes(), &circuit, &vectors, cache.path());
+    let own = |text: &str| {
+        let (text, engine) = (text.as_bytes(), Engine::Vivado);
+        netlist::check(&run, engine, text, &circuit, &vectors, cache.path())
+    };
     assert_eq!(own(&vendors), Ok((2000, netlist::OWN)));
     let wrong = vendors.replacen(".INIT(4'h6)", ".INIT(4'h7)", 1);
     assert_eq!(code(own(&wrong).unwrap_err()), "netlist-mismatch");
-
-    // The lowest row of one table, of an adder's LUT that adds two bits.
-    let right = ".INIT(4'h6)";
-    let mutant = netlist.replacen(right, ".INIT(4'h7)", 1);
-    assert_ne!(mutant, netlist, "no LUT2 adds two bits");
-    assert_eq!(code(simulate(&mutant).unwrap_err()), "netlist-mismatch");
-
-    // One bit of one weight, in a netlist of the same ports.
-    let mut other = program.clone();
-    let IntegerOperation::Linear(linear) = &mut other.layers[0].operation else {
-        unreachable!("the first layer is dense")
-    };
-    linear.kernel[1] ^= 1;
-    let other = Circuit::build(&other).unwrap();
-    assert_eq!(other.input_bits(), circuit.input_bits());
-    let netlist = netlist_of(&run, &emit(&other, MODULE));
-    assert_eq!(code(simulate(&netlist).unwrap_err()), "netlist-mismatch");
 }
 
 #[test]
@@ -274,6 +300,45 @@ fn counts_far_from_their_estimate_are_refused() {
         let failure = plausible("LUT", measured, estimate).unwrap_err();
         assert_eq!(failure.code, "implausible");
     }
+    // By engine: four-input tables are more than the LUTs that are estimated, and a carry of ECP5 takes two of them.
+    let program = program(&[8, 6, 4]);
+    let estimate = circuit_costs(&program, &Circuit::build(&program).unwrap());
+    let refused = |engine, lut: u64, carry, ff| {
+        let counts = Synthesised {
+            carry,
+            ..engine::tests::counted(lut, ff)
+        };
+        let found = check_counts(engine, &counts, &estimate);
+        found.err().map(|failure| failure.message)
+    };
+    let (told, ff) = (estimate.lut_estimate, estimate.ff_estimate);
+    assert!(told > FEW);
+    let expected = |engine| match engine {
+        Engine::Ice40 => nextpnr::ICE40.tables(0, 0, told).1,
+        Engine::Ecp5 => nextpnr::ECP5.tables(0, 0, told).1,
+        _ => told,
+    };
+    for engine in [Engine::Yosys, Engine::Ice40, Engine::Ecp5] {
+        let expected = expected(engine);
+        assert_eq!(refused(engine, 3 * expected, 0, ff), None);
+        let message = refused(engine, 3 * expected + 1, 0, ff).unwrap();
+        let says = format!("where {expected} are estimated");
+        assert!(message.contains(&says), "{message}");
+        assert!(refused(engine, expected / 4, 0, ff).is_some());
+        let message = refused(engine, expected, 0, 3 * ff + 1).unwrap();
+        assert!(message.contains("flip-flops"), "{message}");
+    }
+    assert!(expected(Engine::Ice40) > told);
+    assert_eq!(
+        refused(Engine::Ice40, 3 * expected(Engine::Ice40), 1, ff),
+        None
+    );
+    assert!(refused(Engine::Ecp5, 3 * expected(Engine::Ecp5), 1, ff).is_some());
+    assert_eq!(
+        refused(Engine::Ecp5, 0, expected(Engine::Ecp5) / 2, ff),
+        None
+    );
+    assert_eq!(refused(Engine::Vitis, 100 * told, 0, 0), None);
 }
 
 #[test]
@@ -337,10 +402,12 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     assert!(result.options.contains("--seed 1") && result.tool_versions.len() == 2);
     assert_eq!(
         (result.vectors_checked, result.netlist_vectors_checked),
-        (2000, 0)
+        (2000, 2000)
     );
+    assert_eq!(result.netlist_simulator, netlist::OWN);
+    assert_eq!(result.cells["SB_LUT4"], result.lut_measured);
     let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
-    assert_eq!(kinds, ["rtl", "testbench", "report"]);
+    assert_eq!(kinds, ["rtl", "testbench", "report", "netlist"]);
 }
 
 /// A program that a test stands in for.

@@ -11,6 +11,7 @@ pub mod vivado;
 
 pub use target::{PartError, Target};
 
+use crate::synthesis_report;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -141,6 +142,9 @@ pub struct Measured {
 /// Why a vendor's or a router's report was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
+    /// Yosys' statistics, or a cell among them.
+    #[error(transparent)]
+    Cells(#[from] synthesis_report::ReportError),
     /// Something that belongs into the report is missing.
     #[error("no {0} in the report")]
     Missing(String),

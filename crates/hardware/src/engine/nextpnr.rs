@@ -3,7 +3,8 @@
 //! The architectures have four-input tables and other carry cells than `UltraScale+`, so counts only compare with each
 //! other. The clock is what the router's own timing analysis says of a real placement.
 
-use super::{Measured, ReportError, number};
+use super::{Measured, ReportError};
+use crate::synthesis_report::parse_cells;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -18,8 +19,19 @@ pub struct Family {
     pub default_part: &'static str,
     /// Option of nextpnr that lets it choose the pads.
     free_pads: &'static str,
-    /// Cells that count as look-up tables, flip-flops and carries: beginnings of their names.
-    cells: [&'static str; 3],
+    /// Cells that a netlist may have: look-up tables.
+    luts: &'static [&'static str],
+    /// Flip-flops.
+    flip_flops: &'static [&'static str],
+    /// Carries.
+    carries: &'static [&'static str],
+    /// What joins tables to wider ones and counts as nothing.
+    joins: &'static [&'static str],
+    /// Look-up tables that a carry takes, beside those that are counted as such.
+    tables_a_carry: u64,
+    /// Four-input tables in place of 100 estimated LUTs, which have six inputs: about the median of what
+    /// `calibrate` measures.
+    tables_for_100_luts: u64,
 }
 
 /// iCE40; the HX8K has 7,680 cells of one table and one flip-flop.
@@ -31,7 +43,20 @@ pub const ICE40: Family = Family {
     ],
     default_part: "hx8k-ct256",
     free_pads: "--pcf-allow-unconstrained",
-    cells: ["SB_LUT4", "SB_DFF", "SB_CARRY"],
+    luts: &["SB_LUT4"],
+    flip_flops: &[
+        "SB_DFF",
+        "SB_DFFE",
+        "SB_DFFSR",
+        "SB_DFFSS",
+        "SB_DFFESR",
+        "SB_DFFESS",
+    ],
+    carries: &["SB_CARRY"],
+    joins: &[],
+    // Its sum is a table of its own.
+    tables_a_carry: 0,
+    tables_for_100_luts: 147,
 };
 
 /// ECP5, by default of 85,000 tables, products made of tables as everywhere in these counts. Untested on the real tool.
@@ -43,7 +68,13 @@ pub const ECP5: Family = Family {
     ],
     default_part: "85k-CABGA756",
     free_pads: "--lpf-allow-unconstrained",
-    cells: ["LUT4", "TRELLIS_FF", "CCU2C"],
+    luts: &["LUT4"],
+    flip_flops: &["TRELLIS_FF"],
+    carries: &["CCU2C"],
+    joins: &["PFUMX", "L6MUX21"],
+    // Both tables of a slice become its two sums.
+    tables_a_carry: 2,
+    tables_for_100_luts: 147,
 };
 
 /// Seed of placement; the same seed gives the same placement.
@@ -58,6 +89,12 @@ impl Family {
                 && !package.is_empty()
                 && package.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
+    }
+
+    /// Four-input tables that so many counted tables and carries take, and how many an estimate of LUTs lets expect.
+    pub fn tables(&self, lut: u64, carry: u64, lut_estimate: u64) -> (u64, u64) {
+        let expected = lut_estimate * self.tables_for_100_luts / 100;
+        (lut + self.tables_a_carry * carry, expected)
     }
 
     /// nextpnr's options for a part and a clock of `period_ps`. A clock that is missed is a figure, not a failure.
@@ -106,15 +143,60 @@ pub fn pads(module_name: &str, input_bits: u32, output_bits: u32) -> String {
     )
 }
 
-/// Yosys' script: cells of the circuit alone into `stat.txt`, then the circuit behind its pads as
-/// `netlist.json` for the router.
-pub fn script(family: &Family, module_name: &str) -> String {
+/// Yosys' script: cells of the circuit alone into `stat.txt` and its netlist into `netlist.v`, with its buses split so that
+/// no simulator takes a carry chain for a loop.
+pub fn circuit_script(family: &Family, module_name: &str) -> String {
     let synthesis = family.synthesis;
     format!(
         "read_verilog network.v; {synthesis} -top {module_name}; tee -o stat.txt stat; check -assert; \
-         design -reset; read_verilog network.v pads.v; \
-         {synthesis} -top {module_name}_pads -json netlist.json"
+         splitnets; write_verilog -noattr netlist.v"
     )
+}
+
+/// Yosys' whole script: [`circuit_script`], then the circuit behind its pads as `netlist.json` for the router.
+pub fn script(family: &Family, module_name: &str) -> String {
+    let synthesis = family.synthesis;
+    format!(
+        "{}; design -reset; read_verilog network.v pads.v; \
+         {synthesis} -top {module_name}_pads -json netlist.json",
+        circuit_script(family, module_name)
+    )
+}
+
+/// Cells of a circuit by kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Four-input tables.
+    pub lut: u64,
+    /// Flip-flops.
+    pub ff: u64,
+    /// Carry cells.
+    pub carry: u64,
+    /// Every cell type with its count.
+    pub cells: BTreeMap<String, u64>,
+}
+
+/// Reads Yosys' statistics of the circuit alone.
+///
+/// # Errors
+/// [`ReportError`] for any cell that the family's list does not have (latches, memory, pads, products in blocks), and
+/// without tables and flip-flops.
+pub fn count(family: &Family, stat: &str) -> Result<Counts, ReportError> {
+    let allowed = [family.luts, family.flip_flops, family.carries, family.joins].concat();
+    let cells = parse_cells(stat, &allowed)?;
+    let sum = |names: &[&str]| names.iter().filter_map(|name| cells.get(*name)).sum();
+    let (lut, ff) = (sum(family.luts), sum(family.flip_flops));
+    if lut + ff == 0 {
+        return Err(ReportError::Missing(
+            "look-up table or flip-flop".to_owned(),
+        ));
+    }
+    Ok(Counts {
+        lut,
+        ff,
+        carry: sum(family.carries),
+        cells,
+    })
 }
 
 /// What nextpnr writes with `--report`.
@@ -129,31 +211,13 @@ struct Clock {
     achieved: f64,
 }
 
-/// Reads Yosys' statistics of the circuit alone and nextpnr's report of the circuit behind its pads.
-/// `period_ps` is the clock that slack is told against.
+/// Adds the clock of nextpnr's report, of the circuit behind its pads, to the counts of the circuit alone. `period_ps` is the
+/// clock that slack is told against.
 ///
 /// # Errors
-/// [`ReportError`] without cells, or without exactly one clock.
-pub fn parse(
-    family: &Family,
-    stat: &str,
-    report: &str,
-    period_ps: u32,
-) -> Result<Measured, ReportError> {
+/// [`ReportError`] without exactly one clock.
+pub fn parse(counts: &Counts, report: &str, period_ps: u32) -> Result<Measured, ReportError> {
     let missing = |what: &str| ReportError::Missing(what.to_owned());
-    let (_, cells) = stat
-        .rsplit_once("Number of cells:")
-        .ok_or_else(|| missing("line `Number of cells`"))?;
-    let mut counts = [0; 3];
-    for line in cells.lines().skip(1) {
-        let Some((cell, count)) = line.trim().split_once(char::is_whitespace) else {
-            break;
-        };
-        if let Some(kind) = family.cells.iter().position(|name| cell.starts_with(name)) {
-            let count: u64 = number(cell, count)?;
-            counts[kind] += count;
-        }
-    }
     let report: Report = serde_json::from_str(report).map_err(|_| missing("object `fmax`"))?;
     let clocks: Vec<&Clock> = report.fmax.values().collect();
     let [clock] = clocks[..] else {
@@ -162,14 +226,10 @@ pub fn parse(
             clocks.len()
         )));
     };
-    let [lut, ff, carry] = counts;
-    if lut + ff == 0 {
-        return Err(missing("look-up table or flip-flop"));
-    }
     Ok(Measured {
-        lut,
-        ff,
-        carry,
+        lut: counts.lut,
+        ff: counts.ff,
+        carry: counts.carry,
         dsp: 0,
         slack_ns: Some(f64::from(period_ps) / 1000.0 - 1000.0 / clock.achieved),
         fmax_mhz: Some(clock.achieved),
@@ -185,9 +245,13 @@ mod tests {
     const REPORT: &str = r#"{"critical_paths": [], "fmax": {"clk$SB_IO_IN_$glb_clk":
         {"achieved": 80.0, "constraint": 12.0}}, "utilization": {"ICESTORM_LC": {"available": 7680, "used": 9}}}"#;
 
+    fn parsed(family: &Family, stat: &str, report: &str) -> Result<Measured, ReportError> {
+        parse(&count(family, stat)?, report, 5_000)
+    }
+
     #[test]
     fn counts_are_of_the_circuit_and_the_clock_is_the_routers() {
-        let measured = parse(&ICE40, STAT, REPORT, 5_000).unwrap();
+        let measured = parsed(&ICE40, STAT, REPORT).unwrap();
         assert_eq!((measured.lut, measured.ff, measured.carry), (6, 4, 2));
         assert_eq!(measured.fmax_mhz, Some(80.0));
         assert_eq!(measured.slack_ns, Some(-7.5));
@@ -195,10 +259,44 @@ mod tests {
 
     #[test]
     fn a_report_without_cells_or_with_other_clocks_is_refused() {
-        assert!(parse(&ICE40, "", REPORT, 5_000).is_err());
-        assert!(parse(&ECP5, STAT, REPORT, 5_000).is_err(), "other cells");
-        assert!(parse(&ICE40, STAT, "{}", 5_000).is_err());
-        assert!(parse(&ICE40, STAT, r#"{"fmax": {}}"#, 5_000).is_err());
+        assert!(parsed(&ICE40, "", REPORT).is_err());
+        assert!(parsed(&ICE40, STAT, "{}").is_err());
+        assert!(parsed(&ICE40, STAT, r#"{"fmax": {}}"#).is_err());
+        let none = "   Number of cells:  0\n";
+        assert!(
+            count(&ICE40, none)
+                .unwrap_err()
+                .to_string()
+                .contains("no look-up table")
+        );
+    }
+
+    #[test]
+    fn a_cell_that_the_list_does_not_have_is_named() {
+        for (family, stat, cell) in [
+            (
+                &ICE40,
+                STAT.replace("SB_DFF   ", "SB_DFFR  "),
+                "3 cells of type SB_DFFR",
+            ),
+            (
+                &ICE40,
+                STAT.replace("SB_LUT4", "SB_MAC16"),
+                "6 cells of type SB_MAC16",
+            ),
+            (
+                &ECP5,
+                STAT.to_owned(),
+                "2 cells of type SB_CARRY: allowed are LUT4, TRELLIS_FF, CCU2C, PFUMX, L6MUX21",
+            ),
+        ] {
+            let error = count(family, &stat).unwrap_err();
+            assert!(matches!(error, ReportError::Cells(_)));
+            assert!(error.to_string().contains(cell), "{error}");
+        }
+        let slices = "   Number of cells:  9\n     CCU2C  2\n     LUT4  3\n     PFUMX  1\n     TRELLIS_FF  3\n";
+        let counts = count(&ECP5, slices).unwrap();
+        assert_eq!((counts.lut, counts.ff, counts.carry), (3, 3, 2));
     }
 
     #[test]

@@ -10,12 +10,13 @@
 //!
 //! The rule this module keeps: it reads the text that is stored, and whatever it does not know (a cell,
 //! a second clock, an undriven net, a loop) is an error, never a guess. Its cells are held against
-//! [`cells`](crate::verilog::cells), which are proved equal to those of the synthesis tool; the tool has no
+//! [`cells`](crate::verilog::cells) of their family, which are proved equal to those of the synthesis tool; the tool has no
 //! behaviour of a DSP block, so the one setting that netlists have is held by simulation against a
 //! second model, which like the first is written from general knowledge of the block.
 
 mod cycles;
 mod dsp;
+mod family;
 mod order;
 mod parse;
 mod simulate;
@@ -94,7 +95,8 @@ pub enum NetlistError {
     /// A cell whose behaviour is not known here.
     #[error(
         "cell {cell}: accepted are LUT1-6, INV, MUXF7-9, CARRY4, CARRY8 (one carry), GND, VCC, FDRE and FDSE without inverted pins, \
-         and DSP48E2 as a multiplier without registers"
+         and DSP48E2 as a multiplier without registers; of iCE40 SB_LUT4, SB_CARRY, SB_DFF and with E, SR, SS, ESR or ESS; \
+         of ECP5 LUT4, PFUMX, L6MUX21, CCU2C (both carries) and TRELLIS_FF (rising edge, no global reset, reset before enable)"
     )]
     Cell {
         /// Its type, or type and parameter.

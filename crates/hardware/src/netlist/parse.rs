@@ -1,6 +1,7 @@
 //! Reads the Verilog that Yosys, and Vivado with `-mode funcsim`, write of a flat, mapped module.
 
 use super::dsp;
+use super::family::{self, Instance};
 use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, UNDEFINED, ZERO};
 use std::collections::HashMap;
 
@@ -45,7 +46,7 @@ struct Net {
     bits: Vec<Bit>,
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     tokens: Vec<(&'a str, usize)>,
     at: usize,
     names: Vec<String>,
@@ -196,10 +197,25 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    fn bit(&mut self, name: String) -> Bit {
+    pub(super) fn bit(&mut self, name: String) -> Bit {
         let bit = self.names.len() as Bit;
         self.names.push(name);
         self.same_as.push(bit);
+        bit
+    }
+
+    pub(super) fn add(&mut self, kind: Kind, inputs: Vec<Bit>, outputs: Vec<Bit>) {
+        self.cells.push(Cell {
+            kind,
+            inputs,
+            outputs,
+        });
+    }
+
+    /// A cell inside another, with the bit that it drives.
+    pub(super) fn derived(&mut self, kind: Kind, inputs: Vec<Bit>, name: &str) -> Bit {
+        let bit = self.bit(name.to_owned());
+        self.add(kind, inputs, vec![bit]);
         bit
     }
 
@@ -279,6 +295,14 @@ impl<'a> Reader<'a> {
                 return Err(NetlistError::Cell { cell });
             };
             return self.drive(*bit, value);
+        }
+        let instance = Instance {
+            kind,
+            parameters: &parameters,
+            pins: &pins,
+        };
+        if family::add(self, &instance)? {
+            return Ok(());
         }
         let cell = self.cell(kind, &parameters, &pins)?;
         self.cells.push(cell);

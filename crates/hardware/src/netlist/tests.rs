@@ -1,13 +1,19 @@
 //! Every cell against Verilator, and netlists that are refused. Without Verilator on PATH the tests that
-//! need it say so and pass.
+//! need it say so and pass, or fail with `BITFRONT_REQUIRE_TOOLS=1`.
 
 use super::{Netlist, parse};
+use crate::engine::Engine;
+use crate::verilog::cells;
 use std::path::Path;
 use std::process::Command;
 
 #[path = "../../tests/common/every_cell.rs"]
 mod every_cell;
-use every_cell::every_cell;
+use every_cell::{Family, ecp5, every_cell, ice40, ultrascale};
+
+#[path = "../../tests/common/skipped.rs"]
+mod skipped;
+use skipped::skipped;
 
 /// Clocks that every cell is run for.
 const CLOCKS: usize = 6_000;
@@ -28,14 +34,18 @@ const BENCH: &str = r#"
 #include <cstdlib>
 #include "Vevery.h"
 #include "verilated.h"
+// Buses of up to 32, of up to 64 and of more bits are of different types.
+static int at(IData bus, int bit) { return bus >> bit & 1; }
+static int at(QData bus, int bit) { return bus >> bit & 1; }
+template <std::size_t N> static int at(const VlWide<N>& bus, int bit) { return bus[bit / 32] >> (bit % 32) & 1; }
 int main(int argc, char** argv) {
   VerilatedContext context;
   Vevery top(&context);
   top.clk = 0;
-  for (int at = 1; at < argc; at++) {
-    top.inputs = std::strtoull(argv[at], nullptr, 10);
+  for (int word = 1; word < argc; word++) {
+    top.inputs = std::strtoull(argv[word], nullptr, 10);
     top.eval();
-    for (int bit = 0; bit < OUTPUTS; bit++) std::putchar('0' + ((top.outputs[bit / 32] >> (bit % 32)) & 1));
+    for (int bit = 0; bit < OUTPUTS; bit++) std::putchar('0' + at(top.outputs, bit));
     std::putchar('\n');
     top.clk = 1; top.eval();
     top.clk = 0; top.eval();
@@ -53,7 +63,7 @@ fn by_verilator(
     stimulus: &[u64],
 ) -> Option<Vec<String>> {
     if Command::new("verilator").arg("--version").output().is_err() {
-        eprintln!("skipped: verilator not on PATH");
+        skipped("verilator");
         return None;
     }
     let bench = BENCH.replace("OUTPUTS", &outputs.to_string());
@@ -220,19 +230,94 @@ fn any_other_setting_of_a_multiplier_is_refused() {
 
 #[test]
 fn every_cell_behaves_as_its_verilog() {
-    let module = every_cell();
-    let netlist = parse(&module).unwrap();
-    let stimulus = stimulus(18);
-    let Some(outputs) = equal_to_verilator(&module, &netlist, crate::verilog::cells(), &stimulus)
-    else {
-        return;
+    // Each output takes both values, so that a wrong one shows; only the tables of ones do not.
+    let families: [(Engine, Family, usize); 3] = [
+        (Engine::Yosys, ultrascale, 6),
+        (Engine::Ice40, ice40, 1),
+        (Engine::Ecp5, ecp5, 1),
+    ];
+    for (engine, family, constants) in families {
+        let module = every_cell(family);
+        let netlist = parse(&module).unwrap();
+        let stimulus = stimulus(18);
+        let Some(outputs) = equal_to_verilator(&module, &netlist, cells(engine), &stimulus) else {
+            return;
+        };
+        let constant = outputs.iter().filter(|history| {
+            let ones: u32 = history.iter().map(|word| word.count_ones()).sum();
+            ones == 0 || ones as usize >= CLOCKS
+        });
+        assert_eq!(constant.count(), constants, "{engine}");
+    }
+}
+
+#[test]
+fn other_settings_of_the_routers_cells_are_refused() {
+    let module = |body: &str| {
+        format!(
+            "module m(clk, inputs, outputs);\n  input clk;\n  input [8:0] inputs;\n  output outputs;\n{body}endmodule\n"
+        )
     };
-    // Each output takes both values, so that a wrong one shows; only the table of ones does not.
-    let constant = outputs.iter().filter(|history| {
-        let ones: u32 = history.iter().map(|word| word.count_ones()).sum();
-        ones == 0 || ones as usize >= CLOCKS
-    });
-    assert_eq!(constant.count(), 6);
+    let register = "TRELLIS_FF #(.CEMUX(\"CE\"), .CLKMUX(\"CLK\"), .GSR(\"DISABLED\"), .LSRMUX(\"LSR\"), .REGSET(\"SET\")) \
+        f (.CLK(clk), .CE(inputs[0]), .DI(inputs[1]), .LSR(inputs[2]), .Q(outputs));\n";
+    let carry = "CCU2C #(.INIT0(16'h96aa), .INIT1(16'h96aa), .INJECT1_0(\"NO\"), .INJECT1_1(\"NO\")) c (.CIN(inputs[0]), \
+        .A0(inputs[1]), .B0(inputs[2]), .C0(inputs[3]), .D0(inputs[4]), .A1(inputs[5]), .B1(inputs[6]), .C1(inputs[7]), \
+        .D1(inputs[8]), .S0(outputs));\n";
+    let flip_flop =
+        "SB_DFFESR f (.C(clk), .E(inputs[0]), .D(inputs[1]), .R(inputs[2]), .Q(outputs));\n";
+    let table = "SB_LUT4 #(.LUT_INIT(16'h9669)) t (.I0(inputs[0]), .I1(inputs[1]), .I2(inputs[2]), .I3(inputs[3]), .O(outputs));\n";
+    for (right, from, to, says) in [
+        (
+            register,
+            "(\"CLK\")",
+            "(\"INV\")",
+            "TRELLIS_FF with another parameter CLKMUX",
+        ),
+        (register, ".GSR(\"DISABLED\"), ", "", "parameter GSR"),
+        (register, "(\"LSR\")", "(\"INV\")", "parameter LSRMUX"),
+        (
+            register,
+            ".REGSET(",
+            ".SRMODE(\"ASYNC\"), .REGSET(",
+            "parameter SRMODE",
+        ),
+        (
+            register,
+            ".REGSET(",
+            ".LSRMODE(\"PRLD\"), .REGSET(",
+            "with parameter LSRMODE",
+        ),
+        (register, ".CE(inputs[0]), ", "", "0 bits on pin CE"),
+        (
+            carry,
+            ".INJECT1_1(\"NO\")",
+            ".INJECT1_1(\"YES\")",
+            "parameter INJECT1_1",
+        ),
+        (carry, ", .INJECT1_0(\"NO\")", "", "parameter INJECT1_0"),
+        (
+            carry,
+            "INIT1(16'h96aa)",
+            "INIT1(8'h96)",
+            "table INIT1 of 8 bits",
+        ),
+        (carry, ".CIN(inputs[0]), ", "", "0 bits on pin CIN"),
+        (flip_flop, "SB_DFFESR", "SB_DFFR", "cell SB_DFFR"),
+        (flip_flop, "SB_DFFESR", "SB_DFFSR", "SB_DFFSR with pin E"),
+        (table, "16'h9669", "16'h966x", "table LUT_INIT"),
+        (
+            table,
+            ".I3(inputs[3])",
+            ".I4(inputs[3])",
+            "SB_LUT4 with pin I4",
+        ),
+    ] {
+        parse(&module(right)).unwrap();
+        let wrong = right.replacen(from, to, 1);
+        assert_ne!(wrong, right, "{from}");
+        let error = parse(&module(&wrong)).unwrap_err().to_string();
+        assert!(error.contains(says), "{from}: {error}");
+    }
 }
 
 #[test]
@@ -280,9 +365,14 @@ fn loops_open_inputs_and_other_clocks_are_refused() {
 
 #[test]
 fn clock_by_clock_every_stream_has_the_history_of_a_pipeline() {
+    for family in [ultrascale, ice40, ecp5] {
+        streams_are_histories(&parse(&every_cell(family)).unwrap());
+    }
+}
+
+fn streams_are_histories(netlist: &Netlist) {
     use super::cycles::{Machine, STREAMS};
-    let netlist = parse(&every_cell()).unwrap();
-    let (mut machine, inputs, outputs) = Machine::new(&netlist, &["inputs"], &["outputs"]).unwrap();
+    let (mut machine, inputs, outputs) = Machine::new(netlist, &["inputs"], &["outputs"]).unwrap();
     // Each stream has stimuli of its own.
     let clocks = 200;
     let words = stimulus(18);

@@ -32,9 +32,16 @@ pub use emit::emit;
 pub(crate) use expression::literal;
 pub use self_check::{axi_stream_bench, verilog_bench};
 
-/// Verilog of the cells that a synthesised network may consist of, for simulating its netlist: LUT1-6,
-/// INV, MUXF7-9, CARRY4, CARRY8, FDRE, FDSE. Anything else is unknown to it, so that a netlist with other
+use crate::engine::Engine;
+
+/// Verilog of the cells that a synthesised network may consist of, for simulating its netlist: of `UltraScale+` LUT1-6,
+/// INV, MUXF7-9, CARRY4, CARRY8, FDRE, FDSE, of the routers' families those of [`ICE40`](crate::engine::nextpnr::ICE40) and
+/// [`ECP5`](crate::engine::nextpnr::ECP5). Anything else is unknown to it, so that a netlist with other
 /// cells cannot be simulated.
-pub fn cells() -> &'static str {
-    include_str!("cells.v")
+pub fn cells(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Yosys | Engine::Vivado | Engine::Vitis => include_str!("cells.v"),
+        Engine::Ice40 => include_str!("cells_ice40.v"),
+        Engine::Ecp5 => include_str!("cells_ecp5.v"),
+    }
 }

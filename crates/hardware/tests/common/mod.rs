@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test and example uses a part of this")]
 
 pub(crate) mod graphs;
+pub(crate) mod skipped;
 
 use bitfront_network::{
     ActivationRule, Candidate, DenseStack, Geometry, IntegerLayer, IntegerOperation,

@@ -11,7 +11,8 @@ mod yosys;
 use std::collections::BTreeMap;
 
 use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::engine::Engine;
+use bitfront_hardware::engine::{Engine, ReportError};
+use bitfront_hardware::synthesis_report;
 use bitfront_network::IntegerProgram;
 
 use super::process::Run;
@@ -104,7 +105,60 @@ fn left(run: &Run<'_>, tool: &str, name: &str) -> Result<Vec<u8>, Failure> {
         .map_err(|e| Failure::lasting("tool-failed", format!("{tool} left no {name}: {e}")))
 }
 
+/// A cell that nobody asked for (a latch, a DSP block, memory) means that the RTL was not read as it
+/// was meant; any other fault is the tool's.
+fn report_failure(error: &ReportError) -> Failure {
+    let code = match error {
+        ReportError::Cells(synthesis_report::ReportError::Cell { .. }) => "cell-not-allowed",
+        _ => "tool-failed",
+    };
+    Failure::lasting(code, error.to_string())
+}
+
 fn write(run: &Run<'_>, name: &str, text: &str) -> Result<(), Failure> {
     std::fs::write(run.folder.join(name), text)
         .map_err(|e| Failure::internal(format!("write {name}: {e}")))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Counts of nothing but tables and flip-flops.
+    pub(in super::super) fn counted(lut: u64, ff: u64) -> Synthesised {
+        Synthesised {
+            command: String::new(),
+            lut,
+            ff,
+            carry: 0,
+            dsp: 0,
+            levels: None,
+            cells: BTreeMap::new(),
+            slack_ns: None,
+            fmax_mhz: None,
+            cycles: None,
+            report: Vec::new(),
+            netlist: None,
+            cpu_s: None,
+            peak_rss_kib: None,
+        }
+    }
+
+    #[test]
+    fn a_cell_that_should_not_be_there_fails_by_name() {
+        let of = |error: synthesis_report::ReportError| report_failure(&error.into());
+        let failure = of(synthesis_report::ReportError::Cell {
+            cell: "SRL16E".into(),
+            count: 7,
+            allowed: "LUT6".into(),
+        });
+        assert_eq!(failure.code, "cell-not-allowed");
+        assert!(
+            failure
+                .message
+                .contains("7 cells of type SRL16E: allowed are LUT6")
+        );
+        let failure = of(synthesis_report::ReportError::NoLevels);
+        assert_eq!(failure.code, "tool-failed");
+    }
 }

@@ -1,14 +1,13 @@
-//! Yosys and nextpnr: cells of the circuit alone, and the clock of the circuit placed and routed behind few pads.
+//! Yosys and nextpnr: cells and netlist of the circuit alone, and the clock of the circuit placed and routed behind few pads.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
 use bitfront_hardware::engine::nextpnr::{self, Family};
 
 use super::super::process::Run;
-use super::super::simulate::MODULE;
-use super::{Subject, Synthesise, Synthesised, left, write};
+use super::super::simulate::{MODULE, NETLIST};
+use super::{Subject, Synthesise, Synthesised, left, report_failure, write};
 use crate::error::{Ended, Failure};
 
 /// A family with its router.
@@ -53,21 +52,19 @@ impl Synthesise for Nextpnr {
         let log = run.tool("yosys", &yosys.path, &arguments)?;
         let (cpu_s, peak_rss_kib) =
             super::yosys::usage(&fs::read_to_string(log).unwrap_or_default());
+        // A cell that is not allowed needs no place.
+        let stat = left(run, "yosys", "stat.txt")?;
+        let counts = nextpnr::count(&self.family, &String::from_utf8_lossy(&stat))
+            .map_err(|e| report_failure(&e))?;
 
         let mut line = self.family.router_options(part, period_ps);
         line.extend(["--json", "netlist.json", "--report", "report.json"].map(str::to_owned));
         let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
         run.tool(self.program, &router.path, &arguments)?;
 
-        let stat = left(run, "yosys", "stat.txt")?;
         let routed = left(run, self.program, "report.json")?;
-        let measured = nextpnr::parse(
-            &self.family,
-            &String::from_utf8_lossy(&stat),
-            &String::from_utf8_lossy(&routed),
-            period_ps,
-        )
-        .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
+        let measured = nextpnr::parse(&counts, &String::from_utf8_lossy(&routed), period_ps)
+            .map_err(|e| report_failure(&e))?;
         Ok(Synthesised {
             command: format!(
                 "yosys -Q -p \"{script}\"; {} {}",
@@ -79,12 +76,12 @@ impl Synthesise for Nextpnr {
             carry: measured.carry,
             dsp: measured.dsp,
             levels: None,
-            cells: BTreeMap::new(),
+            cells: counts.cells,
             slack_ns: measured.slack_ns,
             fmax_mhz: measured.fmax_mhz,
             cycles: None,
             report: [stat, routed].concat(),
-            netlist: None,
+            netlist: Some(left(run, "yosys", NETLIST)?),
             cpu_s,
             peak_rss_kib,
         })

@@ -3,11 +3,11 @@
 use std::fs;
 
 use bitfront_hardware::circuit::Multipliers;
-use bitfront_hardware::synthesis_report::{ReportError, options, parse};
+use bitfront_hardware::synthesis_report::{options, parse};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST, RTL};
-use super::{Subject, Synthesise, Synthesised, left};
+use super::{Subject, Synthesise, Synthesised, left, report_failure};
 use crate::error::{Ended, Failure};
 
 /// Cells of `UltraScale+`, without pads, clock buffers and shift-register cells, and without DSP blocks unless the
@@ -51,7 +51,7 @@ impl Synthesise for Yosys {
             &String::from_utf8_lossy(&paths),
             multipliers != Multipliers::Luts,
         )
-        .map_err(|e| report_failure(&e))?;
+        .map_err(|e| report_failure(&e.into()))?;
         report.extend(paths);
         let (cpu_s, peak_rss_kib) = usage(&fs::read_to_string(log).unwrap_or_default());
         Ok(Synthesised {
@@ -71,16 +71,6 @@ impl Synthesise for Yosys {
             peak_rss_kib,
         })
     }
-}
-
-/// A cell that nobody asked for (a latch, a DSP block, memory) means that the RTL was not read as it
-/// was meant; any other fault is the tool's.
-fn report_failure(error: &ReportError) -> Failure {
-    let code = match error {
-        ReportError::Cell { .. } => "cell-not-allowed",
-        _ => "tool-failed",
-    };
-    Failure::lasting(code, error.to_string())
 }
 
 /// CPU seconds and peak KiB of the line "CPU: user 1.20s system 0.03s, MEM: 40.50 MB peak".
@@ -104,17 +94,6 @@ pub(super) fn usage(log: &str) -> (Option<f64>, Option<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_that_should_not_be_there_fails_by_name() {
-        let failure = report_failure(&ReportError::Cell {
-            cell: "SRL16E".into(),
-            count: 7,
-        });
-        assert_eq!(failure.code, "cell-not-allowed");
-        assert!(failure.message.contains("7 cells of type SRL16E"));
-        assert_eq!(report_failure(&ReportError::NoLevels).code, "tool-failed");
-    }
 
     #[test]
     fn the_footer_is_read() {
