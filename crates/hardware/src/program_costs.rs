@@ -1,7 +1,7 @@
 //! Costs of a trained network, from its actual weights (tier 1).
 
 use crate::circuit::{BuildError, Circuit};
-use crate::costs::program_ebops;
+use crate::costs::{program_bops, program_ebops};
 use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct Costs {
     pub energy_qtools_0_9_pj: f64,
     /// Effective bit operations of the actual weights.
     pub ebops: f64,
+    /// Bit operations by declared widths; absent in scores from before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bops: Option<f64>,
     /// LUTs of the adder graph.
     pub lut_estimate: u64,
     /// Flip-flops, counted bit by bit.
@@ -81,6 +84,7 @@ pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
         energy_qtools_0_8_pj: before.energy_qtools_0_8_pj,
         energy_qtools_0_9_pj: before.energy_qtools_0_9_pj,
         ebops: program_ebops(program),
+        bops: Some(program_bops(program)),
         lut_estimate,
         ff_estimate: circuit.flip_flops(),
         dsp_estimate,

@@ -4,7 +4,7 @@ mod common;
 
 use bitfront_hardware::circuit::{Circuit, Operation};
 use bitfront_hardware::{Costs, candidate_costs, program_costs};
-use bitfront_network::{Candidate, IntegerProgram, Operation as Layer, Weights};
+use bitfront_network::{Candidate, IntegerOperation, IntegerProgram, Operation as Layer, Weights};
 use common::{Random, Spec};
 
 fn weights(candidate: &Candidate, seed: u64, zeros: u64) -> Weights {
@@ -145,4 +145,29 @@ fn powers_of_two_and_signs_cost_one_adder_a_product_at_most() {
         let most: usize = most.sum();
         assert!(adders <= most, "{adders} > {most}");
     }
+}
+
+/// By hand: m n (p a w + a + w + log2 n) of two layers, inputs of 6 bits, weights of 4, rectifiers of 4.
+#[test]
+fn bit_operations_go_by_declared_widths_and_by_weights_that_are_not_zero() {
+    let candidate = common::candidate(&Spec::default());
+    let with_zeros = |zeros: u64| {
+        let program = frozen(&candidate, 9, zeros);
+        let share = |at: usize| {
+            let IntegerOperation::Linear(linear) = &program.layers[at].operation else {
+                panic!("layer {at} has no kernel")
+            };
+            let kept = linear.kernel.iter().filter(|weight| **weight != 0).count();
+            kept as f64 / linear.kernel.len() as f64
+        };
+        let first = 12.0 * (share(0) * 24.0 + 10.0 + 2.0);
+        let second = 6.0 * (share(2) * 16.0 + 8.0 + 3f64.log2());
+        let found = program_costs(&program).unwrap().bops.unwrap();
+        assert!(
+            (found - first - second).abs() < 1e-9,
+            "{found}, {first} and {second}"
+        );
+        found
+    };
+    assert!(with_zeros(60) < with_zeros(0));
 }

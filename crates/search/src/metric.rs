@@ -46,12 +46,20 @@ pub enum Metric {
     EnergyQtools09Pj,
     /// Effective bit operations of the trained weights.
     Ebops,
+    /// Bit operations by declared widths, zero weights left out of the products.
+    Bops,
     /// Estimated six-input look-up tables.
     LutEstimate,
     /// Estimated flip-flops.
     FfEstimate,
     /// Estimated DSP blocks.
     DspEstimate,
+    /// Estimated carry cells of four bits.
+    CarryEstimate,
+    /// Estimated cells on the longest path between registers, a carry cell counted like a look-up table.
+    LevelsEstimate,
+    /// The fastest clock in MHz by the delay model: more is better. Modelled, not measured.
+    FmaxEstimateMhz,
     /// Estimated LUT + 55 per DSP block.
     LutEquivalent,
     /// Look-up tables that synthesis counted; only trials that were synthesised have it.
@@ -82,7 +90,7 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Accuracy,
         Self::Auc,
         Self::BackgroundEfficiency50,
@@ -95,9 +103,13 @@ impl Metric {
         Self::EnergyQtools08Pj,
         Self::EnergyQtools09Pj,
         Self::Ebops,
+        Self::Bops,
         Self::LutEstimate,
         Self::FfEstimate,
         Self::DspEstimate,
+        Self::CarryEstimate,
+        Self::LevelsEstimate,
+        Self::FmaxEstimateMhz,
         Self::LutEquivalent,
         Self::LutMeasured,
         Self::FfMeasured,
@@ -122,9 +134,13 @@ impl Metric {
             Self::EnergyQtools08Pj => "energy_qtools_0_8_pj",
             Self::EnergyQtools09Pj => "energy_qtools_0_9_pj",
             Self::Ebops => "ebops",
+            Self::Bops => "bops",
             Self::LutEstimate => "lut_estimate",
             Self::FfEstimate => "ff_estimate",
             Self::DspEstimate => "dsp_estimate",
+            Self::CarryEstimate => "carry_estimate",
+            Self::LevelsEstimate => "levels_estimate",
+            Self::FmaxEstimateMhz => "fmax_estimate_mhz",
             Self::LutEquivalent => "lut_equivalent",
             Self::LutMeasured => "lut_measured",
             Self::FfMeasured => "ff_measured",
@@ -138,7 +154,7 @@ impl Metric {
     /// Which way is better.
     pub fn goal(self) -> Goal {
         match self {
-            Self::Accuracy | Self::Auc => Goal::Maximize,
+            Self::Accuracy | Self::Auc | Self::FmaxEstimateMhz => Goal::Maximize,
             _ => Goal::Minimize,
         }
     }
@@ -192,6 +208,10 @@ impl Metric {
     /// A value that is not finite counts as absent, so that comparisons are total.
     pub fn read(self, scores: &TrialScores) -> Option<f64> {
         let cost = |value: fn(&bitfront_hardware::Costs) -> f64| scores.costs.as_ref().map(value);
+        // What scores from before it was counted lack.
+        let later = |value: fn(&bitfront_hardware::Costs) -> Option<f64>| {
+            scores.costs.as_ref().and_then(value)
+        };
         let measured = |value: fn(&Measured) -> Option<u64>| {
             let count = scores.measured.as_ref().and_then(value)?;
             Some(count as f64)
@@ -213,9 +233,13 @@ impl Metric {
             Self::EnergyQtools08Pj => cost(|costs| costs.energy_qtools_0_8_pj),
             Self::EnergyQtools09Pj => cost(|costs| costs.energy_qtools_0_9_pj),
             Self::Ebops => cost(|costs| costs.ebops),
+            Self::Bops => later(|costs| costs.bops),
             Self::LutEstimate => cost(|costs| costs.lut_estimate as f64),
             Self::FfEstimate => cost(|costs| costs.ff_estimate as f64),
             Self::DspEstimate => cost(|costs| costs.dsp_estimate as f64),
+            Self::CarryEstimate => later(|costs| costs.carry_estimate.map(|cells| cells as f64)),
+            Self::LevelsEstimate => later(|costs| costs.levels_estimate.map(f64::from)),
+            Self::FmaxEstimateMhz => later(|costs| costs.fmax_estimate_mhz),
             Self::LutEquivalent => cost(|costs| costs.lut_equivalent as f64),
             Self::LutMeasured => measured(|measured| measured.lut_measured),
             Self::FfMeasured => measured(|measured| measured.ff_measured),

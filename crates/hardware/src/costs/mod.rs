@@ -4,6 +4,7 @@
 //! [`NetworkDescription::of`] makes one from a candidate.
 
 mod bits;
+mod bops;
 mod data_type;
 mod description;
 mod ebops;
@@ -15,6 +16,7 @@ mod widths;
 
 pub(crate) use bits::stored_bits;
 pub use bits::{BitRule, Bits, Forgiveness, LayerBits};
+pub use bops::program_bops;
 pub use data_type::{DataType, FloatFormat};
 pub use description::{Format, LayerDescription, LayerKind, NetworkDescription, Parameter};
 pub use ebops::{effective_bits, program_ebops, upper_bound_ebops};
