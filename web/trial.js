@@ -9,7 +9,7 @@ import { trialName } from './search.js';
 const COSTS = [
   ['bits', 'Stored bits', number.whole], ['bits_parameters', '· parameters', number.whole], ['bits_activations', '· activations', number.whole],
   ['energy_pj', 'Energy, corrected (pJ)', number.short], ['energy_qtools_0_8_pj', 'Energy, qtools-0.8 (pJ)', number.short], ['energy_qtools_0_9_pj', 'Energy, qtools-0.9 (pJ)', number.short],
-  ['ebops', 'EBOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['latency_ns', 'Latency (ns)', number.short],
+  ['ebops', 'EBOPs', number.whole], ['bops', 'BOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['latency_ns', 'Latency (ns)', number.short],
   ['carry_estimate', 'Carry cells, estimate', number.whole], ['levels_estimate', 'Logic levels, estimate', number.whole], ['fmax_estimate_mhz', 'Fmax (MHz), modelled, not measured', number.short],
 ];
 
@@ -18,6 +18,12 @@ const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'f
 const FIGURES = [['AUC', 'auc', 'area under the one-against-rest ROC curve'], ['B at 50 %', 'background_efficiency_50', 'background efficiency at a signal efficiency of 50 %'], ['B at 80 %', 'background_efficiency_80', 'background efficiency at a signal efficiency of 80 %']];
 
 const FITTED = [['LUT', 'lut'], ['FF', 'ff'], ['Carry cells', 'carry']];
+
+/** Kinds and digests of the files of a synthesis job: what it made, and what runs it again. */
+function filesOf(result) {
+  const made = ['rtl', 'netlist', 'report'].map((kind) => [kind, result[`${kind}_digest`]]).filter(([, digest]) => digest);
+  return [...made, ...Object.entries(result.files ?? {})];
+}
 
 /** What the fit with the latest job predicts of the LUTs, in a few words; nothing without one. */
 function fittedLut(it) {
@@ -108,7 +114,7 @@ export function trial(root, id, signal) {
         h('span', { class: 'faint' }, `${job.tool}${result?.tool_version ? ` ${result.tool_version}` : ''}${job.part ? ` on ${job.part}` : ''}, asked for by ${job.requested_by}${result ? `, ${number.whole(result.vectors_checked)} vectors equal to integer inference` : ''}${job.worker ? `, on ${job.worker}` : ''}${job.shared_from ? ', taken from an equal circuit that was synthesised before' : ''}`)),
       result && table({ id: 'synthesis', caption: `Estimate and measurement, ${result.stage ?? 'synthesis'} out of context`, columns, rows }),
       result && h('details', {}, h('summary', {}, 'Cells, command, digests'), h('p', { class: 'mono' }, Object.entries(result.cells ?? {}).map(([cell, count]) => h('span', { class: 'tag' }, `${cell} ${number.whole(count)}`))),
-        h('pre', { tabindex: 0 }, result.command ?? ''), facts(['rtl_digest', 'netlist_digest', 'report_digest'].filter((key) => result[key]).map((key) => [key.replace('_digest', ''), h('button', { type: 'button', class: 'plain mono', onclick: () => download(result[key], `${key.replace('_digest', '')}-${result[key].slice(0, 12)}`) }, result[key])]))),
+        h('pre', { tabindex: 0 }, result.command ?? ''), facts(filesOf(result).map(([kind, digest]) => [kind, h('button', { type: 'button', class: 'plain mono', onclick: () => download(digest, `${kind}-${digest.slice(0, 12)}`) }, digest)]))),
       job.attempt > 0 && h('p', {}, h('button', { type: 'button', onclick: () => { openLog(`/synthesis-jobs/${job.id}/attempts/${job.attempt}/log`); log.scrollIntoView({ block: 'nearest' }); } }, 'Show its log'))];
     });
     show(parts.synthesis, card('Circuit', jobs.length === 0 && h('p', { class: 'faint' }, it.scores?.costs ? 'Not synthesised: every figure here is an estimate.' : 'A float network has no circuit.'), views, ask));

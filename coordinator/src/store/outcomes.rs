@@ -19,7 +19,7 @@ use crate::{
 /// An artifact that an attempt produced; its bytes were uploaded before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Produced {
-    /// "weights", "point-weights", "log", "rtl", "report", "netlist", "testbench".
+    /// "weights", "point-weights", "log", "rtl", "testbench", "vectors", "constraints", "script", "pads", "settings", "report", "netlist".
     pub kind: String,
     /// SHA-256 of the bytes.
     pub digest: String,

@@ -197,7 +197,7 @@ pub struct HeartbeatResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ArtifactRef {
-    /// "weights", "log", "rtl", "report", "netlist", "testbench".
+    /// "weights", "log", "rtl", "testbench", "vectors", "constraints", "script", "pads", "settings", "report", "netlist".
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
     /// SHA-256, hex.

@@ -21,7 +21,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Bytes that a unit of work leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {
-    /// `weights`, `point-weights` (of a run's points), `log`, `rtl`, `report`, `netlist` or `testbench`.
+    /// `weights`, `point-weights` (of a run's points), `log`; of a synthesis job `rtl`, `testbench`, `vectors`,
+    /// `constraints`, `script`, `pads`, `settings`, `report` or `netlist`.
     pub(crate) kind: &'static str,
     /// The content.
     pub(crate) bytes: Vec<u8>,

@@ -34,8 +34,8 @@ use std::time::Instant;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::device::Devices;
-use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr};
-use bitfront_hardware::verilog::{emit, test_bench};
+use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr, vivado};
+use bitfront_hardware::verilog::{emit, test_bench, vectors_file};
 use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
@@ -58,7 +58,7 @@ use crate::trial::{self, no_circuit};
 use engine::Synthesised;
 use folder::JobFolder;
 use process::Run;
-use simulate::{BENCH, MODULE, RTL, Subject};
+use simulate::{BENCH, CONSTRAINTS, MODULE, RTL, Subject, VECTORS};
 
 /// Runs a synthesis job to its measured circuit.
 pub(crate) async fn run(
@@ -252,7 +252,18 @@ fn measure(
     ));
     let rtl = emit(&circuit, MODULE);
     let test_bench = test_bench(&circuit, MODULE);
-    for (kind, name, text) in [("rtl", RTL, rtl), ("testbench", BENCH, test_bench)] {
+    let period_ps = circuit.delays().period_ps;
+    let vectors_text = vectors_file(&circuit, &vectors.inputs, &vectors.expected);
+    for (kind, name, text) in [
+        ("rtl", RTL, rtl),
+        ("testbench", BENCH, test_bench),
+        ("vectors", VECTORS, vectors_text),
+        (
+            "constraints",
+            CONSTRAINTS,
+            vivado::constraints("clk", period_ps),
+        ),
+    ] {
         std::fs::write(bench.folder.join(name), &text)
             .map_err(|e| Failure::internal(format!("write {name}: {e}")))?;
         artifacts.push(Artifact {
@@ -264,7 +275,6 @@ fn measure(
     step(&format!(
         "RTL simulated: every output bit of {compared} vectors equal"
     ));
-    let period_ps = circuit.delays().period_ps;
     let Target { engine, part } = bench.target;
     let engine = *engine;
     let subject = engine::Subject {
@@ -272,12 +282,16 @@ fn measure(
         circuit: &circuit,
         vectors,
     };
-    let synthesised = engine::of(engine).synthesise(
-        &run,
-        &subject,
-        part.as_deref().unwrap_or_default(),
-        period_ps,
-    )?;
+    let part_name = part.as_deref().unwrap_or_default();
+    let synthesised = engine::of(engine).synthesise(&run, &subject, part_name, period_ps);
+    // What the engine was told is evidence, however it went.
+    for (kind, name) in engine::SCRIPTS {
+        if let Ok(bytes) = std::fs::read(bench.folder.join(name)) {
+            artifacts.push(Artifact { kind, bytes });
+        }
+    }
+    let files = files(artifacts);
+    let synthesised = synthesised?;
     step(&synthesised.summary());
     // The evidence first: it is kept whatever the checks below say.
     let (report, netlist) = (&synthesised.report, &synthesised.netlist);
@@ -314,6 +328,7 @@ fn measure(
         command: synthesised.command,
         stage: engine.stage(),
         rtl_digest: digest_of(&artifacts[0].bytes),
+        files,
         report_digest: digest_of(&synthesised.report),
         netlist_digest: netlist.as_deref().map_or_else(String::new, digest_of),
         lut_measured: synthesised.lut,
@@ -333,6 +348,13 @@ fn measure(
         peak_rss_kib: synthesised.peak_rss_kib,
         wall_s: start.elapsed().as_secs_f64(),
     })
+}
+
+/// Digests of what runs a job again, beside its RTL.
+fn files(artifacts: &[Artifact]) -> BTreeMap<String, String> {
+    let others = artifacts.iter().filter(|artifact| artifact.kind != "rtl");
+    let digest = |artifact: &Artifact| (artifact.kind.to_owned(), digest_of(&artifact.bytes));
+    others.map(digest).collect()
 }
 
 /// Versions of the programs that an engine ran.

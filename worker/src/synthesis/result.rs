@@ -44,6 +44,10 @@ pub struct SynthesisResult {
     pub stage: Stage,
     /// SHA-256 of the RTL.
     pub rtl_digest: String,
+    /// SHA-256 of what runs the job again beside the RTL, by the kind of the artifact: `testbench`, `vectors`, `constraints` (of the
+    /// clock), `script` (of the engine), and where the engine has them `pads` and `settings`. Absent in results from before they were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// SHA-256 of the tool's report.
     pub report_digest: String,
     /// SHA-256 of the netlist; empty for an engine that leaves none to simulate.

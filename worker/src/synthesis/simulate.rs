@@ -22,6 +22,10 @@ use crate::tools::Tool;
 pub(super) const MODULE: &str = "network";
 /// File of the RTL in a job's folder.
 pub(super) const RTL: &str = "network.v";
+/// File of the vectors in a job's folder, as the test bench reads them.
+pub(super) const VECTORS: &str = "vectors.txt";
+/// File of the clock's constraint in a job's folder.
+pub(super) const CONSTRAINTS: &str = "constraints.xdc";
 /// File of the test bench in a job's folder.
 pub(super) const BENCH: &str = "bench.cpp";
 
@@ -129,14 +133,14 @@ pub(super) fn simulate(
     run.tool("compile", &compiler.path, &compile)?;
     write(
         run,
-        "vectors.txt",
+        VECTORS,
         &vectors_file(circuit, &vectors.inputs, &vectors.expected),
     )?;
     // Exit code 1 is the bench's word for a mismatch.
     let output = run.tool_with_codes(
         "simulation",
         &run.folder.join("simulation"),
-        &args(&["vectors.txt"]),
+        &args(&[VECTORS]),
         &[0, 1],
     )?;
     let output = fs::read_to_string(output)

@@ -1,4 +1,5 @@
-//! A synthesis job with the real tools; without them on PATH these tests say so and pass.
+//! A synthesis job with the real tools; without them on PATH these tests say so and pass, or fail with
+//! `BITFRONT_REQUIRE_TOOLS=1`.
 
 use bitfront_hardware::engine::Stage;
 use bitfront_proto::v1::LeaseAnswer;
@@ -7,10 +8,13 @@ use bitfront_worker::{SynthesisResult, tools};
 use crate::fake::{Fake, digest_of};
 use crate::fixture::{Running, queue_synthesis, queue_trial};
 
+#[path = "../../../crates/hardware/tests/common/skipped.rs"]
+mod said;
+
 fn skipped() -> bool {
     let missing = tools().missing();
     if !missing.is_empty() {
-        eprintln!("skipped: {} not on PATH", missing.join(", "));
+        said::skipped(&missing.join(", "));
     }
     !missing.is_empty()
 }
@@ -64,7 +68,14 @@ async fn a_trained_candidate_becomes_a_measured_circuit() {
             let bytes = fake.with(|state| state.artifacts[digest].clone());
             assert_eq!(&digest_of(&bytes), digest);
         }
-        assert!(done.artifacts.iter().any(|a| a.kind == "testbench"));
+        let files: Vec<&str> = result.files.keys().map(String::as_str).collect();
+        assert_eq!(files, ["constraints", "script", "testbench", "vectors"]);
+        for (kind, digest) in &result.files {
+            let artifact = done.artifacts.iter().find(|a| a.kind == *kind).unwrap();
+            assert_eq!(&artifact.digest, digest);
+            let bytes = fake.with(|state| state.artifacts[digest].clone());
+            assert_eq!(&digest_of(&bytes), digest);
+        }
         results.push(result);
     }
     // Deterministic tools: equal input, equal circuit and report.

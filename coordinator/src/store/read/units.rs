@@ -63,7 +63,7 @@ pub struct CurvePoint {
 pub struct UnitArtifact {
     /// Which attempt.
     pub attempt: i32,
-    /// `weights`, `log`, `rtl`, `report`, `netlist` or `testbench`.
+    /// `weights` or `log`; of a synthesis job `rtl`, `testbench`, `vectors`, `constraints`, `script`, `pads`, `settings`, `report` or `netlist`.
     pub kind: String,
     /// SHA-256, lowercase hex: `/api/v1/artifacts/{digest}` has the bytes.
     pub digest: String,

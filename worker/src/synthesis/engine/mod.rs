@@ -88,6 +88,19 @@ pub(super) trait Synthesise {
     ) -> Result<Synthesised, Ended>;
 }
 
+/// Files in which engines leave what they were told, with the kinds of their artifacts.
+pub(super) const SCRIPTS: [(&str, &str); 5] = [
+    ("script", YOSYS_SCRIPT),
+    ("script", VIVADO_SCRIPT),
+    ("script", "convert.py"),
+    ("settings", "hls4ml.json"),
+    ("pads", "pads.v"),
+];
+/// Yosys' commands, a line each.
+const YOSYS_SCRIPT: &str = "synthesise.ys";
+/// Vivado's.
+const VIVADO_SCRIPT: &str = "synthesise.tcl";
+
 /// The engine's way.
 pub(super) fn of(engine: Engine) -> &'static dyn Synthesise {
     match engine {

@@ -7,7 +7,7 @@ use bitfront_hardware::engine::nextpnr::{self, Family};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST};
-use super::{Subject, Synthesise, Synthesised, left, report_failure, write};
+use super::{Subject, Synthesise, Synthesised, YOSYS_SCRIPT, left, report_failure, write};
 use crate::error::{Ended, Failure};
 
 /// A family with its router.
@@ -48,6 +48,7 @@ impl Synthesise for Nextpnr {
         );
         write(run, "pads.v", &pads)?;
         let script = nextpnr::script(&self.family, MODULE);
+        write(run, YOSYS_SCRIPT, &(script.replace("; ", "\n") + "\n"))?;
         let arguments = ["-Q".into(), "-p".into(), script.clone().into()];
         let log = run.tool("yosys", &yosys.path, &arguments)?;
         let (cpu_s, peak_rss_kib) =

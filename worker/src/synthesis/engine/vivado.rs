@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bitfront_hardware::engine::vivado::{constraints, parse, script};
+use bitfront_hardware::engine::vivado::{parse, script};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST};
-use super::{Subject, Synthesise, Synthesised, left, write};
+use super::{Subject, Synthesise, Synthesised, VIVADO_SCRIPT, left, write};
 use crate::config::Limits;
 use crate::error::{Ended, Failure};
 
@@ -27,9 +27,9 @@ impl Synthesise for Vivado {
         let Some(vivado) = run.tools.get("vivado") else {
             return Err(Failure::internal("vivado is not on PATH").into());
         };
-        write(run, "constraints.xdc", &constraints("clk", period_ps))?;
-        write(run, "synthesise.tcl", &script(MODULE, part))?;
-        let arguments = ["-mode", "batch", "-nojournal", "-source", "synthesise.tcl"];
+        // The job has written the constraints that the script reads.
+        write(run, VIVADO_SCRIPT, &script(MODULE, part))?;
+        let arguments = ["-mode", "batch", "-nojournal", "-source", VIVADO_SCRIPT];
         let wide = Run {
             limits: LIMITS,
             ..*run

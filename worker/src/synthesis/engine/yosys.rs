@@ -7,7 +7,7 @@ use bitfront_hardware::synthesis_report::{options, parse};
 
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST, RTL};
-use super::{Subject, Synthesise, Synthesised, left, report_failure};
+use super::{Subject, Synthesise, Synthesised, YOSYS_SCRIPT, left, report_failure, write};
 use crate::error::{Ended, Failure};
 
 /// Cells of `UltraScale+`, without pads, clock buffers and shift-register cells, and without DSP blocks unless the
@@ -39,6 +39,7 @@ impl Synthesise for Yosys {
         };
         let multipliers = subject.circuit.multipliers();
         let script = script(options(multipliers));
+        write(run, YOSYS_SCRIPT, &(script.replace("; ", "\n") + "\n"))?;
         let log = run.tool(
             "yosys",
             &yosys.path,
