@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use bitfront_coordinator::artifacts::Digest;
 use bitfront_export::{ExportError, Format, Options, Trained, export_with};
 use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::device::Devices;
+use bitfront_hardware::engine::{Engine, Target};
 use bitfront_network::{Candidate, Weights};
 use bitfront_search::Search;
 use serde::Deserialize;
@@ -28,11 +30,12 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
             )));
         }
     }
-    let (candidate, bytes, circuit) = match (&options.candidate, &options.weights) {
+    let (candidate, bytes, circuit, part) = match (&options.candidate, &options.weights) {
         (Some(candidate), Some(weights)) => (
             candidate_of(candidate)?,
             read(weights)?,
             BuildOptions::default(),
+            None,
         ),
         _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
     };
@@ -50,6 +53,7 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     let extras = Options {
         axi_stream: options.axi_stream,
         reuse: options.streamed,
+        part: part.as_deref(),
     };
     let files = export_with(options.to, &trained, extras).map_err(|error| refused(&error))?;
 
@@ -99,8 +103,12 @@ fn candidate_of(path: &Path) -> Outcome<Candidate> {
         .map_err(|error| Failure::usage(format!("{} is not a candidate: {error}", path.display())))
 }
 
-/// The candidate of a trial, the bytes of its last weights, and how its search builds circuits.
-async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>, BuildOptions)> {
+/// The candidate of a trial, the bytes of its last weights, how its search builds circuits, and the full name of the search's
+/// part, where one is known.
+async fn of_trial(
+    global: &Global,
+    name: &str,
+) -> Outcome<(Candidate, Vec<u8>, BuildOptions, Option<String>)> {
     let client = Client::new(global)?;
     let id = client.trial_id(name).await?;
     let trial: Value = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
@@ -128,5 +136,8 @@ async fn of_trial(global: &Global, name: &str) -> Outcome<(Candidate, Vec<u8>, B
         .get(&format!("/api/v1/searches/{search}"), &[])
         .await?;
     let search = Search::deserialize(&search["resolved"]).failed_to("read the trial's search")?;
-    Ok((candidate, bytes, search.build_options()))
+    let device = &search.device.part;
+    let target = Target::new(Engine::Vivado, None, device, Devices::known());
+    let part = target.ok().and_then(|target| target.part);
+    Ok((candidate, bytes, search.build_options(), part))
 }

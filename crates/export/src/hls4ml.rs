@@ -11,13 +11,6 @@ use crate::{ExportError, File};
 
 const FORMAT: &str = "hls4ml";
 
-/// The part of a project whose export names none.
-const PART: &str = "xcvu9p-flga2104-2L-e";
-
-pub(crate) fn files(program: &IntegerProgram, period_ps: u32) -> Result<Vec<File>, ExportError> {
-    project(program, PART, period_ps)
-}
-
 /// Files of a project for a part and a clock period, with the names of [`crate::export`]'s.
 ///
 /// # Errors

@@ -42,6 +42,7 @@ mod streamed;
 mod verilog;
 
 use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::engine::vivado;
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 
 pub use error::{ExportError, Refusal};
@@ -80,13 +81,16 @@ impl File {
 
 /// What an export has beyond its format's own files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct Options<'a> {
     /// With [`Format::Verilog`]: an AXI-Stream module around the circuit, and its test bench. Other formats have
     /// no such thing.
     pub axi_stream: bool,
     /// With [`Format::Verilog`]: the streamed circuit, whose dense layers use each multiplier in so many cycles of a
     /// row, at least 1, instead of the unrolled one.
     pub reuse: Option<u32>,
+    /// With [`Format::Verilog`] and [`Format::Hls4ml`]: full name of the part that the project and Vivado's script are for; that of
+    /// most published designs where none is named. Other formats are for no part.
+    pub part: Option<&'a str>,
 }
 
 /// The files of a trained network in a format, the main one first. The same network gives the same
@@ -105,7 +109,7 @@ pub fn export(format: Format, trained: &Trained<'_>) -> Result<Vec<File>, Export
 pub fn export_with(
     format: Format,
     trained: &Trained<'_>,
-    options: Options,
+    options: Options<'_>,
 ) -> Result<Vec<File>, ExportError> {
     let program = IntegerProgram::freeze(trained.candidate, trained.weights)?;
     match format {
@@ -122,7 +126,10 @@ pub fn export_with(
             let name = "network.onnx";
             Ok(vec![File { name, bytes }])
         }
-        Format::Hls4ml => hls4ml::files(&program, trained.circuit.delays.period_ps),
+        Format::Hls4ml => {
+            let part = options.part.unwrap_or(vivado::DEFAULT_PART);
+            hls4ml::project(&program, part, trained.circuit.delays.period_ps)
+        }
         Format::Qkeras => qkeras::files(trained, &program),
         Format::Verilog => match options.reuse {
             Some(reuse) => streamed::files(&program, &trained.circuit, reuse),

@@ -24,7 +24,7 @@ const VECTORS: usize = 2000;
 pub(crate) fn files(
     program: &IntegerProgram,
     circuit: &BuildOptions,
-    options: Options,
+    options: Options<'_>,
 ) -> Result<Vec<File>, ExportError> {
     let refuse = |reason: String| {
         let mut refusals = Refusals::default();
@@ -47,6 +47,7 @@ pub(crate) fn files(
     );
     let script = yosys_script(&circuit, "network.v", MODULE, "cells.txt", "path.txt");
     let period_ps = circuit.delays().period_ps;
+    let part = options.part.unwrap_or(vivado::DEFAULT_PART);
     let mut files = vec![
         File::text("network.v", emit(&circuit, MODULE)),
         File::text("bench.cpp", test_bench(&circuit, MODULE)),
@@ -54,9 +55,9 @@ pub(crate) fn files(
         File::text("vectors.txt", vectors),
         File::text("synthesise.ys", script.replace("; ", "\n") + "\n"),
         File::text("constraints.xdc", vivado::constraints("clk", period_ps)),
-        File::text("vivado.tcl", vivado::script(MODULE, vivado::DEFAULT_PART)),
+        File::text("vivado.tcl", vivado::script(MODULE, part)),
     ];
-    let mut makefile = MAKEFILE.to_owned();
+    let mut makefile = MAKEFILE.replace("@PART@", part);
     if options.axi_stream {
         let bench = axi_stream_bench(&circuit, MODULE);
         files.push(File::text("network_axis.v", axi_stream(&circuit, MODULE)));
@@ -69,7 +70,7 @@ pub(crate) fn files(
 
 const MAKEFILE: &str = "# `make check` simulates every vector with Verilator, `make check-icarus` with Icarus Verilog;
 # `make synthesise` counts cells with Yosys, `make vivado PART=..` places and routes (untested on the real tool).
-PART = xcvu9p-flgb2104-2-i
+PART = @PART@
 
 check:
 \tverilator --cc --exe --build -Wno-fatal --top-module network network.v bench.cpp

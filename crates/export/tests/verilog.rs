@@ -8,6 +8,10 @@ use bitfront_hardware::circuit::BuildOptions;
 use bitfront_network::{Candidate, Weights};
 use tempfile::TempDir;
 
+#[path = "../../hardware/tests/common/skipped.rs"]
+mod skipped;
+use skipped::skipped;
+
 fn candidate(activation: &str) -> Candidate {
     let text = r#"{
         "input_shape": [3], "input_quantizer": "quantized_bits(4,1,alpha=1.0)",
@@ -41,7 +45,7 @@ fn make(folder: &Path, target: &str) -> Output {
 }
 
 /// The files of a small network, on disk.
-fn written(options: Options) -> TempDir {
+fn written(options: Options<'_>) -> TempDir {
     let candidate = candidate("quantized_relu(3,1)");
     let trained = Trained {
         candidate: &candidate,
@@ -89,9 +93,41 @@ fn make_check_simulates_every_vector_and_finds_a_wrong_one() {
 }
 
 #[test]
+fn scripts_are_for_the_part_that_is_named() {
+    let folder = written(Options {
+        part: Some("xcku115-flvb2104-2-e"),
+        ..Options::default()
+    });
+    let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(text("vivado.tcl").contains("set part xcku115-flvb2104-2-e\n"));
+    assert!(text("Makefile").contains("\nPART = xcku115-flvb2104-2-e\n"));
+    let candidate = candidate("quantized_relu(3,1)");
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights(&candidate),
+        circuit: BuildOptions::default(),
+    };
+    let part = |part| {
+        let options = Options {
+            part,
+            ..Options::default()
+        };
+        let files = export_with(Format::Hls4ml, &trained, options).unwrap();
+        let settings = files
+            .iter()
+            .find(|file| file.name == "hls4ml.json")
+            .unwrap();
+        let settings: serde_json::Value = serde_json::from_slice(&settings.bytes).unwrap();
+        settings["Part"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(part(Some("xcku115-flvb2104-2-e")), "xcku115-flvb2104-2-e");
+    assert_eq!(part(None), "xcvu9p-flgb2104-2-i");
+}
+
+#[test]
 fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
     if Command::new("iverilog").arg("-V").output().is_err() {
-        eprintln!("skipped: iverilog not on PATH");
+        skipped("iverilog");
         return;
     }
     let folder = written(Options {
