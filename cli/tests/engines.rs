@@ -1,16 +1,20 @@
-//! An engine that places and routes, from the search file to the front; without its programs on PATH this says so and passes.
+//! An engine that places and routes, from the search file to the front; without its programs on PATH this says so and
+//! passes, or fails with `BITFRONT_REQUIRE_TOOLS=1`.
 
+#[path = "../../crates/hardware/tests/common/skipped.rs"]
+mod skipped;
 mod support;
 
 use bitfront_hardware::engine::Engine;
 use serde_json::json;
+use skipped::skipped;
 use support::{Service, bitfront, run, search_file};
 
 #[test]
 fn a_search_of_a_routed_engine_ranks_by_its_figures_and_says_what_another_one_waits_for() {
     let engines = bitfront_worker::tools().engines();
     if !engines.contains(&Engine::Ice40) {
-        eprintln!("not run: yosys, nextpnr-ice40, verilator or g++ not on PATH");
+        skipped("yosys, nextpnr-ice40, verilator or g++");
         return;
     }
     let service = Service::start();

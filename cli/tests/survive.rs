@@ -1,11 +1,14 @@
 //! It must survive: kills, restarts and drains on real processes (promises P2, P3, P4).
 
+#[path = "../../crates/hardware/tests/common/skipped.rs"]
+mod skipped;
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
+use skipped::skipped;
 use support::{
     Process, Service, bitfront, run, scratch, search_file, served, wait_for, write_data,
 };
@@ -77,10 +80,7 @@ fn a_trial_of_a_killed_worker_ends_on_another_attempt_once() {
 #[test]
 fn a_synthesis_job_of_a_killed_worker_ends_on_another_attempt_once() {
     if !bitfront_worker::tools().can_synthesise() {
-        eprintln!(
-            "not run: {} not on PATH",
-            bitfront_worker::tools().missing().join(", ")
-        );
+        skipped(&bitfront_worker::tools().missing().join(", "));
         return;
     }
     let service = Service::start();
@@ -120,10 +120,7 @@ fn a_synthesis_job_of_a_killed_worker_ends_on_another_attempt_once() {
 #[test]
 fn equal_circuits_of_two_searches_are_built_once_though_their_worker_is_killed() {
     if !bitfront_worker::tools().can_synthesise() {
-        eprintln!(
-            "not run: {} not on PATH",
-            bitfront_worker::tools().missing().join(", ")
-        );
+        skipped(&bitfront_worker::tools().missing().join(", "));
         return;
     }
     let service = Service::start();

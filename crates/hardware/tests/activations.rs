@@ -301,7 +301,7 @@ fn a_function_without_steps_is_a_table_of_a_narrow_source_and_nothing_of_a_wide_
 fn tables_pass_every_gate_and_are_priced_as_synthesis_counts_them() {
     let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
     if missing("yosys", "-V") || missing("verilator", "--version") {
-        println!("skipped: yosys or verilator is not on PATH");
+        common::skipped::skipped("yosys or verilator");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -23,11 +23,11 @@ fn options(multipliers: Multipliers) -> BuildOptions {
     }
 }
 
-fn missing(test: &str) -> bool {
+fn missing() -> bool {
     let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
     let any = missing("yosys", "-V") || missing("verilator", "--version");
     if any {
-        println!("skipped {test}: yosys or verilator is not on PATH");
+        common::skipped::skipped("yosys or verilator");
     }
     any
 }
@@ -54,7 +54,7 @@ fn products(ranges: &[Interval], factors: &[i64]) -> IntegerProgram {
 
 #[test]
 fn blocks_are_counted_as_yosys_takes_them_at_every_width() {
-    if missing("blocks_are_counted_as_yosys_takes_them_at_every_width") {
+    if missing() {
         return;
     }
     let factors = [
@@ -102,7 +102,7 @@ fn blocks_are_counted_as_yosys_takes_them_at_every_width() {
 
 #[test]
 fn networks_with_blocks_pass_every_gate() {
-    if missing("networks_with_blocks_pass_every_gate") {
+    if missing() {
         return;
     }
     let spec = |widths: &[usize], rule, seed| Spec {

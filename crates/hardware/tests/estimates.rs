@@ -70,7 +70,7 @@ fn behind_modes(overflow: &str) -> IntegerProgram {
 #[test]
 fn every_mode_of_ap_fixed_is_priced_near_what_synthesis_counts() {
     if Command::new("yosys").arg("-V").output().is_err() {
-        eprintln!("skipped: yosys not on PATH");
+        common::skipped::skipped("yosys");
         return;
     }
     for overflow in [
@@ -118,7 +118,7 @@ fn near(said: u64, counted: u64, percent: u64) -> bool {
 #[test]
 fn counts_are_those_of_synthesis_within_their_stated_errors() {
     if Command::new("yosys").arg("-V").output().is_err() {
-        eprintln!("skipped: yosys not on PATH");
+        common::skipped::skipped("yosys");
         return;
     }
     for spec in specs() {

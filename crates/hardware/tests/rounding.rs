@@ -187,7 +187,7 @@ fn truncation_that_wraps_is_wires() {
 fn verilog_has_every_mode() {
     let found = Command::new("verilator").arg("--version").output();
     if !found.is_ok_and(|output| output.status.success()) {
-        println!("skipped verilog_has_every_mode: verilator is not on PATH");
+        common::skipped::skipped("verilator");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -97,7 +97,7 @@ fn kernel(program: &mut IntegerProgram, layer: usize) -> &mut Linear {
 fn verilog_equals_evaluation_on_every_vector() {
     let found = Command::new("verilator").arg("--version").output();
     if !found.is_ok_and(|output| output.status.success()) {
-        println!("skipped verilog_equals_evaluation_on_every_vector: verilator is not on PATH");
+        common::skipped::skipped("verilator");
         return;
     }
     let slow = DelayModel::default();

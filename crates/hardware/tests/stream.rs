@@ -47,7 +47,7 @@ fn simulate(folder: &Path, top: &str, files: &[(&str, &str)]) -> Option<BenchRep
         ]);
         (build, format!("obj_dir/V{top}"))
     } else {
-        eprintln!("skipped: neither iverilog nor verilator on PATH");
+        common::skipped::skipped("iverilog and verilator");
         return None;
     };
     let mut build = build;
@@ -194,7 +194,7 @@ fn the_stream_loses_nothing_under_stalls_and_runs_at_one_row_a_clock() {
 #[test]
 fn synthesis_takes_the_stream() {
     if !installed("yosys", "-V") {
-        eprintln!("skipped: yosys not on PATH");
+        common::skipped::skipped("yosys");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,8 @@
 //! Netlists with counters and feedback, clock by clock: equal to integer inference, to Verilator and to the simulator of
 //! pipelines, and mutants are caught. Without Yosys or Verilator on PATH the tests say so and pass.
 
+#[path = "common/skipped.rs"]
+mod skipped;
 #[path = "common/streams.rs"]
 mod streams;
 #[path = "common/verilator.rs"]
@@ -16,6 +18,7 @@ use bitfront_hardware::netlist::{
 };
 use bitfront_hardware::synthesis_report::options;
 use bitfront_hardware::verilog::{BenchReport, cells, emit};
+use skipped::skipped;
 use streams::{built, cases, features, rows};
 use verilator::{build_runtime, compile, run};
 
@@ -23,7 +26,7 @@ fn missing() -> bool {
     let lacks = |program: &str, flag: &str| Command::new(program).arg(flag).output().is_err();
     let any = lacks("yosys", "-V") || lacks("verilator", "--version");
     if any {
-        eprintln!("skipped: yosys or verilator not on PATH");
+        skipped("yosys or verilator");
     }
     any
 }

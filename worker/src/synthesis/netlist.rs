@@ -49,7 +49,8 @@ pub(super) fn check(
             Ok((report.vectors, simulator))
         }
         Err(NetlistError::Cell { .. }) => {
-            let compared = verilator::simulate(run, Subject::Netlist(engine), circuit, vectors, cache)?;
+            let compared =
+                verilator::simulate(run, Subject::Netlist(engine), circuit, vectors, cache)?;
             Ok((compared, VERILATOR))
         }
         Err(error) => Err(Failure::lasting("tool-failed", error.to_string()).into()),
