@@ -149,7 +149,7 @@ fn values_that_are_no_classes_have_no_largest() {
 fn the_index_passes_every_gate_and_is_priced_near_what_synthesis_counts() {
     let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
     if missing("yosys", "-V") || missing("verilator", "--version") {
-        println!("skipped: yosys or verilator is not on PATH");
+        common::skipped::skipped("yosys or verilator");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
