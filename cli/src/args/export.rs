@@ -16,6 +16,10 @@ pub(crate) struct Export {
     /// With `--to verilog`: an AXI-Stream module (tvalid, tready, tdata) around the circuit, and its test bench.
     #[arg(long)]
     pub(crate) axi_stream: bool,
+    /// With `--to verilog`: a module with in_valid and out_valid around the circuit, a row a clock and no back-pressure, and its
+    /// test bench.
+    #[arg(long, conflicts_with = "streamed")]
+    pub(crate) valid: bool,
     /// With `--to verilog`: a streamed circuit, for networks too large to unroll. Images come position by position
     /// through line buffers; dense layers share multipliers over REUSE cycles (1: none of features, those of images by position).
     #[arg(long, value_name = "REUSE", num_args = 0..=1, default_missing_value = "1", conflicts_with = "axi_stream",

@@ -20,6 +20,7 @@ use crate::view;
 pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     let circuit_options = [
         ("--axi-stream", options.axi_stream),
+        ("--valid", options.valid),
         ("--streamed", options.streamed.is_some()),
     ];
     for (name, given) in circuit_options {
@@ -52,6 +53,7 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     };
     let extras = Options {
         axi_stream: options.axi_stream,
+        valid: options.valid,
         reuse: options.streamed,
         part: part.as_deref(),
     };

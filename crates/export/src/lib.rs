@@ -85,6 +85,8 @@ pub struct Options<'a> {
     /// With [`Format::Verilog`]: an AXI-Stream module around the circuit, and its test bench. Other formats have
     /// no such thing.
     pub axi_stream: bool,
+    /// With [`Format::Verilog`]: a module around the circuit with `in_valid` and `out_valid`, and its test bench.
+    pub valid: bool,
     /// With [`Format::Verilog`]: the streamed circuit, whose dense layers use each multiplier in so many cycles of a
     /// row, at least 1, instead of the unrolled one.
     pub reuse: Option<u32>,

@@ -1,5 +1,5 @@
 //! The circuit as synthesis jobs build it: Verilog, test benches with vectors, constraints, scripts for
-//! Yosys and Vivado; behind an AXI-Stream where that is asked for.
+//! Yosys and Vivado; behind an AXI-Stream, or with flags of valid rows, where that is asked for.
 //!
 //! The rule this module keeps: the circuit is proved against the integer program before it is
 //! written, and what the vectors expect is integer inference's.
@@ -8,7 +8,8 @@ use bitfront_hardware::circuit::{BuildOptions, Circuit};
 use bitfront_hardware::engine::vivado;
 use bitfront_hardware::synthesis_report::yosys_script;
 use bitfront_hardware::verilog::{
-    axi_stream, axi_stream_bench, emit, test_bench, vectors_file, verilog_bench,
+    axi_stream, axi_stream_bench, emit, test_bench, valid_bench, vectors_file, verilog_bench,
+    with_valid,
 };
 use bitfront_network::IntegerProgram;
 
@@ -64,6 +65,12 @@ pub(crate) fn files(
         files.push(File::text("network_axis_tb.v", bench));
         makefile += AXI_STREAM_TARGET;
     }
+    if options.valid {
+        let bench = valid_bench(&circuit, MODULE);
+        files.push(File::text("network_valid.v", with_valid(&circuit, MODULE)));
+        files.push(File::text("network_valid_tb.v", bench));
+        makefile += VALID_TARGET;
+    }
     files.push(File::text("Makefile", makefile));
     Ok(files)
 }
@@ -99,6 +106,17 @@ check-axi-stream:
 \tgrep -q 'mismatches 0 first -1' network_axis_tb.log
 
 .PHONY: check-axi-stream
+";
+
+const VALID_TARGET: &str = "
+# The module with in_valid and out_valid: a row a clock, and with random gaps; `SEED=2` draws others.
+SEED = 1
+check-valid:
+\tiverilog -g2001 -s network_valid_tb -o network_valid_tb.vvp network.v network_valid.v network_valid_tb.v
+\tvvp -n network_valid_tb.vvp +seed=$(SEED) | tee network_valid_tb.log
+\tgrep -q 'mismatches 0 first -1' network_valid_tb.log
+
+.PHONY: check-valid
 ";
 
 /// Rows of input codes: the corners of the input box, rows with one extreme code, then random ones.

@@ -132,9 +132,10 @@ fn icarus_takes_the_circuit_and_its_axi_stream_and_finds_a_wrong_vector() {
     }
     let folder = written(Options {
         axi_stream: true,
+        valid: true,
         ..Options::default()
     });
-    let targets = ["check-icarus", "check-axi-stream"];
+    let targets = ["check-icarus", "check-axi-stream", "check-valid"];
     for target in targets {
         assert_equal(folder.path(), target);
     }

@@ -4,9 +4,10 @@
 mod common;
 
 use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::synthesis_report::{parse, yosys_script};
 use bitfront_hardware::verilog::{
-    BenchReport, axi_stream, axi_stream_bench, emit, parse_bench_report, vectors_file,
-    verilog_bench,
+    BenchReport, axi_stream, axi_stream_bench, emit, parse_bench_report, valid_bench, vectors_file,
+    verilog_bench, with_valid,
 };
 use common::{Spec, program, rows};
 use std::path::Path;
@@ -189,6 +190,84 @@ fn the_stream_loses_nothing_under_stalls_and_runs_at_one_row_a_clock() {
             );
         }
     }
+}
+
+#[test]
+fn valid_rows_come_out_once_in_order_whatever_the_gaps() {
+    for (widths, seed) in [(&[6, 5, 4, 3][..], 34), (&[4, 2][..], 35)] {
+        let folder = tempfile::tempdir().unwrap();
+        let Case {
+            circuit,
+            inputs,
+            expected,
+        } = case(widths, seed);
+        let (rtl, valid) = (emit(&circuit, "net"), with_valid(&circuit, "net"));
+        let bench = valid_bench(&circuit, "net");
+        let run = |valid: &str, expected: &[i64]| {
+            let vectors = vectors_file(&circuit, &inputs, expected);
+            let files = [
+                ("net.v", &*rtl),
+                ("valid.v", valid),
+                ("bench.v", &*bench),
+                ("vectors.txt", &*vectors),
+            ];
+            simulate(folder.path(), "net_valid_tb", &files)
+        };
+        let Some(report) = run(&valid, &expected) else {
+            return;
+        };
+        let rows = (expected.len() / circuit.outputs().len()) as u64;
+        assert_eq!((report.vectors, report.mismatches), (rows, 0));
+        // One wrong bit is found in both passes.
+        let mut wrong = expected.clone();
+        wrong[40 * circuit.outputs().len()] ^= 1;
+        let report = run(&valid, &wrong).unwrap();
+        assert_eq!((report.mismatches, report.first), (2, Some(40)));
+        // A flag a cycle early, one that is always there, and one that a reset leaves.
+        let last = circuit.cycles() - 1;
+        for (right, mutant) in [
+            (
+                format!("= on_the_way[{last}]"),
+                format!("= on_the_way[{}]", last - 1),
+            ),
+            (format!("= on_the_way[{last}]"), "= 1'b1".to_owned()),
+            ("if (rst) ".to_owned(), "if (1'b0) ".to_owned()),
+        ] {
+            let changed = valid.replacen(&right, &mutant, 1);
+            assert_ne!(changed, valid, "{right}");
+            let report = run(&changed, &expected).unwrap();
+            assert!(
+                report.mismatches > 0,
+                "{mutant:?} instead of {right:?} passed"
+            );
+        }
+    }
+}
+
+#[test]
+fn flags_of_valid_rows_take_a_flip_flop_a_cycle() {
+    if !installed("yosys", "-V") {
+        eprintln!("skipped: yosys not on PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Case { circuit, .. } = case(&[4, 3, 2], 36);
+    let text = emit(&circuit, "net") + &with_valid(&circuit, "net");
+    std::fs::write(folder.path().join("net.v"), text).unwrap();
+    let script = yosys_script(&circuit, "net.v", "net_valid", "stat.txt", "ltp.txt");
+    let run = Command::new("yosys")
+        .args(["-q", "-p", &script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{log}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let counted = parse(&read("stat.txt"), &read("ltp.txt"), false).unwrap();
+    assert_eq!(
+        counted.ff,
+        circuit.flip_flops() + u64::from(circuit.cycles())
+    );
 }
 
 #[test]

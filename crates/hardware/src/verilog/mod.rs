@@ -23,6 +23,7 @@ mod requantizer;
 mod self_check;
 mod step_function;
 mod table;
+mod valid;
 
 pub use axi_stream::axi_stream;
 pub(crate) use bench::reads_and_writes;
@@ -31,6 +32,7 @@ pub use bus::{pack_hex, pack_words};
 pub use emit::emit;
 pub(crate) use expression::literal;
 pub use self_check::{axi_stream_bench, verilog_bench};
+pub use valid::{valid_bench, with_valid};
 
 use crate::engine::Engine;
 
