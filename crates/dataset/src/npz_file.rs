@@ -3,9 +3,9 @@
 //! The rule this module keeps: what a header declares is checked against the bytes that are there
 //! before anything is allocated for it, and a header's brackets are counted before it is parsed.
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 
-use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+use npyz::{DType, Deserialize, Endianness, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
 use crate::arrays::{self, Arrays, FEATURES, LABELS, Labels, wrong};
@@ -125,6 +125,11 @@ impl Archive<'_> {
 impl Archive<'_> {
     /// Values of an array of float32 or float64.
     fn floats(name: &str, file: &str, array: Entry<'_>) -> Result<Vec<f32>, DatasetError> {
+        if is_little_f32(&array) {
+            let count = array.len() as usize;
+            return little_f32(array.into_inner(), count)
+                .map_err(|e| damaged(file, &format!("array {name}: {e}")));
+        }
         if let Some((_, 8)) = kind(&array) {
             let values: Vec<f64> = Self::values(name, file, array)?;
             return Ok(values.into_iter().map(|v| v as f32).collect());
@@ -282,6 +287,30 @@ fn nesting(text: &[u8]) -> usize {
         most = most.max(open);
     }
     most
+}
+
+/// Whether an array is of f32 as they lie in a file of most machines.
+fn is_little_f32(array: &Entry<'_>) -> bool {
+    match array.dtype() {
+        DType::Plain(plain) => {
+            let little = plain.endianness() == Endianness::Little;
+            little && plain.type_char() == TypeChar::Float && plain.size_field() == 4
+        }
+        _ => false,
+    }
+}
+
+/// So many little-endian values, many at a time.
+fn little_f32(mut from: impl Read, count: usize) -> io::Result<Vec<f32>> {
+    let mut values = Vec::with_capacity(count);
+    let mut bytes = [0_u8; 1 << 14];
+    while values.len() < count {
+        let some = &mut bytes[..(4 * (count - values.len())).min(1 << 14)];
+        from.read_exact(some)?;
+        let (words, _) = some.as_chunks::<4>();
+        values.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+    }
+    Ok(values)
 }
 
 /// Type and bytes of a plain array.

@@ -26,12 +26,18 @@ impl Scaling {
             Self::Features => columns,
             Self::Channels(channels) => channels.clamp(1, columns),
         };
-        let group = |column: usize| column % groups;
         let values = (table.rows * columns / groups) as f64;
         let mut mean = vec![0.0_f64; groups];
-        for row in table.x.chunks_exact(columns) {
-            for (column, value) in row.iter().enumerate() {
-                mean[group(column)] += f64::from(*value);
+        // Groups follow one another in a row.
+        let parts = || {
+            table
+                .x
+                .chunks_exact(columns)
+                .flat_map(|row| row.chunks(groups))
+        };
+        for part in parts() {
+            for (mean, value) in mean.iter_mut().zip(part) {
+                *mean += f64::from(*value);
             }
         }
         for sum in &mut mean {
@@ -39,12 +45,14 @@ impl Scaling {
         }
         let mut squares = vec![0.0_f64; groups];
         let mut constant = vec![true; groups];
-        for row in table.x.chunks_exact(columns) {
-            for (column, value) in row.iter().enumerate() {
-                let group = group(column);
-                let distance = f64::from(*value) - mean[group];
-                squares[group] += distance * distance;
-                constant[group] &= *value == table.x[group];
+        let first = &table.x[..groups];
+        for part in parts() {
+            let sums = squares.iter_mut().zip(&mut constant);
+            let of = mean.iter().zip(first);
+            for ((value, (square, constant)), (mean, first)) in part.iter().zip(sums).zip(of) {
+                let distance = f64::from(*value) - mean;
+                *square += distance * distance;
+                *constant &= value == first;
             }
         }
         let std: Vec<f32> = (squares.iter().zip(constant))
@@ -53,7 +61,7 @@ impl Scaling {
                 if constant || std == 0.0 { 1.0 } else { std }
             })
             .collect();
-        let each = |of: &dyn Fn(usize) -> f32| (0..columns).map(|c| of(group(c))).collect();
+        let each = |of: &dyn Fn(usize) -> f32| (0..columns).map(|c| of(c % groups)).collect();
         (each(&|group| mean[group] as f32), each(&|group| std[group]))
     }
 }

@@ -86,7 +86,9 @@ impl SplitSpec {
         } else {
             (self.validation / (self.train + self.validation), 0.0)
         };
-        let mut parts = [const { Vec::new() }; 3];
+        // Which part each row is in.
+        let mut part_of = vec![0_u8; y.len()];
+        let mut lengths = [0; 3];
         for (class, name) in classes.iter().enumerate() {
             let mut rows: Vec<usize> = (0..y.len())
                 .filter(|&row| usize::from(y[row]) == class)
@@ -111,11 +113,18 @@ impl SplitSpec {
                         needed: 1,
                     });
                 }
-                parts[i].extend_from_slice(rows);
+                lengths[i] += rows.len();
+                for row in rows {
+                    part_of[*row] = 1 << i;
+                }
             }
         }
-        for part in &mut parts {
-            part.sort_unstable();
+        let mut parts = lengths.map(Vec::with_capacity);
+        for (row, part) in part_of.into_iter().enumerate() {
+            // Rows of no class are in no part.
+            if let Some(rows) = parts.get_mut(part.trailing_zeros() as usize) {
+                rows.push(row);
+            }
         }
         debug_assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), y.len());
         debug_assert_eq!(counts(y, classes.len()).iter().sum::<usize>(), y.len());

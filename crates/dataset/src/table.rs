@@ -54,14 +54,14 @@ pub struct Dataset {
 impl Table {
     /// The rows `order`, in that order.
     pub(crate) fn select(&self, order: &[usize]) -> Self {
+        let mut x = Vec::with_capacity(order.len() * self.columns);
+        for &row in order {
+            x.extend_from_slice(self.row(row));
+        }
         Self {
             rows: order.len(),
             columns: self.columns,
-            x: order
-                .iter()
-                .flat_map(|&row| self.row(row).iter().copied())
-                .collect::<Vec<_>>()
-                .into(),
+            x: x.into(),
             y: self.labels_of(order, &self.y),
             values: self.labels_of(order, &self.values),
         }

@@ -166,6 +166,9 @@ unsafe fn block_sums<V: Lanes, const C: usize>(
     }
 }
 
+/// Rows and columns that are turned together.
+const SQUARE: usize = 8;
+
 /// Most columns for which [`narrow_gradient`] is the better order.
 const NARROW: usize = 8;
 
@@ -402,9 +405,22 @@ impl Kernels {
         check("w", w.len(), rows, columns);
         check("out", out.len(), columns, rows);
         let (from, to) = (stride(columns), stride(rows));
-        for i in 0..rows {
-            for j in 0..columns {
-                out[j * to + i] = w[i * from + j];
+        let whole = rows - rows % SQUARE;
+        for j in (0..columns).step_by(SQUARE) {
+            for i in (0..whole).step_by(SQUARE) {
+                let square: [[f32; SQUARE]; SQUARE] = std::array::from_fn(|r| {
+                    let row = &w[(i + r) * from + j..][..SQUARE];
+                    std::array::from_fn(|c| row[c])
+                });
+                for c in 0..(columns - j).min(SQUARE) {
+                    let column: [f32; SQUARE] = std::array::from_fn(|r| square[r][c]);
+                    out[(j + c) * to + i..][..SQUARE].copy_from_slice(&column);
+                }
+            }
+            for (i, c) in (whole..rows).flat_map(|i| (0..SQUARE).map(move |c| (i, c))) {
+                if j + c < columns {
+                    out[(j + c) * to + i] = w[i * from + j + c];
+                }
             }
         }
     }

@@ -95,6 +95,39 @@ macro_rules! by_width {
     }};
 }
 
+/// Rows of bits, those with few set ones first: where one row's product ends is then where the last one's did, which the
+/// CPU foresees.
+struct ByCount {
+    bits: [u64; SIDE],
+    order: [u8; SIDE],
+}
+
+impl ByCount {
+    /// Of `rows` rows, at most [`SIDE`], from value `at` on, `n` values apart.
+    #[inline(always)]
+    unsafe fn of(bits: &[u16], at: usize, n: usize, rows: usize, columns: usize) -> Self {
+        let mut found = Self {
+            bits: [0; SIDE],
+            order: [0; SIDE],
+        };
+        // How many rows have fewer set bits.
+        let mut places = [0_u8; SIDE + 2];
+        for (i, own) in found.bits[..rows].iter_mut().enumerate() {
+            *own = row_bits(bits, at + i * n, columns);
+            *places.get_unchecked_mut(own.count_ones() as usize + 1) += 1;
+        }
+        for count in 0..columns.min(SIDE) {
+            *places.get_unchecked_mut(count + 1) += *places.get_unchecked(count);
+        }
+        for (i, own) in found.bits[..rows].iter().enumerate() {
+            let place = places.get_unchecked_mut(own.count_ones() as usize);
+            *found.order.get_unchecked_mut(*place as usize) = i as u8;
+            *place += 1;
+        }
+        found
+    }
+}
+
 #[inline(always)]
 unsafe fn inputs<V: Lanes>(
     shape: Shape,
@@ -104,14 +137,82 @@ unsafe fn inputs<V: Lanes>(
     inside: Option<&[u16]>,
     dx: &mut [f32],
 ) {
-    let mut k = 0;
-    while k < stride(shape.inner) {
-        k += by_width!(
-            V,
-            shape,
-            k,
-            inputs_of(shape, k, dy, bits, transposed, inside, dx)
-        );
+    let (m, n) = (stride(shape.inner), stride(shape.columns));
+    if shape.columns > SIDE {
+        let mut k = 0;
+        while k < m {
+            k += by_width!(
+                V,
+                shape,
+                k,
+                inputs_of(shape, k, dy, bits, transposed, inside, dx)
+            );
+        }
+        return;
+    }
+    for first in (0..shape.rows).step_by(SIDE) {
+        let rows = (shape.rows - first).min(SIDE);
+        let ordered = ByCount::of(bits, first * n, n, rows, shape.columns);
+        let mut k = 0;
+        while k < m {
+            let rows = &ordered.order[..rows];
+            k += by_width!(
+                V,
+                shape,
+                k,
+                ordered_of(
+                    shape,
+                    k,
+                    first,
+                    rows,
+                    &ordered.bits,
+                    dy,
+                    transposed,
+                    inside,
+                    dx
+                )
+            );
+        }
+    }
+}
+
+/// As [`inputs_of`], of rows of at most [`SIDE`] columns in this order from row `first` on.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "a product and its operands")]
+unsafe fn ordered_of<V: Lanes, const B: usize>(
+    shape: Shape,
+    k: usize,
+    first: usize,
+    rows: &[u8],
+    bits: &[u64; SIDE],
+    dy: &[f32],
+    transposed: &[f32],
+    inside: Option<&[u16]>,
+    dx: &mut [f32],
+) {
+    let (m, n) = (stride(shape.inner), stride(shape.columns));
+    let w = transposed.as_ptr().add(k);
+    for row in rows {
+        let i = first + *row as usize;
+        let mut acc = [V::splat(0.0); B];
+        let own = *bits.get_unchecked(*row as usize);
+        chains(own, dy.as_ptr().add(i * n), 1, w, m, &mut acc);
+        keep_row(acc, i * m + k, inside, dx);
+    }
+}
+
+/// Stores a row's vectors from value `at` on where bits say so.
+#[inline(always)]
+unsafe fn keep_row<V: Lanes, const B: usize>(
+    acc: [V; B],
+    at: usize,
+    inside: Option<&[u16]>,
+    dx: &mut [f32],
+) {
+    for (c, acc) in acc.iter().enumerate() {
+        let at = at + c * LANES;
+        let kept = inside.map_or(u16::MAX, |inside| *inside.as_ptr().add(at / LANES));
+        acc.keep_bits(kept).store(dx.as_mut_ptr().add(at));
     }
 }
 
@@ -135,11 +236,7 @@ unsafe fn inputs_of<V: Lanes, const B: usize>(
             let w = transposed.as_ptr().add(j * m + k);
             chains(own, dy, 1, w, m, &mut acc);
         }
-        for (c, acc) in acc.iter().enumerate() {
-            let at = i * m + k + c * LANES;
-            let kept = inside.map_or(u16::MAX, |inside| *inside.as_ptr().add(at / LANES));
-            acc.keep_bits(kept).store(dx.as_mut_ptr().add(at));
-        }
+        keep_row(acc, i * m + k, inside, dx);
     }
 }
 
