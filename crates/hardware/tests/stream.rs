@@ -247,7 +247,7 @@ fn valid_rows_come_out_once_in_order_whatever_the_gaps() {
 #[test]
 fn flags_of_valid_rows_take_a_flip_flop_a_cycle() {
     if !installed("yosys", "-V") {
-        eprintln!("skipped: yosys not on PATH");
+        common::skipped::skipped("yosys");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
