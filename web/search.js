@@ -9,7 +9,7 @@ import { progress } from './searches.js';
 const METRICS = {
   lut_estimate: 'LUT estimate', lut_equivalent: 'LUT equivalent (LUT + 55 DSP)', bits: 'bits', bits_parameters: 'parameter bits', bits_activations: 'activation bits',
   energy_pj: 'energy (pJ, corrected)', energy_qtools_0_8_pj: 'energy (pJ, qtools-0.8)', energy_qtools_0_9_pj: 'energy (pJ, qtools-0.9)', ebops: 'EBOPs', bops: 'BOPs', carry_estimate: 'carry cells, estimate', levels_estimate: 'logic levels, estimate', fmax_estimate_mhz: 'Fmax (MHz), modelled', ff_estimate: 'FF estimate',
-  dsp_estimate: 'DSP estimate', cycles: 'cycles', latency_ns: 'latency (ns)',
+  dsp_estimate: 'DSP estimate', cycles: 'cycles', initiation_interval: 'initiation interval (cycles)', latency_ns: 'latency (ns)',
   lut_measured: 'LUT measured', ff_measured: 'FF measured', dsp_measured: 'DSP measured', carry_measured: 'carry cells measured',
 };
 const isMeasured = (metric) => metric.endsWith('_measured');

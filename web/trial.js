@@ -9,7 +9,7 @@ import { trialName } from './search.js';
 const COSTS = [
   ['bits', 'Stored bits', number.whole], ['bits_parameters', '· parameters', number.whole], ['bits_activations', '· activations', number.whole],
   ['energy_pj', 'Energy, corrected (pJ)', number.short], ['energy_qtools_0_8_pj', 'Energy, qtools-0.8 (pJ)', number.short], ['energy_qtools_0_9_pj', 'Energy, qtools-0.9 (pJ)', number.short],
-  ['ebops', 'EBOPs', number.whole], ['bops', 'BOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['latency_ns', 'Latency (ns)', number.short],
+  ['ebops', 'EBOPs', number.whole], ['bops', 'BOPs', number.whole], ['lut_equivalent', 'LUT equivalent (LUT + 55 DSP)', number.whole], ['cycles', 'Cycles', number.whole], ['initiation_interval', 'Initiation interval (cycles), streamed', number.whole], ['latency_ns', 'Latency (ns)', number.short],
   ['carry_estimate', 'Carry cells, estimate', number.whole], ['levels_estimate', 'Logic levels, estimate', number.whole], ['fmax_estimate_mhz', 'Fmax (MHz), modelled, not measured', number.short],
 ];
 

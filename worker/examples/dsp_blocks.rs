@@ -13,6 +13,7 @@ mod jets;
 
 use bitfront_dataset::{Dataset, Prepared, SplitSpec};
 use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers};
+use bitfront_hardware::design::DesignOptions;
 use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::IntegerProgram;
 use bitfront_search::Search;
@@ -56,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let blocks = |multipliers| {
                 let options = BuildOptions {
                     multipliers,
-                    ..search.build_options()
+                    ..search.design_options().circuit
                 };
                 Circuit::build_with(&program, &options).map(|circuit| circuit.dsp_blocks())
             };
@@ -79,12 +80,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             for multipliers in choices {
                 let options = BuildOptions {
                     multipliers,
-                    ..search.build_options()
+                    ..search.design_options().circuit
                 };
                 let circuit = Circuit::build_with(&program, &options)?;
                 let said = circuit_costs(&program, &circuit);
                 let test = &prepared.test.x;
-                let counted = measure_with_yosys(&program, test, VECTORS, options, cache.path());
+                let design = DesignOptions {
+                    circuit: options,
+                    layout: search.layout,
+                };
+                let counted = measure_with_yosys(&program, test, VECTORS, design, cache.path());
                 let row = row(hidden, number, multipliers, &said, counted);
                 println!("{row}");
                 rows.push(row);

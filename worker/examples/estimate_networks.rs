@@ -102,7 +102,7 @@ impl Made<'_> {
         };
         let candidate = &proposed.candidate;
         let weights = jets::trained(search, &proposed, data)?;
-        let options = search.build_options();
+        let options = search.design_options();
         let scores = bitfront_worker::score(candidate, &weights, data, &options, &|| false)?;
         self.keep(
             candidate,

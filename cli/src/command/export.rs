@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bitfront_coordinator::artifacts::Digest;
 use bitfront_export::{ExportError, Format, Options, Trained, export_with};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::design::{DesignOptions, Layout};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target};
 use bitfront_network::{Candidate, Weights};
@@ -31,11 +31,11 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
             )));
         }
     }
-    let (candidate, bytes, circuit, part) = match (&options.candidate, &options.weights) {
+    let (candidate, bytes, design, part) = match (&options.candidate, &options.weights) {
         (Some(candidate), Some(weights)) => (
             candidate_of(candidate)?,
             read(weights)?,
-            BuildOptions::default(),
+            DesignOptions::default(),
             None,
         ),
         _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
@@ -49,12 +49,22 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
     let trained = Trained {
         candidate: &candidate,
         weights: &weights,
-        circuit,
+        circuit: design.circuit,
     };
+    // A trial's circuit is written as its search lays it out, unless another is asked for.
+    let reuse = match design.layout {
+        Layout::Streamed { reuse } if options.to == Format::Verilog => Some(reuse),
+        _ => None,
+    };
+    if reuse.is_some() && (options.axi_stream || options.valid) {
+        return Err(Failure::usage(
+            "--axi-stream and --valid with a trial of a streamed search: accepted are trials of unrolled ones, a streamed circuit has valid bits of its own",
+        ));
+    }
     let extras = Options {
         axi_stream: options.axi_stream,
         valid: options.valid,
-        reuse: options.streamed,
+        reuse: options.streamed.or(reuse),
         part: part.as_deref(),
     };
     let files = export_with(options.to, &trained, extras).map_err(|error| refused(&error))?;
@@ -110,7 +120,7 @@ fn candidate_of(path: &Path) -> Outcome<Candidate> {
 async fn of_trial(
     global: &Global,
     name: &str,
-) -> Outcome<(Candidate, Vec<u8>, BuildOptions, Option<String>)> {
+) -> Outcome<(Candidate, Vec<u8>, DesignOptions, Option<String>)> {
     let client = Client::new(global)?;
     let id = client.trial_id(name).await?;
     let trial: Value = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
@@ -141,5 +151,5 @@ async fn of_trial(
     let device = &search.device.part;
     let target = Target::new(Engine::Vivado, None, device, Devices::known());
     let part = target.ok().and_then(|target| target.part);
-    Ok((candidate, bytes, search.build_options(), part))
+    Ok((candidate, bytes, search.design_options(), part))
 }

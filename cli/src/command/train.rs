@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bitfront_dataset::{Dataset, SplitSpec, Table};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::design::DesignOptions;
 use bitfront_network::Candidate;
 use bitfront_search::file::{DatasetInfo, read};
 use bitfront_training::{Control, Recipe, Samples, Targets, train};
@@ -50,7 +50,7 @@ pub(super) fn run(options: &Train) -> Outcome {
         &candidate,
         &trained.weights,
         &data,
-        &BuildOptions::default(),
+        &DesignOptions::default(),
         &|| false,
     )
     .failed_to("score the candidate")?;

@@ -82,7 +82,7 @@ pub(super) async fn queue(
         VECTORS as i32,
         requested_by.name(),
         target.part.as_deref().unwrap_or_default(),
-        target.options(&resolved.build_options())
+        target.options(&resolved.design_options())
     )
     .fetch_optional(executor)
     .await?;
@@ -126,6 +126,15 @@ impl Store {
         target: &Target,
     ) -> Result<(SynthesisId, bool)> {
         let resolved = self.resolved(search).await?;
+        if !target.takes(resolved.layout) {
+            let engine = target.engine;
+            return Err(Error::conflict(
+                "conflict",
+                format!(
+                    "engine {engine} takes no streamed circuits yet, which search {search} has; accepted: yosys"
+                ),
+            ));
+        }
         let queued = queue(
             self.pool(),
             search,

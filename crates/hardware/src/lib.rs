@@ -105,6 +105,7 @@
 pub mod adder_graph;
 pub mod circuit;
 pub mod costs;
+pub mod design;
 pub mod device;
 pub mod engine;
 pub mod fit;
@@ -117,5 +118,5 @@ mod tier0;
 pub mod verilog;
 
 pub use lut_estimate::Inventory;
-pub use program_costs::{Costs, LUTS_PER_DSP, circuit_costs, program_costs};
+pub use program_costs::{Costs, LUTS_PER_DSP, circuit_costs, program_costs, streamed_costs};
 pub use tier0::{Tier0, candidate_costs};

@@ -2,6 +2,7 @@
 
 use crate::circuit::{BuildError, Circuit};
 use crate::costs::{program_bops, program_ebops};
+use crate::streamed::StreamedCircuit;
 use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
 use serde::{Deserialize, Serialize};
@@ -52,8 +53,11 @@ pub struct Costs {
     /// The fastest clock in MHz by the delay model. Modelled, not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fmax_estimate_mhz: Option<f64>,
-    /// Clock edges from a row on the input bus to its logits; a new row enters with every edge.
+    /// Clock edges from a row on the input bus to its logits; of a streamed circuit from a row's first beat to its last.
     pub cycles: u32,
+    /// Clock cycles from a row to the next one, at the soonest: 1 of an unrolled circuit.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub initiation_interval: u64,
     /// The same in nanoseconds of the clock that the circuit is cut for. Modelled: the stages are cut by a
     /// delay model.
     pub latency_ns: f64,
@@ -71,11 +75,38 @@ pub fn program_costs(program: &IntegerProgram) -> Result<Costs, BuildError> {
 
 /// Costs of a trained network whose circuit is there already.
 pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
-    let before = candidate_costs(&program.candidate);
     let inventory = Inventory::of(circuit);
     let lut_estimate = inventory.lut_estimate();
     let dsp_estimate = inventory.dsp_blocks;
-    let period_ns = f64::from(circuit.delays().period_ps) / 1e3;
+    Costs {
+        lut_estimate,
+        ff_estimate: circuit.flip_flops(),
+        dsp_estimate,
+        carry_estimate: Some(circuit.carry_estimate()),
+        levels_estimate: Some(circuit.levels_estimate()),
+        fmax_estimate_mhz: Some(circuit.fmax_estimate_mhz()),
+        lut_equivalent: lut_estimate + u64::from(LUTS_PER_DSP) * dsp_estimate,
+        ..of_network(program, circuit.cycles(), circuit.delays().period_ps)
+    }
+}
+
+/// Costs of a trained network whose streamed circuit is there already. Carry cells, levels and the clock are not estimated.
+pub fn streamed_costs(program: &IntegerProgram, circuit: &StreamedCircuit) -> Costs {
+    let inventory = circuit.inventory();
+    let lut_estimate = inventory.lut_estimate();
+    let cycles = u32::try_from(circuit.latency()).unwrap_or(u32::MAX);
+    Costs {
+        lut_estimate,
+        ff_estimate: inventory.flip_flops,
+        initiation_interval: circuit.initiation_interval(),
+        lut_equivalent: lut_estimate,
+        ..of_network(program, cycles, circuit.period_ps())
+    }
+}
+
+/// What the layout does not change, and the time of so many cycles.
+fn of_network(program: &IntegerProgram, cycles: u32, period_ps: u32) -> Costs {
+    let before = candidate_costs(&program.candidate);
     Costs {
         bits_parameters: before.bits_parameters,
         bits_activations: before.bits_activations,
@@ -85,15 +116,25 @@ pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
         energy_qtools_0_9_pj: before.energy_qtools_0_9_pj,
         ebops: program_ebops(program),
         bops: Some(program_bops(program)),
-        lut_estimate,
-        ff_estimate: circuit.flip_flops(),
-        dsp_estimate,
-        carry_estimate: Some(circuit.carry_estimate()),
+        lut_estimate: 0,
+        ff_estimate: 0,
+        dsp_estimate: 0,
+        carry_estimate: None,
         bram_estimate: Some(0),
-        levels_estimate: Some(circuit.levels_estimate()),
-        fmax_estimate_mhz: Some(circuit.fmax_estimate_mhz()),
-        cycles: circuit.cycles(),
-        latency_ns: f64::from(circuit.cycles()) * period_ns,
-        lut_equivalent: lut_estimate + u64::from(LUTS_PER_DSP) * dsp_estimate,
+        levels_estimate: None,
+        fmax_estimate_mhz: None,
+        cycles,
+        initiation_interval: 1,
+        latency_ns: f64::from(cycles) * (f64::from(period_ps) / 1e3),
+        lut_equivalent: 0,
     }
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }

@@ -5,8 +5,10 @@ mod streams;
 #[path = "common/verilator.rs"]
 mod verilator;
 
+use bitfront_hardware::design::{Design, DesignOptions, Layout};
 use bitfront_hardware::streamed::{StreamOptions, StreamedCircuit};
 use bitfront_hardware::verilog::BenchReport;
+use bitfront_hardware::{Costs, program_costs};
 use serde_json::{Value, json};
 use streams::{activation, built, cases, features, layer, program, rows, window};
 use verilator::{build_runtime, compile, run};
@@ -83,12 +85,46 @@ fn sharing_takes_fewer_multipliers_and_more_cycles() {
 }
 
 #[test]
+fn costs_say_the_interval_and_nothing_that_is_not_estimated() {
+    for (name, program, reuse) in cases() {
+        let layout = Layout::Streamed { reuse };
+        layout.check(&program.candidate).unwrap();
+        let options = DesignOptions {
+            layout,
+            ..DesignOptions::default()
+        };
+        let costs = Design::build(&program, &options).unwrap().costs(&program);
+        let circuit = built(&program, reuse);
+        assert_eq!(
+            (costs.initiation_interval, u64::from(costs.cycles)),
+            (circuit.initiation_interval(), circuit.latency()),
+            "{name}"
+        );
+        assert!(costs.lut_estimate > 0 && costs.ff_estimate > 0, "{name}");
+        assert_eq!((costs.carry_estimate, costs.levels_estimate), (None, None));
+        let json = serde_json::to_value(costs).unwrap();
+        assert_eq!(json["initiation_interval"], costs.initiation_interval);
+        // Scores of unrolled circuits are stored as they were.
+        let unrolled = program_costs(&program);
+        let unrolled = serde_json::to_value(unrolled.unwrap()).unwrap();
+        assert_eq!(unrolled.get("initiation_interval"), None);
+        let again: Costs = serde_json::from_value(unrolled).unwrap();
+        assert_eq!(again.initiation_interval, 1);
+    }
+}
+
+#[test]
 fn what_does_not_stream_is_refused_by_layer() {
+    let layout = Layout::Streamed { reuse: 1 };
     let refused = |layers: Vec<Value>| {
         let program = program(&[4, 4, 1], "quantized_bits(4,1,alpha=1.0)", layers);
-        StreamedCircuit::build(&program, &StreamOptions::default())
-            .unwrap_err()
-            .to_string()
+        let error = StreamedCircuit::build(&program, &StreamOptions::default()).unwrap_err();
+        // What is told without weights is told the same; ranges are known with them.
+        match layout.check(&program.candidate) {
+            Ok(()) => assert!(error.reason.contains("over a border"), "{error}"),
+            early => assert_eq!(early, Err(error.clone())),
+        }
+        error.to_string()
     };
     let pool = window(&[2, 2], &[1, 1], &[1, 1], "same");
     let text = refused(vec![layer(

@@ -70,8 +70,10 @@ pub enum Metric {
     DspMeasured,
     /// Carry cells that synthesis counted; only trials that were synthesised have it.
     CarryMeasured,
-    /// Pipeline depth in clock cycles.
+    /// Clock cycles from a row's first inputs to its outputs.
     Cycles,
+    /// Clock cycles from a row to the next one at the soonest; 1 of an unrolled circuit.
+    InitiationInterval,
     /// Estimated latency in ns at the device's clock.
     LatencyNs,
 }
@@ -90,7 +92,7 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Accuracy,
         Self::Auc,
         Self::BackgroundEfficiency50,
@@ -116,6 +118,7 @@ impl Metric {
         Self::DspMeasured,
         Self::CarryMeasured,
         Self::Cycles,
+        Self::InitiationInterval,
         Self::LatencyNs,
     ];
 
@@ -147,6 +150,7 @@ impl Metric {
             Self::DspMeasured => "dsp_measured",
             Self::CarryMeasured => "carry_measured",
             Self::Cycles => "cycles",
+            Self::InitiationInterval => "initiation_interval",
             Self::LatencyNs => "latency_ns",
         }
     }
@@ -246,6 +250,7 @@ impl Metric {
             Self::DspMeasured => measured(|measured| measured.dsp_measured),
             Self::CarryMeasured => measured(|measured| measured.carry_measured),
             Self::Cycles => cost(|costs| f64::from(costs.cycles)),
+            Self::InitiationInterval => cost(|costs| costs.initiation_interval as f64),
             Self::LatencyNs => cost(|costs| costs.latency_ns),
         };
         value.filter(|value| value.is_finite())

@@ -8,6 +8,7 @@ use crate::learned::LearnedBits;
 use crate::space::Space;
 use crate::{Goal, Metric};
 use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
+use bitfront_hardware::design::{DesignOptions, Layout};
 use bitfront_hardware::device::Resources;
 use bitfront_hardware::engine::Target;
 use bitfront_network::{Candidate, Head};
@@ -54,6 +55,9 @@ pub struct Search {
     /// What the output bus of circuits carries.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: OutputForm,
+    /// How networks are laid out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub layout: Layout,
     /// Objectives, in the order of the axes.
     pub objectives: Vec<Objective>,
     /// Bounds a front member must keep.
@@ -470,9 +474,16 @@ impl Default for CircuitGoal {
 }
 
 impl Search {
-    /// How circuits of this search are built: for its clock, what it searches adder graphs for, and what products
+    /// How circuits of this search are built: in its layout, for its clock, what it searches adder graphs for, and what products
     /// are made of.
-    pub fn build_options(&self) -> BuildOptions {
+    pub fn design_options(&self) -> DesignOptions {
+        DesignOptions {
+            layout: self.layout,
+            circuit: self.build_options(),
+        }
+    }
+
+    fn build_options(&self) -> BuildOptions {
         let extra_depth = match self.circuit {
             CircuitGoal::MinLut => None,
             CircuitGoal::BoundedDepth { extra_depth } => Some(extra_depth),

@@ -4,7 +4,8 @@
 
 use super::vectors::Vectors;
 use crate::error::Failure;
-use bitfront_hardware::circuit::{Circuit, CircuitMismatch};
+use bitfront_hardware::circuit::CircuitMismatch;
+use bitfront_hardware::design::Design;
 use bitfront_network::IntegerProgram;
 
 /// Where a circuit and integer inference differ.
@@ -41,14 +42,14 @@ impl Mismatch {
 /// # Errors
 /// The first difference.
 pub(crate) fn compare(
-    circuit: &Circuit,
+    circuit: &Design,
     program: &IntegerProgram,
     vectors: &Vectors,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(), Mismatch> {
     circuit.check_against(program)?;
     let inputs = vectors.inputs.chunks_exact(program.inputs());
-    let expected = vectors.expected.chunks_exact(circuit.outputs().len());
+    let expected = vectors.expected.chunks_exact(circuit.output_words());
     for (row, (codes, logits)) in inputs.zip(expected).enumerate() {
         if row % 64 == 0 && stopped() {
             return Ok(());

@@ -32,11 +32,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitfront_hardware::circuit::{BuildOptions, Circuit};
+use bitfront_hardware::Costs;
+use bitfront_hardware::design::{Design, DesignOptions};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr, vivado};
-use bitfront_hardware::verilog::{emit, test_bench, vectors_file};
-use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 use bitfront_proto::v1::SynthesisWork;
 
@@ -104,6 +103,10 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
     let (digest, file) = (&work.dataset_digest, &work.dataset_file);
     let data = trial::data(context, attempt, &search, digest, file).await?;
+    if !target.takes(search.layout) {
+        let message = format!("engine {engine} takes no streamed circuits yet; accepted: yosys");
+        return Err(Failure::lasting("tool-failed", message).into());
+    }
     let folder = JobFolder::new(context.cache.folder())
         .map_err(|e| Failure::internal(format!("make a folder for the job: {e}")))?;
     let path = folder.path().join("weights");
@@ -127,7 +130,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         weights,
         test_rows: data.test.x.to_vec(),
         vectors: work.vectors as usize,
-        options: search.build_options(),
+        options: search.design_options(),
     })
 }
 
@@ -139,7 +142,7 @@ struct Job {
     weights: Weights,
     test_rows: Vec<f32>,
     vectors: usize,
-    options: BuildOptions,
+    options: DesignOptions,
 }
 
 impl Job {
@@ -161,8 +164,12 @@ impl Job {
         artifacts: &mut Vec<Artifact>,
     ) -> Result<SynthesisResult, Ended> {
         let program = trial::freeze(&self.candidate, &self.weights)?;
-        let vectors =
-            Vectors::for_program(&program, self.options.output, &self.test_rows, self.vectors);
+        let vectors = Vectors::for_program(
+            &program,
+            self.options.circuit.output,
+            &self.test_rows,
+            self.vectors,
+        );
         let stopped = || attempt.is_stopped();
         measure(
             &Workbench {
@@ -191,7 +198,7 @@ pub fn measure_with_yosys(
     program: &IntegerProgram,
     test_rows: &[f32],
     vectors: usize,
-    options: BuildOptions,
+    options: DesignOptions,
     cache: &Path,
 ) -> Result<SynthesisResult, String> {
     let tools = Tools::find();
@@ -206,7 +213,7 @@ pub fn measure_with_yosys(
         log: &|_| {},
         options,
     };
-    let vectors = Vectors::for_program(program, options.output, test_rows, vectors);
+    let vectors = Vectors::for_program(program, options.circuit.output, test_rows, vectors);
     measure(&bench, program, &vectors, &mut Vec::new()).map_err(|ended| match ended {
         Ended::Failed(failure) => failure.to_string(),
         Ended::Stopped => "stopped".to_owned(),
@@ -222,7 +229,7 @@ struct Workbench<'a> {
     cache: &'a Path,
     stopped: &'a dyn Fn() -> bool,
     log: &'a dyn Fn(&str),
-    options: BuildOptions,
+    options: DesignOptions,
 }
 
 /// From an integer program to its measured circuit. What was made before a failure is in
@@ -242,18 +249,18 @@ fn measure(
         folder: bench.folder,
         stopped: bench.stopped,
     };
-    let circuit = Circuit::build_with(program, &bench.options).map_err(|e| no_circuit(&e))?;
+    let circuit = Design::build(program, &bench.options).map_err(|e| no_circuit(&e))?;
     check_circuit(&circuit, program, vectors, bench.stopped)?;
     step(&format!(
-        "circuit of {} nodes and {} cycles: kernels proved, {} vectors equal to integer inference",
-        circuit.nodes().len(),
+        "circuit of {} cycles, a row every {}: kernels proved, {} vectors equal to integer inference",
         circuit.cycles(),
+        circuit.initiation_interval(),
         vectors.rows
     ));
-    let rtl = emit(&circuit, MODULE);
-    let test_bench = test_bench(&circuit, MODULE);
-    let period_ps = circuit.delays().period_ps;
-    let vectors_text = vectors_file(&circuit, &vectors.inputs, &vectors.expected);
+    let rtl = circuit.verilog(MODULE);
+    let test_bench = circuit.test_bench(MODULE);
+    let period_ps = circuit.period_ps();
+    let vectors_text = circuit.vectors_file(&vectors.inputs, &vectors.expected);
     for (kind, name, text) in [
         ("rtl", RTL, rtl),
         ("testbench", BENCH, test_bench),
@@ -301,7 +308,7 @@ fn measure(
             bytes: bytes.clone(),
         }));
     }
-    let estimate = circuit_costs(program, &circuit);
+    let estimate = circuit.costs(program);
     check_counts(engine, &synthesised, &estimate)?;
     let (netlist_compared, netlist_simulator) = match netlist {
         Some(netlist) => netlist::check(&run, engine, netlist, &circuit, vectors, bench.cache)?,
@@ -338,6 +345,7 @@ fn measure(
         levels: synthesised.levels,
         cells: synthesised.cells,
         cycles: synthesised.cycles.unwrap_or(circuit.cycles()),
+        initiation_interval: circuit.initiation_interval(),
         lut_estimate: estimate.lut_estimate,
         vectors_checked: compared,
         netlist_vectors_checked: netlist_compared,
@@ -366,8 +374,8 @@ fn versions(tools: &Tools, engine: Engine) -> BTreeMap<String, String> {
 }
 
 /// SHA-256 of the RTL that a job would write of this circuit: what makes two circuits equal.
-pub(crate) fn rtl_digest(circuit: &Circuit) -> String {
-    digest_of(emit(circuit, MODULE).as_bytes())
+pub(crate) fn rtl_digest(circuit: &Design) -> String {
+    digest_of(circuit.verilog(MODULE).as_bytes())
 }
 
 /// Smallest counts are not compared with their estimates: a handful of cells may all fold away.
@@ -402,7 +410,7 @@ fn plausible(what: &str, measured: u64, estimate: u64) -> Result<(), Failure> {
 
 /// The proofs on the graph, before any text is written.
 fn check_circuit(
-    circuit: &Circuit,
+    circuit: &Design,
     program: &IntegerProgram,
     vectors: &Vectors,
     stopped: &dyn Fn() -> bool,

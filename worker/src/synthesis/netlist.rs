@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::design::{Design, NetlistSimulator};
 use bitfront_hardware::engine::Engine;
-use bitfront_hardware::netlist::{NetlistError, parse, simulate, simulate_by_cycles};
+use bitfront_hardware::netlist::{NetlistError, parse};
 
 use super::process::Run;
 use super::simulate::{self as verilator, Subject};
@@ -28,24 +28,20 @@ pub(super) fn check(
     run: &Run<'_>,
     engine: Engine,
     netlist: &[u8],
-    circuit: &Circuit,
+    circuit: &Design,
     vectors: &Vectors,
     cache: &Path,
 ) -> Result<(u64, &'static str), Ended> {
     let text = String::from_utf8_lossy(netlist);
-    let report = parse(&text).and_then(|netlist| {
-        let (inputs, expected) = (&vectors.inputs, &vectors.expected);
-        match simulate(&netlist, circuit, inputs, expected) {
-            Err(NetlistError::Loop(_)) => Ok((
-                simulate_by_cycles(&netlist, circuit, inputs, expected)?,
-                CYCLES,
-            )),
-            report => Ok((report?, OWN)),
-        }
-    });
+    let report = parse(&text)
+        .and_then(|netlist| circuit.simulate_netlist(&netlist, &vectors.inputs, &vectors.expected));
     match report {
         Ok((report, simulator)) => {
             Subject::Netlist(engine).verdict(report, vectors.rows as u64)?;
+            let simulator = match simulator {
+                NetlistSimulator::Pipelines => OWN,
+                NetlistSimulator::Cycles => CYCLES,
+            };
             Ok((report.vectors, simulator))
         }
         Err(NetlistError::Cell { .. }) => {

@@ -69,6 +69,9 @@ pub struct SynthesisResult {
     pub cells: BTreeMap<String, u64>,
     /// Clock edges from inputs to outputs; for `vitis-hls` those of its own circuit.
     pub cycles: u32,
+    /// Clock cycles from a row to the next one at the soonest, as simulated; absent where a row comes each cycle.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub initiation_interval: u64,
     /// LUT estimate of the same weights at the time, to be compared with `lut_measured`.
     pub lut_estimate: u64,
     /// Vectors simulated, all output bits equal to integer inference.
@@ -100,4 +103,13 @@ pub struct SynthesisResult {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }

@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::design::Design;
 use bitfront_hardware::engine::Engine;
-use bitfront_hardware::verilog::{BenchReport, parse_bench_report, vectors_file};
+use bitfront_hardware::verilog::{BenchReport, parse_bench_report};
 
 use super::process::Run;
 use super::vectors::Vectors;
@@ -105,7 +105,7 @@ impl Subject {
 pub(super) fn simulate(
     run: &Run<'_>,
     subject: Subject,
-    circuit: &Circuit,
+    circuit: &Design,
     vectors: &Vectors,
     cache: &Path,
 ) -> Result<u64, Ended> {
@@ -134,7 +134,7 @@ pub(super) fn simulate(
     write(
         run,
         VECTORS,
-        &vectors_file(circuit, &vectors.inputs, &vectors.expected),
+        &circuit.vectors_file(&vectors.inputs, &vectors.expected),
     )?;
     // Exit code 1 is the bench's word for a mismatch.
     let output = run.tool_with_codes(

@@ -4,7 +4,8 @@
 use super::*;
 use crate::tools::Tool;
 use crate::trial::freeze;
-use bitfront_hardware::circuit::{Multipliers, OutputForm};
+use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
+use bitfront_hardware::design::Layout;
 use bitfront_network::{DenseStack, IntegerOperation, StackLayer};
 
 #[path = "../../../crates/hardware/tests/common/skipped.rs"]
@@ -43,6 +44,10 @@ fn program(units: &[usize]) -> IntegerProgram {
     freeze(&candidate, &weights).unwrap()
 }
 
+fn unrolled(program: &IntegerProgram) -> Design {
+    Design::build(program, &DesignOptions::default()).unwrap()
+}
+
 fn found_tools() -> Option<Tools> {
     let tools = Tools::find();
     if !tools.can_synthesise() {
@@ -67,7 +72,7 @@ fn workbench<'a>(
         cache,
         stopped: &|| false,
         log: &|_| {},
-        options: BuildOptions::default(),
+        options: DesignOptions::default(),
     }
 }
 
@@ -109,7 +114,7 @@ fn vectors_are_corners_test_rows_and_random_rows() {
 fn a_graph_that_differs_from_integer_inference_is_named() {
     let program = program(&[3, 4, 2]);
     let mut vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
-    let circuit = Circuit::build(&program).unwrap();
+    let circuit = unrolled(&program);
     check_circuit(&circuit, &program, &vectors, &|| false).unwrap();
     vectors.expected[1777] += 1;
     let failed = check_circuit(&circuit, &program, &vectors, &|| false).unwrap_err();
@@ -138,10 +143,10 @@ fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
         stopped: &|| false,
     };
     let program = program(&[3, 4, 2]);
-    let circuit = Circuit::build(&program).unwrap();
+    let circuit = unrolled(&program);
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
-    let rtl = emit(&circuit, MODULE);
-    std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
+    let rtl = circuit.verilog(MODULE);
+    std::fs::write(folder.path().join(BENCH), circuit.test_bench(MODULE)).unwrap();
     let simulate = |rtl: &str, vectors: &Vectors| {
         let _ = std::fs::remove_dir_all(folder.path().join("model"));
         std::fs::write(folder.path().join(RTL), rtl).unwrap();
@@ -205,7 +210,7 @@ fn netlist_of_yosys(run: &Run<'_>, rtl: &str) -> String {
     let program = program(&[3, 4, 2]);
     let subject = engine::Subject {
         program: &program,
-        circuit: &Circuit::build(&program).unwrap(),
+        circuit: &unrolled(&program),
         vectors: &Vectors::for_program(&program, OutputForm::Logits, &[], 2000),
     };
     let synthesised = engine::of(Engine::Yosys).synthesise(run, &subject, "", 5_000);
@@ -224,9 +229,9 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
         stopped: &|| false,
     };
     let program = program(&[3, 4, 2]);
-    let circuit = Circuit::build(&program).unwrap();
+    let circuit = unrolled(&program);
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
-    std::fs::write(folder.path().join(BENCH), test_bench(&circuit, MODULE)).unwrap();
+    std::fs::write(folder.path().join(BENCH), circuit.test_bench(MODULE)).unwrap();
     let own = |engine: Engine, text: &str| {
         netlist::check(
             &run,
@@ -257,7 +262,7 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
         unreachable!("the first layer is dense")
     };
     linear.kernel[1] ^= 1;
-    let other = Circuit::build(&other).unwrap();
+    let other = unrolled(&other);
     assert_eq!(other.input_bits(), circuit.input_bits());
     // The lowest row of one table of a sum of two bits; a carry of ECP5, which has rows that never occur, adds their inverse.
     for (engine, right, wrong) in [
@@ -265,7 +270,7 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
         (Engine::Ice40, ".LUT_INIT(16'h6996)", ".LUT_INIT(16'h6997)"),
         (Engine::Ecp5, ".INIT0(16'h96aa)", ".INIT0(16'h69aa)"),
     ] {
-        let netlist = netlist_of(&run, engine, &emit(&circuit, MODULE));
+        let netlist = netlist_of(&run, engine, &circuit.verilog(MODULE));
         assert_eq!(simulate(engine, &netlist), Ok(2000), "{engine}");
         let mutant = netlist.replacen(right, wrong, 1);
         assert_ne!(mutant, netlist, "{engine}: no table of that sum");
@@ -275,12 +280,12 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
         };
         let refused = refused.unwrap_err();
         assert_eq!(code(refused), "netlist-mismatch", "{engine}");
-        let netlist = netlist_of(&run, engine, &emit(&other, MODULE));
+        let netlist = netlist_of(&run, engine, &other.verilog(MODULE));
         let refused = own(engine, &netlist).unwrap_err();
         assert_eq!(code(refused), "netlist-mismatch", "{engine}");
     }
 
-    let netlist = netlist_of(&run, Engine::Yosys, &emit(&circuit, MODULE));
+    let netlist = netlist_of(&run, Engine::Yosys, &circuit.verilog(MODULE));
     // The same as Vivado would write it.
     let vendors = netlist
         .replacen(
@@ -316,7 +321,7 @@ fn counts_far_from_their_estimate_are_refused() {
     }
     // By engine: four-input tables are more than the LUTs that are estimated, and a carry of ECP5 takes two of them.
     let program = program(&[8, 6, 4]);
-    let estimate = circuit_costs(&program, &Circuit::build(&program).unwrap());
+    let estimate = unrolled(&program).costs(&program);
     let refused = |engine, lut: u64, carry, ff| {
         let counts = Synthesised {
             carry,
@@ -364,15 +369,18 @@ fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
     let target = Target::default();
     let bench = Workbench {
-        options: BuildOptions {
-            multipliers: Multipliers::Dsps,
-            ..BuildOptions::default()
+        options: DesignOptions {
+            circuit: BuildOptions {
+                multipliers: Multipliers::Dsps,
+                ..BuildOptions::default()
+            },
+            layout: Layout::Unrolled,
         },
         ..workbench(&target, &tools, folder.path(), cache.path())
     };
     let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
-    let circuit = Circuit::build_with(&program, &bench.options).unwrap();
-    let said = circuit_costs(&program, &circuit).dsp_estimate;
+    let circuit = Design::build(&program, &bench.options).unwrap();
+    let said = circuit.costs(&program).dsp_estimate;
     assert!(said > 0);
     assert_eq!((result.dsp_measured, result.cells["DSP48E2"]), (said, said));
     assert!(!result.options.contains("-nodsp"), "{}", result.options);
@@ -405,8 +413,8 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
         "{result:?}"
     );
     // The pads' shift registers are not the circuit's.
-    let circuit = Circuit::build(&program).unwrap();
-    let estimate = circuit_costs(&program, &circuit).ff_estimate;
+    let circuit = unrolled(&program);
+    let estimate = circuit.costs(&program).ff_estimate;
     assert!(
         result.ff_measured <= estimate + 2,
         "{} of {estimate}",
@@ -518,4 +526,104 @@ fn a_vendors_own_circuit_is_emulated_before_it_is_estimated() {
         );
         assert!(failure.message.contains(says), "{failure}");
     }
+}
+
+/// A small network on images with reproducible weights.
+fn images() -> IntegerProgram {
+    let q = "quantized_bits(4,0,alpha=1.0)";
+    let window = serde_json::json!({"size": [3, 3], "strides": [1, 1], "dilation": [1, 1], "padding": "same"});
+    let dense = |name: &str, units: usize| {
+        serde_json::json!({"name": name, "operation":
+            {"kind": "dense", "units": units, "kernel": q, "bias": q, "fold": null}})
+    };
+    let relu = |name: &str| serde_json::json!({"name": name, "operation": {"kind": "activation", "quantizer": "quantized_relu(4,1)"}});
+    let candidate = serde_json::json!({
+        "input_shape": [4, 4, 1], "input_quantizer": "quantized_bits(4,1,alpha=1.0)", "head": {"kind": "linear"},
+        "layers": [
+            {"name": "conv", "operation": {"kind": "conv", "filters": 2, "window": window, "kernel": q, "bias": q, "fold": null}},
+            relu("relu1"),
+            {"name": "flat", "operation": {"kind": "flatten"}},
+            dense("fc", 4),
+            relu("relu2"),
+            dense("output", 2),
+        ],
+    });
+    let candidate: Candidate = serde_json::from_value(candidate).unwrap();
+    let mut state = 11_u32;
+    let weights = Weights::build(&candidate, |tensor| {
+        let count = tensor.shape.iter().product();
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_: usize| noise()).collect()
+    });
+    freeze(&candidate, &weights).unwrap()
+}
+
+#[test]
+fn a_streamed_circuit_passes_every_gate_and_a_mutant_does_not() {
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let program = images();
+    let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
+    let target = Target::default();
+    let bench = Workbench {
+        options: DesignOptions {
+            layout: Layout::Streamed { reuse: 2 },
+            ..DesignOptions::default()
+        },
+        ..workbench(&target, &tools, folder.path(), cache.path())
+    };
+    let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
+    let circuit = Design::build(&program, &bench.options).unwrap();
+    let said = circuit.costs(&program);
+    assert!(said.initiation_interval > 16, "{said:?}");
+    assert_eq!(
+        (result.cycles, result.initiation_interval),
+        (said.cycles, said.initiation_interval)
+    );
+    assert_eq!(
+        (result.vectors_checked, result.netlist_vectors_checked),
+        (2000, 2000)
+    );
+    assert_eq!(result.netlist_simulator, netlist::CYCLES);
+    assert!(
+        result.options.starts_with("streamed circuit; "),
+        "{}",
+        result.options
+    );
+    assert_eq!(result.rtl_digest, rtl_digest(&circuit));
+    // One bit of one weight of the netlist's network.
+    let mut other = program.clone();
+    let weights = other
+        .layers
+        .iter_mut()
+        .filter_map(|layer| match &mut layer.operation {
+            IntegerOperation::Linear(linear) => Some(&mut linear.kernel),
+            _ => None,
+        });
+    weights.last().unwrap()[1] ^= 1;
+    let wrong = Vectors::for_program(&other, OutputForm::Logits, &rows(&program), 2000);
+    let run = Run {
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        stopped: &|| false,
+    };
+    let netlist = std::fs::read(folder.path().join(simulate::NETLIST)).unwrap();
+    let failed = netlist::check(
+        &run,
+        Engine::Yosys,
+        &netlist,
+        &circuit,
+        &wrong,
+        cache.path(),
+    )
+    .unwrap_err();
+    assert_eq!(code(failed), "netlist-mismatch");
+    // The RTL's bench compares the same, and the cycles that are said.
+    let simulated = simulate::simulate(&run, Subject::Rtl, &circuit, &wrong, cache.path());
+    assert_eq!(code(simulated.unwrap_err()), "mismatch");
 }

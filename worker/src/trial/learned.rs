@@ -107,7 +107,7 @@ fn scored(
         &point.candidate,
         &point.weights,
         data,
-        &search.build_options(),
+        &search.design_options(),
         &|| attempt.is_stopped(),
     ) {
         Ok(scores) => {

@@ -238,7 +238,7 @@ fn attempt_scores(
         candidate,
         &trained.weights,
         data,
-        &search.build_options(),
+        &search.design_options(),
         &|| attempt.is_stopped(),
     )
     .map_err(|e| score::no_scores(&e))?;

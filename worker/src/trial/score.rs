@@ -5,8 +5,8 @@
 //! classes, no costs.
 
 use bitfront_dataset::{Prepared, Table};
-use bitfront_hardware::circuit::{BuildError, BuildOptions, Circuit};
-use bitfront_hardware::circuit_costs;
+use bitfront_hardware::circuit::BuildError;
+use bitfront_hardware::design::{Design, DesignOptions};
 use bitfront_network::{
     Candidate, ForwardOptions, ForwardPrecision, FreezeError, IntegerProgram,
     NormalisationConstants, Operation, Weights, forward, forward_precision, forward_with,
@@ -29,7 +29,7 @@ pub fn score(
     candidate: &Candidate,
     weights: &Weights,
     data: &Prepared,
-    options: &BuildOptions,
+    options: &DesignOptions,
     stopped: &dyn Fn() -> bool,
 ) -> Result<TrialScores, ScoreError> {
     if candidate.is_float() {
@@ -48,8 +48,8 @@ pub fn score(
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
-    let circuit = Circuit::build_with(&program, options)?;
-    let vectors = Vectors::for_program(&program, options.output, &data.test.x, 0);
+    let circuit = Design::build(&program, options)?;
+    let vectors = Vectors::for_program(&program, options.circuit.output, &data.test.x, 0);
     compare(&circuit, &program, &vectors, stopped)?;
     if stopped() {
         return Err(ScoreError::Stopped);
@@ -71,7 +71,7 @@ pub fn score(
         mean_squared_error_test: test.mean_squared_error(),
         confusion_test: test.confusion(),
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
-        costs: Some(circuit_costs(&program, &circuit)),
+        costs: Some(circuit.costs(&program)),
         circuit_digest: Some(rtl_digest(&circuit)),
         measured: None,
     })

@@ -59,7 +59,8 @@ impl Store {
         search: Option<&Search>,
     ) -> Result<Vec<EstimatorRatios>> {
         let target = search.map(|search| &search.synthesis_target);
-        let options = search.map(|search| search.synthesis_target.options(&search.build_options()));
+        let options =
+            search.map(|search| search.synthesis_target.options(&search.design_options()));
         Ok(sqlx::query_file_as!(
             EstimatorRatios,
             "src/store/read/sql/estimator_ratios.sql",

@@ -7,6 +7,20 @@ use super::table::Table;
 use super::{Circuit, Wire};
 use bitfront_quantizer::FixedRounding;
 
+impl Circuit {
+    /// A mask for each input word: bit `n` is set where an output depends on bit `n` of the word.
+    pub(crate) fn live_inputs(&self) -> Vec<u64> {
+        let live = bits(self, &Bits::of(self));
+        let mut masks = vec![0; self.inputs().len()];
+        for (node, live) in self.nodes().iter().zip(live) {
+            if let Operation::Input { index } = node.operation {
+                masks[index] |= live;
+            }
+        }
+        masks
+    }
+}
+
 /// A mask for each node: bit `n` is set where an output of the circuit depends on bit `n` of the wire.
 pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
     let nodes = circuit.nodes();

@@ -5,6 +5,7 @@
 
 use super::{Engine, nextpnr, vitis, vivado};
 use crate::circuit::BuildOptions;
+use crate::design::{DesignOptions, Layout};
 use crate::device::Devices;
 use crate::synthesis_report;
 use serde::{Deserialize, Serialize};
@@ -102,8 +103,22 @@ impl Target {
         }
     }
 
-    /// The options that decide about the figures of a circuit built with `build`, as they are stored with a result.
-    pub fn options(&self, build: &BuildOptions) -> String {
+    /// The options that decide about the figures of a circuit built with `design`, as they are stored with a result.
+    pub fn options(&self, design: &DesignOptions) -> String {
+        let options = self.options_of(&design.circuit);
+        match design.layout {
+            Layout::Unrolled => options,
+            // Ratios of measurements to estimates are never of both layouts.
+            Layout::Streamed { .. } => format!("streamed circuit; {options}"),
+        }
+    }
+
+    /// Whether the engine takes circuits of this layout.
+    pub fn takes(&self, layout: Layout) -> bool {
+        layout == Layout::Unrolled || self.engine == Engine::Yosys
+    }
+
+    fn options_of(&self, build: &BuildOptions) -> String {
         let part = self.part.as_deref().unwrap_or_default();
         let period_ps = build.delays.period_ps;
         match self.engine {
@@ -219,7 +234,11 @@ mod tests {
         let fast = BuildOptions::new(400.0, Some(1));
         let slow = BuildOptions::new(200.0, Some(1));
         let of = |engine, part, build: &BuildOptions| {
-            target(engine, part, "xcvu9p").unwrap().options(build)
+            let design = DesignOptions {
+                circuit: *build,
+                layout: Layout::Unrolled,
+            };
+            target(engine, part, "xcvu9p").unwrap().options(&design)
         };
         // Nothing is placed: the clock is no option.
         assert_eq!(
@@ -239,6 +258,22 @@ mod tests {
         for engine in [Engine::Ice40, Engine::Ecp5, Engine::Vivado, Engine::Vitis] {
             assert_ne!(of(engine, None, &fast), of(engine, None, &slow), "{engine}");
         }
+        let streamed = DesignOptions {
+            circuit: slow,
+            layout: Layout::Streamed { reuse: 4 },
+        };
+        let yosys = target(Engine::Yosys, None, "xcvu9p").unwrap();
+        let unrolled = of(Engine::Yosys, None, &slow);
+        assert_eq!(
+            yosys.options(&streamed),
+            format!("streamed circuit; {unrolled}")
+        );
+        assert!(yosys.takes(streamed.layout));
+        assert!(
+            !target(Engine::Ice40, None, "xcvu9p")
+                .unwrap()
+                .takes(streamed.layout)
+        );
         let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);
         assert!(other.contains("--up5k --package sg48"), "{other}");
     }

@@ -8,11 +8,17 @@ use bitfront_network::{
 use super::core::Core;
 use super::shared::Shared;
 use super::window::Window;
-use super::{Front, Stage, StreamedCircuit, schedule};
+use super::{Front, Stage, StreamedCircuit, check, schedule};
 use crate::circuit::{BuildError, BuildOptions, Circuit, OutputForm, Port};
 
 /// Most shared multipliers of a stage: several times the DSP blocks of the largest devices.
-const MOST_MULTIPLIERS: usize = 1 << 15;
+pub(super) const MOST_MULTIPLIERS: usize = 1 << 15;
+
+pub(super) fn too_many_multipliers(count: usize) -> String {
+    format!(
+        "needs {count} multipliers; accepted are at most {MOST_MULTIPLIERS}: a greater reuse takes fewer"
+    )
+}
 
 /// Most entries times words of a window's shift register.
 const MOST_ENTRIES: usize = 1 << 18;
@@ -51,10 +57,7 @@ impl StreamedCircuit {
             })
         };
         if let Head::Softmax { tables: Some(_) } = program.candidate.head {
-            return refuse(
-                "softmax",
-                "its tables are not built yet; accepted is a head that ends in logits",
-            );
+            return refuse("softmax", check::NO_TABLES);
         }
         if options.circuit.output != OutputForm::Logits {
             return refuse(
@@ -65,10 +68,7 @@ impl StreamedCircuit {
         for (index, layer) in program.layers.iter().enumerate() {
             let before = index.checked_sub(1).map_or(Source::Input, Source::Layer);
             if layer.sources != [before] {
-                return refuse(
-                    &layer.name,
-                    "it reads other layers than the one before it; accepted are chains",
-                );
+                return refuse(&layer.name, check::NO_CHAIN);
             }
         }
         let beats = positions(&program.input);
@@ -101,6 +101,7 @@ impl StreamedCircuit {
             ),
             beats,
             output_beats,
+            period_ps: options.circuit.delays.period_ps,
             gap: 0,
             latency: 0,
         };
@@ -153,7 +154,7 @@ impl Chain<'_> {
             }
             IntegerOperation::Mean { geometry, .. } => {
                 if geometry.reads_border() {
-                    return Err("takes means over a border; accepted are windows inside".into());
+                    return Err(check::MEAN_OVER_BORDER.into());
                 }
                 self.window(layer, *geometry)?;
             }
@@ -161,17 +162,15 @@ impl Chain<'_> {
             IntegerOperation::Reshape => {}
             IntegerOperation::Affine { .. } | IntegerOperation::Activation(_) => {
                 if layer.output.channels() != self.channels() {
-                    return Err(
-                        "stands on a flattened image; accepted is a dense layer first".into(),
-                    );
+                    return Err(check::ON_FLATTENED.into());
                 }
                 self.core.push(layer);
             }
             IntegerOperation::ZeroPadding { .. } => {
-                return Err("pads by itself; accepted is the padding of a convolution".into());
+                return Err(check::PADDING.into());
             }
             IntegerOperation::Add { .. } | IntegerOperation::Concatenate => {
-                return Err("reads several layers; accepted are chains".into());
+                return Err(check::SEVERAL.into());
             }
         }
         if !matches!(layer.operation, IntegerOperation::Reshape) {
@@ -221,11 +220,7 @@ impl Chain<'_> {
         let reuse = if self.beats > 1 { 1 } else { reuse };
         let (shared, sums) = Shared::new(linear, &self.format, self.beats, reuse);
         if shared.multipliers() > MOST_MULTIPLIERS {
-            return Err(format!(
-                "needs {} multipliers; accepted are at most {MOST_MULTIPLIERS}: a greater reuse \
-                 takes fewer",
-                shared.multipliers()
-            ));
+            return Err(too_many_multipliers(shared.multipliers()));
         }
         // What is left: scale, shift and bias of each sum.
         let raw = TensorFormat {

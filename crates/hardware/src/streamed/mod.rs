@@ -21,7 +21,9 @@
 
 mod bench;
 mod build;
+mod check;
 mod core;
+mod costs;
 mod evaluate;
 mod schedule;
 mod shared;
@@ -34,6 +36,8 @@ use bitfront_network::Interval;
 use crate::circuit::{Circuit, Port};
 
 pub use build::StreamOptions;
+pub(crate) use check::check;
+pub use costs::StreamInventory;
 
 use self::shared::Shared;
 use self::window::Window;
@@ -48,6 +52,8 @@ pub struct StreamedCircuit {
     beats: usize,
     /// Beats of an output row.
     output_beats: usize,
+    /// Period of the clock that the circuits of its positions are cut for.
+    period_ps: u32,
     gap: u64,
     latency: u64,
 }
@@ -107,6 +113,11 @@ impl StreamedCircuit {
     /// beats come without a pause.
     pub fn latency(&self) -> u64 {
         self.latency
+    }
+
+    /// Period in ps of the clock that the circuits of single positions are cut for.
+    pub fn period_ps(&self) -> u32 {
+        self.period_ps
     }
 
     /// Multipliers that are shared over time.

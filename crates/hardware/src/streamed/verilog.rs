@@ -251,7 +251,12 @@ fn window_logic(window: &Window) -> String {
 }
 
 /// When a tap of an axis lies inside of the image, by the counter of outputs; `None`: always.
-fn inside(counter: &str, axis: &bitfront_network::Axis, tap: usize, width: u32) -> Option<String> {
+pub(super) fn inside(
+    counter: &str,
+    axis: &bitfront_network::Axis,
+    tap: usize,
+    width: u32,
+) -> Option<String> {
     let holds = |out: usize| axis.source(out, tap).is_some();
     let first = (0..axis.output).find(|out| holds(*out));
     let last = (0..axis.output).rev().find(|out| holds(*out));

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 pub(crate) const SIX: &str = "quantized_bits(6,0,alpha=1.0)";
 
 /// The same numbers on every machine, from -1 to 1.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> f32 {
+    pub(crate) fn next(&mut self) -> f32 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -49,10 +49,10 @@ pub(crate) fn window(
     json!({"size": size, "strides": strides, "dilation": dilation, "padding": padding})
 }
 
-pub(crate) fn conv(name: &str, filters: usize, window: Value) -> Value {
+pub(crate) fn conv(name: &str, filters: usize, kernel: &str, window: Value) -> Value {
     layer(
         name,
-        json!({"kind": "conv", "filters": filters, "window": window, "kernel": SIX,
+        json!({"kind": "conv", "filters": filters, "window": window, "kernel": kernel,
         "bias": SIX, "fold": null}),
     )
 }
@@ -68,10 +68,21 @@ pub(crate) fn program_with(
     layers: Vec<Value>,
     rule: impl Fn(&[usize], usize, f32) -> f32,
 ) -> IntegerProgram {
+    program_of(11, shape, input, layers, rule)
+}
+
+/// The same with weights of a seed.
+pub(crate) fn program_of(
+    seed: u64,
+    shape: &[usize],
+    input: &str,
+    layers: Vec<Value>,
+    rule: impl Fn(&[usize], usize, f32) -> f32,
+) -> IntegerProgram {
     let candidate = json!({"input_shape": shape, "input_quantizer": input, "layers": layers,
         "head": {"kind": "linear"}});
     let candidate: Candidate = serde_json::from_value(candidate).unwrap();
-    let mut random = Random(11);
+    let mut random = Random(seed);
     let weights = Weights::build(&candidate, |tensor| {
         let size = tensor.shape.iter().product();
         let mut value = || match tensor.part {
@@ -91,13 +102,13 @@ pub(crate) fn image() -> IntegerProgram {
         &[6, 5, 2],
         "quantized_bits(4,1,alpha=1.0)",
         vec![
-            conv("conv1", 3, window(&[3, 3], &[1, 1], &[1, 1], "same")),
+            conv("conv1", 3, SIX, window(&[3, 3], &[1, 1], &[1, 1], "same")),
             activation("relu1", "quantized_relu(4,2)"),
             layer(
                 "pool",
                 json!({"kind": "max_pool", "window": window(&[2, 2], &[1, 1], &[1, 1], "same")}),
             ),
-            conv("conv2", 4, window(&[3, 2], &[2, 1], &[1, 1], "same")),
+            conv("conv2", 4, SIX, window(&[3, 2], &[2, 1], &[1, 1], "same")),
             activation("relu2", "quantized_relu(4,2)"),
             layer(
                 "mean",
@@ -123,9 +134,9 @@ pub(crate) fn silent_filter() -> IntegerProgram {
         &[4, 4, 1],
         "quantized_bits(4,1,alpha=1.0)",
         vec![
-            conv("conv1", 2, convolution()),
+            conv("conv1", 2, SIX, convolution()),
             activation("relu1", "quantized_relu(4,2)"),
-            conv("conv2", 3, convolution()),
+            conv("conv2", 3, SIX, convolution()),
             activation("relu2", "quantized_relu(4,2)"),
             layer("flat", json!({"kind": "flatten"})),
             dense("output", 3, SIX),

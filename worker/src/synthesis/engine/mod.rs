@@ -10,7 +10,7 @@ mod yosys;
 
 use std::collections::BTreeMap;
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::design::Design;
 use bitfront_hardware::engine::{Engine, ReportError};
 use bitfront_hardware::synthesis_report;
 use bitfront_network::IntegerProgram;
@@ -72,7 +72,7 @@ impl Synthesised {
 pub(super) struct Subject<'a> {
     pub(super) program: &'a IntegerProgram,
     /// The program's circuit, whose [`RTL`](super::simulate::RTL) is in the run's folder.
-    pub(super) circuit: &'a Circuit,
+    pub(super) circuit: &'a Design,
     pub(super) vectors: &'a Vectors,
 }
 

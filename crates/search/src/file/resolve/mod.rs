@@ -107,6 +107,7 @@ pub fn resolve(
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
     let output = settings::output(file);
+    let layout = settings::layout(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
     let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
@@ -151,6 +152,7 @@ pub fn resolve(
         circuit,
         multipliers,
         output,
+        layout,
         objectives,
         constraints,
         reference_point,
@@ -178,9 +180,13 @@ fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
         Sampler::LearnedBits(_) => first.check_shapes(),
         Sampler::Random | Sampler::Evolution { .. } => first.check(),
     };
-    checked.map_err(|errors| {
+    checked.map_err(|errors| -> Vec<Fault> {
         let fault = |error: &CandidateError| Fault::new("/model", error.to_string());
         errors.iter().map(fault).collect()
+    })?;
+    search.layout.check(&first).map_err(|error| {
+        let detail = format!("no network of this search can be streamed: {error}");
+        vec![Fault::new("/circuit/layout", detail)]
     })
 }
 

@@ -5,8 +5,9 @@ use super::pruning;
 use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
-    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, MultipliersName, ObjectiveSpec,
-    OptimizerKind, OptimizerSpec, OutputName, SearchFile, SynthesisPolicyName, default_clock_mhz,
+    BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, LayoutName, MultipliersName,
+    ObjectiveSpec, OptimizerKind, OptimizerSpec, OutputName, SearchFile, SynthesisPolicyName,
+    default_clock_mhz,
 };
 use crate::search::{
     Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Loss, Objective, Optimizer,
@@ -15,6 +16,7 @@ use crate::search::{
 use crate::{Goal, Metric};
 use bitfront_hardware::LUTS_PER_DSP;
 use bitfront_hardware::circuit::{Multipliers, OutputForm};
+use bitfront_hardware::design::Layout;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
 
@@ -375,6 +377,36 @@ pub(super) fn output(file: &SearchFile) -> OutputForm {
     }
 }
 
+/// How networks are laid out. What a streamed circuit does not have is a fault here, as is an engine that takes none.
+pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
+    let Some(spec) = file.circuit else {
+        return Layout::default();
+    };
+    let at = Pointer::root().at("circuit");
+    match spec.layout.unwrap_or(LayoutName::Unrolled) {
+        LayoutName::Unrolled => {
+            if spec.reuse.is_some() {
+                let detail = "layout `unrolled` has no `reuse`, it has no multipliers to share; `streamed` has";
+                faults.push(Fault::new(at.at("reuse"), detail));
+            }
+            Layout::Unrolled
+        }
+        LayoutName::Streamed => {
+            if !matches!(spec.multipliers, None | Some(MultipliersName::Luts)) {
+                let detail = "a streamed circuit's multipliers are made of LUTs; accepted: `luts`";
+                faults.push(Fault::new(at.at("multipliers"), detail));
+            }
+            if spec.output == Some(OutputName::Argmax) {
+                let detail = "a streamed circuit's bus carries logits; accepted: `logits`";
+                faults.push(Fault::new(at.at("output"), detail));
+            }
+            Layout::Streamed {
+                reuse: spec.reuse.unwrap_or(1),
+            }
+        }
+    }
+}
+
 fn has_figures(device: &DeviceFull) -> bool {
     let DeviceFull {
         lut,
@@ -492,6 +524,14 @@ pub(super) fn synthesis_target(
     faults: &mut Vec<Fault>,
 ) -> Target {
     let spec = &file.synthesis;
+    let is_streamed = file.circuit.and_then(|circuit| circuit.layout) == Some(LayoutName::Streamed);
+    if is_streamed && spec.engine.unwrap_or_default() != EngineName::Yosys {
+        let detail = "this engine takes no streamed circuits yet; accepted with `circuit: {layout: streamed}`: `yosys`";
+        faults.push(Fault::new(
+            Pointer::root().at("synthesis").at("engine"),
+            detail,
+        ));
+    }
     let engine = match spec.engine.unwrap_or_default() {
         EngineName::Yosys => Engine::Yosys,
         EngineName::Ice40 => Engine::Ice40,

@@ -5,6 +5,7 @@ use crate::Metric;
 use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
 use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
+use bitfront_hardware::design::Layout;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -213,19 +214,22 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
     // What says nothing new is the same search: its digest stays.
     let same = search_with(&json!({"circuit": {"goal": "bounded_depth", "clock_mhz": 200}}));
     assert_eq!(same.digest(), plain.digest());
-    assert_eq!(plain.build_options(), BuildOptions::default());
+    assert_eq!(plain.design_options().circuit, BuildOptions::default());
     let plain = serde_json::to_value(&plain).expect("JSON");
     assert_eq!(plain.get("circuit"), None);
 
     let deep = json!({"circuit": {"goal": "min_lut", "clock_mhz": 250}});
     let deep = search_with(&deep);
-    assert_eq!(deep.build_options(), BuildOptions::new(250.0, None));
-    assert_eq!(deep.build_options().delays.period_ps, 4_000);
+    assert_eq!(
+        deep.design_options().circuit,
+        BuildOptions::new(250.0, None)
+    );
+    assert_eq!(deep.design_options().circuit.delays.period_ps, 4_000);
     let text = serde_json::to_string(&deep).expect("JSON");
     let again: Search = serde_json::from_str(&text).expect("a search");
     assert_eq!(again, deep);
     let flat = search_with(&json!({"circuit": {"extra_depth": 0}}));
-    assert_eq!(flat.build_options().adders.extra_depth, Some(0));
+    assert_eq!(flat.design_options().circuit.adders.extra_depth, Some(0));
 
     let luts = search_with(&json!({"circuit": {"multipliers": "luts"}}));
     assert_eq!(luts.digest(), search_with(&json!({})).digest());
@@ -241,7 +245,7 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
         ),
     ] {
         let search = search_with(&json!({ "circuit": circuit }));
-        assert_eq!(search.build_options().multipliers, multipliers);
+        assert_eq!(search.design_options().circuit.multipliers, multipliers);
         assert_ne!(search.digest(), luts.digest());
         let text = serde_json::to_string(&search).expect("JSON");
         let again: Search = serde_json::from_str(&text).expect("a search");
@@ -251,7 +255,7 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
     let logits = search_with(&json!({"circuit": {"output": "logits"}}));
     assert_eq!(logits.digest(), luts.digest());
     let index = search_with(&json!({"circuit": {"output": "argmax"}}));
-    assert_eq!(index.build_options().output, OutputForm::ArgMax);
+    assert_eq!(index.design_options().circuit.output, OutputForm::ArgMax);
     assert_ne!(index.digest(), luts.digest());
     let text = serde_json::to_string(&index).expect("JSON");
     assert!(text.contains(r#""output":"argmax""#), "{text}");
@@ -279,10 +283,48 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
         ),
         (json!({"clock_mhz": 0.5}), "/circuit/clock_mhz"),
         (json!({"goal": "fast"}), "/circuit/goal"),
+        (json!({"layout": "folded"}), "/circuit/layout"),
+        (json!({"reuse": 2}), "/circuit/reuse"),
+        (json!({"layout": "unrolled", "reuse": 1}), "/circuit/reuse"),
+        (json!({"layout": "streamed", "reuse": 0}), "/circuit/reuse"),
+        (
+            json!({"layout": "streamed", "multipliers": "dsps"}),
+            "/circuit/multipliers",
+        ),
     ];
     for (circuit, at) in faults {
         assert_eq!(pointers(&json!({ "circuit": circuit })), set(&[at]));
     }
+}
+
+#[test]
+fn networks_are_streamed_where_the_layout_says_so() {
+    let unrolled = search_with(&json!({"circuit": {"layout": "unrolled"}}));
+    assert_eq!(unrolled.digest(), search_with(&json!({})).digest());
+    let of = |circuit: Value| {
+        search_with(&json!({ "circuit": circuit }))
+            .design_options()
+            .layout
+    };
+    assert_eq!(
+        of(json!({"layout": "streamed"})),
+        Layout::Streamed { reuse: 1 }
+    );
+    let streamed = json!({"circuit": {"layout": "streamed", "reuse": 8}});
+    let search = search_with(&streamed);
+    assert_eq!(
+        search.design_options().layout,
+        Layout::Streamed { reuse: 8 }
+    );
+    assert_ne!(search.digest(), unrolled.digest());
+    let text = serde_json::to_string(&search).expect("JSON");
+    let again: Search = serde_json::from_str(&text).expect("a search");
+    assert_eq!(again, search);
+    // Its interval may be bounded.
+    search_with(&json!({"circuit": streamed["circuit"],
+        "constraints": [{"metric": "initiation_interval", "max": 8}]}));
+    let routed = json!({"circuit": streamed["circuit"], "synthesis": {"policy": "front", "engine": "yosys-nextpnr-ice40"}});
+    assert_eq!(pointers(&routed), set(&["/synthesis/engine"]));
 }
 
 #[test]

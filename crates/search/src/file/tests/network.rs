@@ -1,6 +1,6 @@
 //! The model section: layers, their defaults and their faults, and imported models.
 
-use super::{Fault, pointers, set};
+use super::{Fault, faults, pointers, set};
 use crate::file::{ModelInfo, model_name, read_with};
 use crate::testing::{dataset, document_with, search_with};
 use serde_json::{Value, json};
@@ -63,6 +63,47 @@ fn a_network_that_does_not_hold_together_is_told_where() {
         assert!(found.contains(pointer), "{layers} gives {found:?}");
     }
     assert_eq!(pointers(&json!({"model": {}})), set(&["/model"]));
+}
+
+#[test]
+fn a_network_that_cannot_be_streamed_is_refused_by_its_layer() {
+    let of = |layers: Value, reuse: u32| {
+        json!({"model": {"inputs": {"shape": [2, 2, 1]}, "layers": layers},
+            "circuit": {"layout": "streamed", "reuse": reuse},
+            "search_space": {}})
+    };
+    let end = |first: Vec<Value>| {
+        let last = [
+            json!({"name": "flat", "flatten": true}),
+            json!({"name": "output", "dense": 3}),
+            json!({"name": "softmax", "activation": "softmax"}),
+        ];
+        json!([first, last.to_vec()].concat())
+    };
+    let conv = json!({"name": "conv", "conv": {"filters": 1, "size": 3, "padding": "same"}});
+    search_with(&of(end(vec![conv.clone()]), 4));
+    for (layers, says) in [
+        (
+            end(vec![conv, json!({"name": "sum", "add": ["conv", "input"]})]),
+            "layer sum has no circuit: it reads other layers",
+        ),
+        (
+            end(vec![
+                json!({"name": "pad", "zero_padding": [[1, 1], [0, 2]]}),
+            ]),
+            "layer pad has no circuit: pads by itself",
+        ),
+        (
+            json!([{"name": "flat", "flatten": true}, {"name": "line", "activation": "linear"},
+                {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"}]),
+            "layer line has no circuit: stands on a flattened image",
+        ),
+    ] {
+        let found = faults(&of(layers, 1));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].pointer.as_str(), "/circuit/layout");
+        assert!(found[0].detail.contains(says), "{found:?}");
+    }
 }
 
 #[test]

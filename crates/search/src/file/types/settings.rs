@@ -216,6 +216,14 @@ pub struct CircuitSpec {
     /// What the output bus carries; default `logits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputName>,
+    /// How networks are laid out; default `unrolled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<LayoutName>,
+    /// Of `layout: streamed`: cycles that each multiplier of a dense layer of features is used in for a row; default 1, adder
+    /// graphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub reuse: Option<u32>,
 }
 
 /// What the output bus of a circuit carries.
@@ -226,6 +234,16 @@ pub enum OutputName {
     Logits,
     /// The index of the largest, the lowest of equal ones: of classes alone.
     Argmax,
+}
+
+/// How networks are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LayoutName {
+    /// Adders of its own for every output position of every layer; a row each clock cycle.
+    Unrolled,
+    /// Position by position through line buffers, dense layers with shared multipliers: for networks too large to unroll.
+    Streamed,
 }
 
 /// What products of variables by weights are made of.
