@@ -16,7 +16,7 @@ pub(crate) struct Export {
     /// With `--to verilog`: an AXI-Stream module (tvalid, tready, tdata) around the circuit, and its test bench.
     #[arg(long)]
     pub(crate) axi_stream: bool,
-    /// With `--to verilog`: a module with in_valid and out_valid around the circuit, a row a clock and no back-pressure, and its
+    /// With `--to verilog`: a module with flags for valid rows around the circuit, a row a clock and no back-pressure, and its
     /// test bench.
     #[arg(long, conflicts_with = "streamed")]
     pub(crate) valid: bool,
