@@ -4,7 +4,7 @@ use bitfront_network::{Candidate, IntegerProgram};
 use serde::{Deserialize, Serialize};
 
 use crate::Costs;
-use crate::circuit::{BuildError, BuildOptions, Circuit, CircuitMismatch, Multipliers};
+use crate::circuit::{BuildError, BuildOptions, Circuit, CircuitMismatch, Multipliers, Observed};
 use crate::netlist::{Netlist, NetlistError, simulate, simulate_by_cycles, simulate_streamed};
 use crate::program_costs::{circuit_costs, streamed_costs};
 use crate::streamed::{self, StreamOptions, StreamedCircuit};
@@ -77,6 +77,23 @@ impl Design {
                 StreamedCircuit::build(program, &StreamOptions { reuse, circuit })
                     .map(Self::Streamed)
             }
+        }
+    }
+
+    /// The circuit of a program within ranges of data, where there are any ([`Circuit::build_within`]).
+    ///
+    /// # Errors
+    /// As [`Design::build`]; streamed circuits take no such ranges.
+    pub fn build_within(
+        program: &IntegerProgram,
+        options: &DesignOptions,
+        observed: Option<&Observed>,
+    ) -> Result<Self, BuildError> {
+        match (options.layout, observed) {
+            (Layout::Unrolled, Some(observed)) => {
+                Circuit::build_within(program, &options.circuit, observed).map(Self::Unrolled)
+            }
+            _ => Self::build(program, options),
         }
     }
 

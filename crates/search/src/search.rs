@@ -7,7 +7,7 @@ use crate::digest::sha256_hex;
 use crate::learned::LearnedBits;
 use crate::space::Space;
 use crate::{Goal, Metric};
-use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
+use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm, Ranges};
 use bitfront_hardware::design::{DesignOptions, Layout};
 use bitfront_hardware::device::Resources;
 use bitfront_hardware::engine::Target;
@@ -55,6 +55,9 @@ pub struct Search {
     /// What the output bus of circuits carries.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: OutputForm,
+    /// What the ranges of sums are taken from.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ranges: Ranges,
     /// How networks are laid out.
     #[serde(default, skip_serializing_if = "is_default")]
     pub layout: Layout,
@@ -491,6 +494,7 @@ impl Search {
         BuildOptions {
             multipliers: self.multipliers,
             output: self.output,
+            ranges: self.ranges,
             ..BuildOptions::new(self.device.clock_mhz, extra_depth)
         }
     }

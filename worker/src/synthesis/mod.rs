@@ -17,6 +17,7 @@
 
 mod compared;
 mod engine;
+mod evidence;
 mod folder;
 mod netlist;
 mod process;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bitfront_hardware::Costs;
+use bitfront_hardware::circuit::Ranges;
 use bitfront_hardware::design::{Design, DesignOptions};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr, vivado};
@@ -43,7 +45,8 @@ pub use compared::Mismatch;
 pub use result::SynthesisResult;
 
 pub(crate) use compared::compare;
-pub(crate) use vectors::Vectors;
+pub(crate) use evidence::Evidence;
+use vectors::Vectors;
 
 use crate::attempt::Attempt;
 use crate::config::Limits;
@@ -128,6 +131,10 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         target,
         candidate,
         weights,
+        train_rows: match search.ranges {
+            Ranges::Proven => Vec::new(),
+            Ranges::Data => data.train.x.to_vec(),
+        },
         test_rows: data.test.x.to_vec(),
         vectors: work.vectors as usize,
         options: search.design_options(),
@@ -140,6 +147,8 @@ struct Job {
     target: Target,
     candidate: Candidate,
     weights: Weights,
+    /// Where ranges are taken from them.
+    train_rows: Vec<f32>,
     test_rows: Vec<f32>,
     vectors: usize,
     options: DesignOptions,
@@ -164,12 +173,8 @@ impl Job {
         artifacts: &mut Vec<Artifact>,
     ) -> Result<SynthesisResult, Ended> {
         let program = trial::freeze(&self.candidate, &self.weights)?;
-        let vectors = Vectors::for_program(
-            &program,
-            self.options.circuit.output,
-            &self.test_rows,
-            self.vectors,
-        );
+        let rows = (&self.train_rows[..], &self.test_rows[..]);
+        let evidence = Evidence::new(&program, &self.options, rows, self.vectors);
         let stopped = || attempt.is_stopped();
         measure(
             &Workbench {
@@ -183,7 +188,7 @@ impl Job {
                 options: self.options,
             },
             &program,
-            &vectors,
+            &evidence,
             artifacts,
         )
     }
@@ -213,8 +218,9 @@ pub fn measure_with_yosys(
         log: &|_| {},
         options,
     };
-    let vectors = Vectors::for_program(program, options.circuit.output, test_rows, vectors);
-    measure(&bench, program, &vectors, &mut Vec::new()).map_err(|ended| match ended {
+    // Without train rows there are ranges of analysis alone.
+    let evidence = Evidence::new(program, &options, (&[], test_rows), vectors);
+    measure(&bench, program, &evidence, &mut Vec::new()).map_err(|ended| match ended {
         Ended::Failed(failure) => failure.to_string(),
         Ended::Stopped => "stopped".to_owned(),
     })
@@ -237,9 +243,10 @@ struct Workbench<'a> {
 fn measure(
     bench: &Workbench<'_>,
     program: &IntegerProgram,
-    vectors: &Vectors,
+    evidence: &Evidence,
     artifacts: &mut Vec<Artifact>,
 ) -> Result<SynthesisResult, Ended> {
+    let vectors = &evidence.vectors;
     let start = Instant::now();
     let step =
         |done: &str| (bench.log)(&format!("{:7.2} s  {done}", start.elapsed().as_secs_f64()));
@@ -249,7 +256,13 @@ fn measure(
         folder: bench.folder,
         stopped: bench.stopped,
     };
-    let circuit = Design::build(program, &bench.options).map_err(|e| no_circuit(&e))?;
+    let circuit = Design::build_within(program, &bench.options, evidence.observed.as_ref())
+        .map_err(|e| no_circuit(&e))?;
+    if let Some((rows, outside)) = evidence.outside {
+        step(&format!(
+            "sums within the ranges of the train rows, which {outside} of {rows} test rows leave and may differ on"
+        ));
+    }
     check_circuit(&circuit, program, vectors, bench.stopped)?;
     step(&format!(
         "circuit of {} cycles, a row every {}: kernels proved, {} vectors equal to integer inference",

@@ -48,6 +48,15 @@ fn unrolled(program: &IntegerProgram) -> Design {
     Design::build(program, &DesignOptions::default()).unwrap()
 }
 
+/// Vectors of a circuit with ranges of interval analysis.
+fn proven(vectors: &Vectors) -> Evidence {
+    Evidence {
+        observed: None,
+        vectors: vectors.clone(),
+        outside: None,
+    }
+}
+
 fn found_tools() -> Option<Tools> {
     let tools = Tools::find();
     if !tools.can_synthesise() {
@@ -182,7 +191,7 @@ fn evidence_is_kept_when_a_job_fails() {
     let mut artifacts = Vec::new();
     let target = Target::default();
     let bench = workbench(&target, &tools, folder.path(), folder.path());
-    let failed = measure(&bench, &program, &vectors, &mut artifacts).unwrap_err();
+    let failed = measure(&bench, &program, &proven(&vectors), &mut artifacts).unwrap_err();
     assert_eq!(code(failed), "internal");
     let kinds: Vec<_> = artifacts.iter().map(|a| a.kind).collect();
     assert_eq!(kinds, ["rtl", "testbench", "vectors", "constraints"]);
@@ -378,7 +387,7 @@ fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
         },
         ..workbench(&target, &tools, folder.path(), cache.path())
     };
-    let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
+    let result = measure(&bench, &program, &proven(&vectors), &mut Vec::new()).unwrap();
     let circuit = Design::build(&program, &bench.options).unwrap();
     let said = circuit.costs(&program).dsp_estimate;
     assert!(said > 0);
@@ -389,6 +398,49 @@ fn products_in_blocks_pass_every_gate_and_are_counted_as_said() {
         (2000, 2000)
     );
     assert_eq!(result.netlist_simulator, netlist::OWN);
+}
+
+#[test]
+fn a_circuit_within_the_train_rows_passes_every_gate_on_them_and_says_so() {
+    let program = program(&[6, 5, 2]);
+    let train: Vec<f32> = (0..3000 * 6)
+        .map(|n| (n * 7919 % 101) as f32 / 200.0)
+        .collect();
+    let test: Vec<f32> = train.iter().take(60).map(|x| 3.0 - 9.0 * x).collect();
+    let mut options = DesignOptions::default();
+    let wide = Design::build(&program, &options).unwrap().costs(&program);
+    options.circuit.ranges = Ranges::Data;
+    let mut evidence = Evidence::new(&program, &options, (&train, &test), 0);
+    let codes = program.input_codes(&train);
+    let codes: Vec<i64> = codes.into_iter().map(i64::from).collect();
+    let train_rows: Vec<&[i64]> = codes.chunks(6).collect();
+    assert_eq!(evidence.vectors.rows, 2000);
+    let mut vectors = evidence.vectors.inputs.chunks(6);
+    assert!(vectors.all(|row| train_rows.contains(&row)));
+    let (rows, outside) = evidence.outside.unwrap();
+    assert!(rows == 10 && outside > 0, "{outside} of {rows}");
+
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let target = Target::default();
+    let bench = Workbench {
+        options,
+        ..workbench(&target, &tools, folder.path(), cache.path())
+    };
+    let result = measure(&bench, &program, &evidence, &mut Vec::new()).unwrap();
+    assert_eq!(
+        (result.vectors_checked, result.netlist_vectors_checked),
+        (2000, 2000)
+    );
+    assert!(result.options.contains("ranges of the train rows"));
+    assert!(result.lut_estimate < wide.lut_estimate, "{result:?}");
+
+    // Ranges of two rows are not those of the others.
+    let two = program.input_codes(&train[..12]);
+    evidence.observed = Some(bitfront_hardware::circuit::Observed::of(&program, &two));
+    let failed = measure(&bench, &program, &evidence, &mut Vec::new()).unwrap_err();
+    assert_eq!(code(failed), "circuit-mismatch");
 }
 
 #[test]
@@ -405,7 +457,7 @@ fn a_small_circuit_is_placed_and_routed_behind_few_pads() {
     let mut artifacts = Vec::new();
     let target = Target::new(Engine::Ice40, None, "", Devices::known()).unwrap();
     let bench = workbench(&target, &tools, folder.path(), cache.path());
-    let result = measure(&bench, &program, &vectors, &mut artifacts).unwrap();
+    let result = measure(&bench, &program, &proven(&vectors), &mut artifacts).unwrap();
     assert_eq!(result.tool, "yosys-nextpnr-ice40");
     assert_eq!(result.stage, bitfront_hardware::engine::Stage::PostRoute);
     assert!(
@@ -499,7 +551,7 @@ fn a_vendors_own_circuit_is_emulated_before_it_is_estimated() {
         let cache = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir_in(cache.path()).unwrap();
         let bench = workbench(&target, &tools, folder.path(), cache.path());
-        measure(&bench, &program, &vectors, &mut Vec::new())
+        measure(&bench, &program, &proven(&vectors), &mut Vec::new())
     };
     let result = run(answers(&vectors.expected)).unwrap();
     assert_eq!((result.lut_measured, result.ff_measured), (51_234, 3_802));
@@ -576,7 +628,7 @@ fn a_streamed_circuit_passes_every_gate_and_a_mutant_does_not() {
         },
         ..workbench(&target, &tools, folder.path(), cache.path())
     };
-    let result = measure(&bench, &program, &vectors, &mut Vec::new()).unwrap();
+    let result = measure(&bench, &program, &proven(&vectors), &mut Vec::new()).unwrap();
     let circuit = Design::build(&program, &bench.options).unwrap();
     let said = circuit.costs(&program);
     assert!(said.initiation_interval > 16, "{said:?}");

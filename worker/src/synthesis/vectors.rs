@@ -1,4 +1,5 @@
-//! Test vectors of a circuit: rows of the test split, corners of the input box, random rows.
+//! Test vectors of a circuit: rows of the test split, corners of the input box, random rows; of a circuit within ranges of
+//! the train rows, these rows alone.
 
 use bitfront_hardware::circuit::OutputForm;
 use bitfront_network::{IntegerProgram, Interval};
@@ -45,8 +46,26 @@ impl Vectors {
         while codes.len() / columns < wanted {
             codes.extend((0..columns).map(|_| noise.within(range)));
         }
+        Self::of(program, output, codes)
+    }
+
+    /// `wanted` rows (never fewer than [`FEWEST`]) of input codes, evenly spread over them, or all where there are fewer:
+    /// for circuits that are equal to integer inference on rows like these alone.
+    pub(crate) fn of_rows(
+        program: &IntegerProgram,
+        output: OutputForm,
+        codes: &[i32],
+        wanted: usize,
+    ) -> Self {
+        let rows: Vec<&[i32]> = codes.chunks_exact(program.inputs()).collect();
+        let taken = rows.len().min(wanted.max(FEWEST));
+        let spread = (0..taken).flat_map(|n| rows[n * rows.len() / taken]);
+        Self::of(program, output, spread.copied().collect())
+    }
+
+    fn of(program: &IntegerProgram, output: OutputForm, codes: Vec<i32>) -> Self {
         Self {
-            rows: codes.len() / columns,
+            rows: codes.len() / program.inputs(),
             expected: output.expected(program, &codes),
             inputs: codes.into_iter().map(i64::from).collect(),
         }

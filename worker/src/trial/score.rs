@@ -15,12 +15,12 @@ use bitfront_search::TrialScores;
 
 use super::split::{Measured, of_reals};
 use crate::error::{Ended, Failure};
-use crate::synthesis::{Mismatch, Vectors, compare, rtl_digest};
+use crate::synthesis::{Evidence, Mismatch, compare, rtl_digest};
 
 /// Measures everything that a trial stores: what a worker does with a trained candidate, and what
 /// `bitfront train` shows without one. The test split is measured and shown, never used to choose
 /// (promise P5). What the circuit is said to cost is said of a circuit that is proven against the
-/// integer program, and equals it on two thousand vectors.
+/// integer program, and equals it on two thousand vectors: of train rows alone where its ranges are theirs.
 ///
 /// # Errors
 /// The candidate has no exact integer form with these weights, no circuit, or one of another function; or `stopped`
@@ -48,9 +48,9 @@ pub fn score(
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
-    let circuit = Design::build(&program, options)?;
-    let vectors = Vectors::for_program(&program, options.circuit.output, &data.test.x, 0);
-    compare(&circuit, &program, &vectors, stopped)?;
+    let evidence = Evidence::new(&program, options, (&data.train.x, &data.test.x), 0);
+    let circuit = Design::build_within(&program, options, evidence.observed.as_ref())?;
+    compare(&circuit, &program, &evidence.vectors, stopped)?;
     if stopped() {
         return Err(ScoreError::Stopped);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bitfront_hardware::circuit::{Multipliers, OutputForm};
+use bitfront_hardware::circuit::{Multipliers, OutputForm, Ranges};
 use bitfront_network::{Candidate, DenseStack, StackLayer};
 use bitfront_proto::v1::lease::Work;
 use bitfront_proto::v1::{SynthesisWork, TrialWork, UnitRef, WorkKind};
@@ -178,6 +178,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
         circuit: CircuitGoal::default(),
         multipliers: Multipliers::Luts,
         output: OutputForm::Logits,
+        ranges: Ranges::Proven,
         layout: bitfront_hardware::design::Layout::default(),
         objectives: vec![Objective {
             metric: Metric::Accuracy,

@@ -325,6 +325,7 @@ mod tests {
             delays: DelayModel::default(),
             multipliers: Multipliers::Luts,
             output: crate::circuit::OutputForm::Logits,
+            observed: None,
         }
     }
 

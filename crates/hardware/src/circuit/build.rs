@@ -3,7 +3,7 @@
 use super::arg_max::arg_max;
 use super::node::{Node, Operand, Operation, Port, StepMark, Value, Wire};
 use super::steps::Builder;
-use super::{Circuit, DelayModel, Multipliers, pipeline};
+use super::{Circuit, DelayModel, Multipliers, Observed, Ranges, pipeline};
 use crate::adder_graph;
 use bitfront_network::{Head, IntegerProgram, Interval};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct BuildOptions {
     pub multipliers: Multipliers,
     /// What the output bus carries.
     pub output: OutputForm,
+    /// What the ranges of sums are taken from; those of data are handed to [`Circuit::build_within`].
+    pub ranges: Ranges,
 }
 
 /// What the output bus of a circuit carries.
@@ -69,6 +71,7 @@ impl Default for BuildOptions {
             },
             multipliers: Multipliers::Luts,
             output: OutputForm::Logits,
+            ranges: Ranges::Proven,
         }
     }
 }
@@ -92,7 +95,7 @@ impl BuildOptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("layer {layer} has no circuit: {reason}")]
 pub struct BuildError {
-    /// Name of the layer; `softmax` for the tables of the head.
+    /// Name of the layer; `softmax` for the tables of the head, `ranges` for those of data that is not there.
     pub layer: String,
     /// What is in the way, and what is accepted.
     pub reason: String,
@@ -120,12 +123,40 @@ impl Circuit {
     ///
     /// # Errors
     /// [`BuildError`] for activations that are neither uniform nor step functions nor narrow, for a softmax by
-    /// tables, and for networks of more than 2^19 digits and comparisons, which fit no device.
+    /// tables, for networks of more than 2^19 digits and comparisons, which fit no device, and for ranges of data.
     pub fn build_with(
         program: &IntegerProgram,
         options: &BuildOptions,
     ) -> Result<Self, BuildError> {
-        let mut graph = combinational(program, options)?;
+        match options.ranges {
+            Ranges::Proven => Self::build_from(program, options, None),
+            Ranges::Data => Err(BuildError {
+                layer: "ranges".to_owned(),
+                reason: "`data` takes the train rows, which are not here; accepted: `proven`"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    /// The circuit of a program whose sums are no wider than `observed`, ranges of the same program: equal to integer
+    /// inference on every row that stays within these, and on no other for certain.
+    ///
+    /// # Errors
+    /// As [`Circuit::build_with`], but for ranges of data.
+    pub fn build_within(
+        program: &IntegerProgram,
+        options: &BuildOptions,
+        observed: &Observed,
+    ) -> Result<Self, BuildError> {
+        Self::build_from(program, options, Some(observed))
+    }
+
+    fn build_from(
+        program: &IntegerProgram,
+        options: &BuildOptions,
+        observed: Option<&Observed>,
+    ) -> Result<Self, BuildError> {
+        let mut graph = combinational(program, options, observed)?;
         remove_unread(&mut graph);
         let outputs = graph.outputs.iter().map(|value| match *value {
             Value::Constant(code) => Interval::point(code),
@@ -155,6 +186,7 @@ impl Circuit {
             delays: options.delays,
             multipliers: options.multipliers,
             output: options.output,
+            observed: observed.cloned(),
         })
     }
 }
@@ -193,6 +225,7 @@ fn check_classes(program: &IntegerProgram) -> Result<(), BuildError> {
 fn combinational(
     program: &IntegerProgram,
     options: &BuildOptions,
+    observed: Option<&Observed>,
 ) -> Result<Combinational, BuildError> {
     if let Head::Softmax { tables: Some(_) } = program.candidate.head {
         return Err(BuildError {
@@ -216,6 +249,7 @@ fn combinational(
         program,
         search: options.adders,
         multipliers: options.multipliers,
+        observed,
         inputs: (0..nodes.len()).map(value).collect(),
         nodes,
         steps: Vec::new(),

@@ -1,11 +1,13 @@
 //! Evaluation of a circuit in 64-bit integers.
 
 use super::activation::{requantized, step};
-use super::node::{Operand, Operation};
-use super::{Circuit, Wire};
+use super::node::{Node, Operand, Operation};
+use super::{Circuit, Ranges, Wire};
 
 impl Circuit {
     /// Output codes of one row of input codes, the logits or what the circuit makes of them; registers are transparent here.
+    ///
+    /// Of a circuit within ranges of data, rows outside them give some codes, not surely those of its RTL.
     ///
     /// # Panics
     /// Unless there is one code for each input, within its port's range.
@@ -18,6 +20,7 @@ impl Circuit {
                 port.range
             );
         }
+        let wraps = self.ranges() == Ranges::Data;
         let mut values: Vec<i64> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let at = |wire: Wire| values[wire.0 as usize];
@@ -60,8 +63,20 @@ impl Circuit {
                     dropped,
                     first,
                     codes,
-                } => codes[((at(*source) >> dropped) - first) as usize],
+                } => {
+                    let address = (at(*source) >> dropped) - first;
+                    let last = codes.len() as i64 - 1;
+                    codes[if wraps {
+                        address.clamp(0, last)
+                    } else {
+                        address
+                    } as usize]
+                }
             };
+            if wraps {
+                values.push(wrapped(value, node));
+                continue;
+            }
             debug_assert!(
                 (node.range.lo..=node.range.hi).contains(&value),
                 "{value} outside its interval: {node:?}"
@@ -72,5 +87,15 @@ impl Circuit {
             .iter()
             .map(|operand| values[operand.wire.0 as usize] << operand.shift)
             .collect()
+    }
+}
+
+/// What a node's wire makes of a value: its lowest bits.
+fn wrapped(value: i64, node: &Node) -> i64 {
+    let unused = 64 - node.width().min(64);
+    if node.is_signed() {
+        value << unused >> unused
+    } else {
+        ((value as u64) << unused >> unused) as i64
     }
 }

@@ -9,7 +9,8 @@
 //! the finished sum, digit by digit.
 //!
 //! The rule this module keeps: [`Circuit::evaluate`] equals integer inference on every input in
-//! range, and [`Circuit::check_against`] proves it from the graph alone.
+//! range, and [`Circuit::check_against`] proves it from the graph alone. A circuit that is built within ranges of data
+//! ([`Observed`]), which is asked for, keeps it on every row that stays within them.
 
 mod activation;
 mod adders;
@@ -27,6 +28,7 @@ mod maximum;
 mod movement;
 mod multiplier;
 mod node;
+mod observed;
 mod pipeline;
 mod proof;
 mod ranges;
@@ -42,6 +44,7 @@ pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use multiplier::Multipliers;
 pub use node::{Node, Operand, Operation, Port, Wire};
+pub use observed::{Observed, Ranges};
 pub use proof::CircuitMismatch;
 pub use recover::Coefficients;
 pub(crate) use requantizer::Requantizer;
@@ -64,9 +67,19 @@ pub struct Circuit {
     delays: DelayModel,
     multipliers: Multipliers,
     output: OutputForm,
+    /// Ranges of the data that sums were narrowed to.
+    observed: Option<Observed>,
 }
 
 impl Circuit {
+    /// Where the ranges of its sums are from.
+    pub fn ranges(&self) -> Ranges {
+        match self.observed {
+            None => Ranges::Proven,
+            Some(_) => Ranges::Data,
+        }
+    }
+
     /// Nodes; each one's operands stand before it.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

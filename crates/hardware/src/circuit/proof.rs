@@ -27,12 +27,13 @@ pub struct CircuitMismatch {
 impl Circuit {
     /// Proves that the circuit computes the program: every linear step has exactly the program's
     /// coefficients and constants, every activation its rule, every maximum the elements under its
-    /// window, and every step reads what its sources give.
+    /// window, and every step reads what its sources give. Where sums are narrowed to ranges of data, that is so of rows
+    /// within them.
     ///
     /// # Errors
     /// The first output that differs.
     pub fn check_against(&self, program: &IntegerProgram) -> Result<(), CircuitMismatch> {
-        let ranges = ranges(program, &self.steps).unwrap_or_default();
+        let ranges = ranges(program, &self.steps, self.observed.as_ref()).unwrap_or_default();
         for (number, mark) in self.steps.iter().enumerate() {
             self.check_step(number, mark, program, &ranges)
                 .map_err(|(output, problem)| CircuitMismatch {

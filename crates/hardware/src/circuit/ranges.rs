@@ -1,4 +1,5 @@
-//! Intervals of a program's elements, step by step, from the program alone.
+//! Intervals of a program's elements, step by step, from the program and, where a circuit is built within them, the ranges
+//! of data.
 //!
 //! A code that is known beforehand leaves its accumulator unread, so nothing in the graph shows that it
 //! is right. These intervals do.
@@ -9,10 +10,15 @@ use super::linear_map::{LinearMap, Row, source_formats};
 use super::maximum::under_window;
 use super::movement::moved;
 use super::node::{Operand, StepMark, Value, Wire};
+use super::observed::Observed;
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval};
 
 /// Intervals of every step's output elements; `None` from the first step on that has none.
-pub(crate) fn ranges(program: &IntegerProgram, steps: &[StepMark]) -> Option<Vec<Vec<Interval>>> {
+pub(crate) fn ranges(
+    program: &IntegerProgram,
+    steps: &[StepMark],
+    observed: Option<&Observed>,
+) -> Option<Vec<Vec<Interval>>> {
     let input: Vec<Interval> = (0..program.input.size())
         .map(|element| program.input.range[element % program.input.channels()])
         .collect();
@@ -26,7 +32,7 @@ pub(crate) fn ranges(program: &IntegerProgram, steps: &[StepMark]) -> Option<Vec
                 Some(step) => all[*step].as_slice(),
             })
             .collect();
-        let ranges = of_step(program, mark, &read)?;
+        let ranges = of_step(program, mark, &read, observed)?;
         all.push(ranges);
     }
     Some(all)
@@ -36,6 +42,7 @@ fn of_step(
     program: &IntegerProgram,
     mark: &StepMark,
     read: &[&[Interval]],
+    observed: Option<&Observed>,
 ) -> Option<Vec<Interval>> {
     let layer = program.layers.get(mark.layer)?;
     let formats = source_formats(program, layer);
@@ -44,7 +51,13 @@ fn of_step(
     }
     let inputs = read.concat();
     if let Some(map) = LinearMap::of(program, layer, mark.step) {
-        return Some(map.rows().map(|row| of_row(row, &inputs)).collect());
+        let narrowed = |(element, row)| {
+            let range = of_row(row, &inputs);
+            observed.map_or(range, |observed| {
+                observed.within(mark.layer, mark.step, element, range)
+            })
+        };
+        return Some(map.rows().enumerate().map(narrowed).collect());
     }
     let format = *formats.first()?;
     let outputs = 0..layer.output.size();

@@ -1,6 +1,5 @@
 //! The layers of a program as steps of a graph.
 
-use super::BuildError;
 use super::activation::{Activated, Activation};
 use super::adders::linear;
 use super::digits::signed_digits;
@@ -10,6 +9,7 @@ use super::movement::moved;
 use super::multiplier::Multipliers;
 use super::node::{Node, Operand, StepMark, Value, Wire};
 use super::table::MOST_ADDRESS_BITS;
+use super::{BuildError, Observed};
 use crate::adder_graph;
 use bitfront_network::{
     ActivationRule, IntegerLayer, IntegerOperation, IntegerProgram, Interval, Linear, Source, Taps,
@@ -31,6 +31,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) search: adder_graph::Options,
     /// Which products are made of adders.
     pub(crate) multipliers: Multipliers,
+    /// What sums are narrowed to, where that is asked for.
+    pub(crate) observed: Option<&'a Observed>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) steps: Vec<StepMark>,
     pub(crate) registered: Vec<bool>,
@@ -77,7 +79,7 @@ impl Builder<'_> {
                     ..
                 } => {
                     check_products(layer, &[depthwise, pointwise])?;
-                    let between = self.linear(layer, Step::Depthwise, &inputs)?;
+                    let between = self.linear(index, Step::Depthwise, &inputs)?;
                     self.mark(
                         index,
                         Step::Depthwise,
@@ -87,7 +89,7 @@ impl Builder<'_> {
                         true,
                     );
                     let own = vec![Some(self.steps.len() - 1)];
-                    let values = self.linear(layer, Step::Pointwise, &between)?;
+                    let values = self.linear(index, Step::Pointwise, &between)?;
                     self.mark(index, Step::Pointwise, own, between, values, true);
                 }
                 IntegerOperation::Activation(rule) => {
@@ -109,7 +111,7 @@ impl Builder<'_> {
                         }
                         _ => false,
                     };
-                    let values = self.linear(layer, Step::Whole, &inputs)?;
+                    let values = self.linear(index, Step::Whole, &inputs)?;
                     self.mark(index, Step::Whole, sources, inputs, values, kernel);
                 }
             }
@@ -141,10 +143,11 @@ impl Builder<'_> {
 
     fn linear(
         &mut self,
-        layer: &IntegerLayer,
+        index: usize,
         step: Step,
         inputs: &[Value],
     ) -> Result<Vec<Value>, BuildError> {
+        let layer = &self.program.layers[index];
         let Some(map) = LinearMap::of(self.program, layer, step) else {
             return Err(BuildError {
                 layer: layer.name.clone(),
@@ -159,19 +162,24 @@ impl Builder<'_> {
             weights.sum::<usize>() + signed_digits(row.multiplier).len()
         };
         self.count(layer, map.rows().map(digits).sum())?;
-        let step = self.steps.len() as u32;
+        let number = self.steps.len() as u32;
+        let first = self.nodes.len();
         let values = linear(
             &mut self.nodes,
             &map,
             inputs,
-            step,
+            number,
             &self.search,
             self.multipliers,
         );
-        values.map_err(|error| BuildError {
+        let values = values.map_err(|error| BuildError {
             layer: layer.name.clone(),
             reason: error.to_string(),
-        })
+        })?;
+        if let Some(observed) = self.observed {
+            observed.narrow(&mut self.nodes, first, index, step, &values);
+        }
+        Ok(values)
     }
 
     fn activation(

@@ -4,7 +4,7 @@
 //! version of the programs; where one differs, nothing is shared and nothing is compared.
 
 use super::{Engine, nextpnr, vitis, vivado};
-use crate::circuit::BuildOptions;
+use crate::circuit::{BuildOptions, Ranges};
 use crate::design::{DesignOptions, Layout};
 use crate::device::Devices;
 use crate::synthesis_report;
@@ -106,6 +106,10 @@ impl Target {
     /// The options that decide about the figures of a circuit built with `design`, as they are stored with a result.
     pub fn options(&self, design: &DesignOptions) -> String {
         let options = self.options_of(&design.circuit);
+        let options = match design.circuit.ranges {
+            Ranges::Proven => options,
+            Ranges::Data => format!("ranges of the train rows; {options}"),
+        };
         match design.layout {
             Layout::Unrolled => options,
             // Ratios of measurements to estimates are never of both layouts.

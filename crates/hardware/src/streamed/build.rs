@@ -9,7 +9,7 @@ use super::core::Core;
 use super::shared::Shared;
 use super::window::Window;
 use super::{Front, Stage, StreamedCircuit, check, schedule};
-use crate::circuit::{BuildError, BuildOptions, Circuit, OutputForm, Port};
+use crate::circuit::{BuildError, BuildOptions, Circuit, OutputForm, Port, Ranges};
 
 /// Most shared multipliers of a stage: several times the DSP blocks of the largest devices.
 pub(super) const MOST_MULTIPLIERS: usize = 1 << 15;
@@ -63,6 +63,12 @@ impl StreamedCircuit {
             return refuse(
                 "argmax",
                 "streamed circuits end in logits; accepted: output `logits`",
+            );
+        }
+        if options.circuit.ranges != Ranges::Proven {
+            return refuse(
+                "ranges",
+                "streamed circuits have none of data; accepted: ranges `proven`",
             );
         }
         for (index, layer) in program.layers.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
 use super::table::table;
-use crate::circuit::{Circuit, Node, Operation, Requantizer, Wire};
+use crate::circuit::{Circuit, Node, Operation, Ranges, Requantizer, Wire};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -45,9 +45,16 @@ pub fn emit(circuit: &Circuit, module_name: &str) -> String {
 }
 
 fn header(circuit: &Circuit, module_name: &str) -> String {
+    let ranges = match circuit.ranges() {
+        Ranges::Proven => "",
+        Ranges::Data => {
+            "// Ranges of sums are those of the train rows: rows outside them may wrap, and give other outputs than\n\
+             // integer inference.\n"
+        }
+    };
     format!(
         "// {} inputs, {} outputs, {} cycles, initiation interval 1.\n\
-         // First word in the lowest bits; two's complement where a range has negative values.\n\
+         {ranges}// First word in the lowest bits; two's complement where a range has negative values.\n\
          module {module_name} (\n  input wire clk,\n  input wire [{}:0] inputs,\n  \
          output wire [{}:0] outputs\n);\n",
         circuit.inputs().len(),

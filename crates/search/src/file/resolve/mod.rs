@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
 use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start};
-use bitfront_hardware::circuit::OutputForm;
+use bitfront_hardware::circuit::{OutputForm, Ranges};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::Engine;
 use bitfront_network::{Candidate, CandidateError, Head};
@@ -107,6 +107,7 @@ pub fn resolve(
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
     let output = settings::output(file);
+    let ranges = settings::ranges(file);
     let layout = settings::layout(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);
@@ -152,6 +153,7 @@ pub fn resolve(
         circuit,
         multipliers,
         output,
+        ranges,
         layout,
         objectives,
         constraints,
@@ -165,6 +167,7 @@ pub fn resolve(
     };
     check_candidates(&search)?;
     check_output(&search)?;
+    check_ranges(&search)?;
     check_teacher(&search)?;
     pruning::check_kernels(&search)?;
     Ok(search)
@@ -205,6 +208,15 @@ fn check_output(search: &Search) -> Result<(), Vec<Fault>> {
         return fault(
             "`vitis-hls` makes a circuit of its own, which ends in logits; accepted with it: `logits`",
         );
+    }
+    Ok(())
+}
+
+/// Only circuits of this project's own have ranges of data.
+fn check_ranges(search: &Search) -> Result<(), Vec<Fault>> {
+    if search.ranges == Ranges::Data && search.synthesis_target.engine == Engine::Vitis {
+        let detail = "`vitis-hls` makes a circuit of its own, with ranges of its own; accepted with it: `proven`";
+        return Err(vec![Fault::new("/circuit/ranges", detail)]);
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
     BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, LayoutName, MultipliersName,
-    ObjectiveSpec, OptimizerKind, OptimizerSpec, OutputName, SearchFile, SynthesisPolicyName,
-    default_clock_mhz,
+    ObjectiveSpec, OptimizerKind, OptimizerSpec, OutputName, RangesName, SearchFile,
+    SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
     Averaging, Budget, CircuitGoal, ClassWeights, Constraint, Device, Loss, Objective, Optimizer,
@@ -15,7 +15,7 @@ use crate::search::{
 };
 use crate::{Goal, Metric};
 use bitfront_hardware::LUTS_PER_DSP;
-use bitfront_hardware::circuit::{Multipliers, OutputForm};
+use bitfront_hardware::circuit::{Multipliers, OutputForm, Ranges};
 use bitfront_hardware::design::Layout;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
@@ -377,6 +377,13 @@ pub(super) fn output(file: &SearchFile) -> OutputForm {
     }
 }
 
+pub(super) fn ranges(file: &SearchFile) -> Ranges {
+    match file.circuit.and_then(|circuit| circuit.ranges) {
+        None | Some(RangesName::Proven) => Ranges::Proven,
+        Some(RangesName::Data) => Ranges::Data,
+    }
+}
+
 /// How networks are laid out. What a streamed circuit does not have is a fault here, as is an engine that takes none.
 pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
     let Some(spec) = file.circuit else {
@@ -399,6 +406,11 @@ pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
             if spec.output == Some(OutputName::Argmax) {
                 let detail = "a streamed circuit's bus carries logits; accepted: `logits`";
                 faults.push(Fault::new(at.at("output"), detail));
+            }
+            if spec.ranges == Some(RangesName::Data) {
+                let detail =
+                    "a streamed circuit has ranges of interval analysis; accepted: `proven`";
+                faults.push(Fault::new(at.at("ranges"), detail));
             }
             Layout::Streamed {
                 reuse: spec.reuse.unwrap_or(1),

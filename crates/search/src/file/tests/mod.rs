@@ -4,7 +4,7 @@ use super::{DatasetInfo, Fault, SearchFile, json_schema, read};
 use crate::Metric;
 use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
-use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm};
+use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm, Ranges};
 use bitfront_hardware::design::Layout;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -266,7 +266,22 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
     let vendor = json!({"circuit": {"output": "argmax"}, "synthesis": {"policy": "none", "engine": "vitis-hls"}});
     assert_eq!(pointers(&vendor), set(&["/circuit/output"]));
 
+    let proven = search_with(&json!({"circuit": {"ranges": "proven"}}));
+    assert_eq!(proven.digest(), luts.digest());
+    let data = search_with(&json!({"circuit": {"ranges": "data"}}));
+    assert_eq!(data.design_options().circuit.ranges, Ranges::Data);
+    assert_ne!(data.digest(), luts.digest());
+    let text = serde_json::to_string(&data).expect("JSON");
+    assert!(text.contains(r#""ranges":"data""#), "{text}");
+    let vendor = json!({"circuit": {"ranges": "data"}, "synthesis": {"policy": "none", "engine": "vitis-hls"}});
+    assert_eq!(pointers(&vendor), set(&["/circuit/ranges"]));
+
     let faults = [
+        (json!({"ranges": "seen"}), "/circuit/ranges"),
+        (
+            json!({"ranges": "data", "layout": "streamed"}),
+            "/circuit/ranges",
+        ),
         (json!({"output": "index"}), "/circuit/output"),
         (
             json!({"goal": "min_lut", "extra_depth": 2}),

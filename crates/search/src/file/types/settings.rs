@@ -216,6 +216,9 @@ pub struct CircuitSpec {
     /// What the output bus carries; default `logits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputName>,
+    /// What the ranges of sums are taken from; default `proven`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<RangesName>,
     /// How networks are laid out; default `unrolled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<LayoutName>,
@@ -234,6 +237,16 @@ pub enum OutputName {
     Logits,
     /// The index of the largest, the lowest of equal ones: of classes alone.
     Argmax,
+}
+
+/// What the ranges of a circuit's sums are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RangesName {
+    /// From interval analysis: the circuit equals integer inference on every input.
+    Proven,
+    /// From the train rows: the circuit equals integer inference on rows whose sums stay within theirs, and may wrap on others.
+    Data,
 }
 
 /// How networks are laid out.
