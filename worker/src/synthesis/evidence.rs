@@ -16,7 +16,8 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Of a program whose data is standardised and row-major; `wanted` vectors, or the fewest that a job takes.
+    /// Of a program whose data is standardised and row-major; `wanted` vectors, or the fewest that a job takes. Ranges of data
+    /// take train rows, of which a split has at least one.
     pub(crate) fn new(
         program: &IntegerProgram,
         options: &DesignOptions,

@@ -218,7 +218,11 @@ pub fn measure_with_yosys(
         log: &|_| {},
         options,
     };
-    // Without train rows there are ranges of analysis alone.
+    if options.circuit.ranges == Ranges::Data {
+        return Err(
+            "ranges `data` take train rows, which are not here; accepted: `proven`".to_owned(),
+        );
+    }
     let evidence = Evidence::new(program, &options, (&[], test_rows), vectors);
     measure(&bench, program, &evidence, &mut Vec::new()).map_err(|ended| match ended {
         Ended::Failed(failure) => failure.to_string(),
