@@ -145,7 +145,7 @@ export function trial(root, id, signal) {
       ...(isOfValues ? [tile('MSE', number.error(it.scores?.mean_squared_error_validation), 'validation: what chooses'), tile('Test MSE', number.error(it.scores?.mean_squared_error_test), 'shown, never used to choose')]
         : [tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose')]), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
       tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),
-      tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles` : null));
+      tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles${costs.initiation_interval > 1 ? `, a row every ${costs.initiation_interval}` : ''}` : null));
     show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
   }
 

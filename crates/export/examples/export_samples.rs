@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 const ROWS: (usize, usize) = (200, 20);
 
 /// Random networks that are written.
-const RANDOM: usize = 60;
+const RANDOM: usize = 120;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("which folder?")?;
