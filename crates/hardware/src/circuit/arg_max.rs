@@ -4,7 +4,6 @@
 //! lowest index, as in integer inference.
 
 use super::Circuit;
-use super::build::shifted;
 use super::node::{Node, Operand, Operation, Value, Wire};
 use bitfront_network::Interval;
 
@@ -42,7 +41,7 @@ pub(crate) fn arg_max(nodes: &mut Vec<Node>, values: &[Value], step: u32, fracti
 impl Tree<'_> {
     /// The larger of two with its index, the left one of equal ones.
     fn larger(&mut self, left: (Value, Value), right: (Value, Value)) -> (Value, Value) {
-        let (of_left, of_right) = (range(self.nodes, left.0), range(self.nodes, right.0));
+        let (of_left, of_right) = (left.0.range(self.nodes), right.0.range(self.nodes));
         if of_left.lo >= of_right.hi {
             return left;
         }
@@ -50,16 +49,22 @@ impl Tree<'_> {
             return right;
         }
         let compared = Operation::AtLeast {
-            left: self.operand(left.0),
-            right: self.operand(right.0),
+            left: left.0.operand(self.nodes, self.step, 0),
+            right: right.0.operand(self.nodes, self.step, 0),
         };
-        let chosen = self.push(compared, Interval { lo: 0, hi: 1 }, 0);
+        let chosen = Node::push(
+            self.nodes,
+            self.step,
+            compared,
+            Interval { lo: 0, hi: 1 },
+            0,
+        );
         let larger = Interval {
             lo: of_left.lo.max(of_right.lo),
             hi: of_left.hi.max(of_right.hi),
         };
         let value = self.select(chosen, left.0, right.0, larger, self.fraction);
-        let indices = range(self.nodes, left.1).hull(range(self.nodes, right.1));
+        let indices = left.1.range(self.nodes).hull(right.1.range(self.nodes));
         let index = self.select(chosen, left.1, right.1, indices, 0);
         (value, index)
     }
@@ -72,39 +77,10 @@ impl Tree<'_> {
         range: Interval,
         fraction: i32,
     ) -> Value {
-        let (high, low) = (self.operand(high), self.operand(low));
-        let wire = self.push(Operation::Select { chosen, high, low }, range, fraction);
+        let [high, low] = [high, low].map(|value| value.operand(self.nodes, self.step, 0));
+        let select = Operation::Select { chosen, high, low };
+        let wire = Node::push(self.nodes, self.step, select, range, fraction);
         Value::Wire(Operand { wire, shift: 0 })
-    }
-
-    fn operand(&mut self, value: Value) -> Operand {
-        match value {
-            Value::Wire(operand) => operand,
-            Value::Constant(value) => {
-                let range = Interval::point(value);
-                let wire = self.push(Operation::Constant { value }, range, 0);
-                Operand { wire, shift: 0 }
-            }
-        }
-    }
-
-    fn push(&mut self, operation: Operation, range: Interval, fraction: i32) -> Wire {
-        let wire = Wire(self.nodes.len() as u32);
-        self.nodes.push(Node {
-            operation,
-            range,
-            fraction,
-            stage: 0,
-            layer: self.step,
-        });
-        wire
-    }
-}
-
-fn range(nodes: &[Node], value: Value) -> Interval {
-    match value {
-        Value::Constant(code) => Interval::point(code),
-        Value::Wire(Operand { wire, shift }) => shifted(nodes[wire.0 as usize].range, shift),
     }
 }
 
@@ -130,7 +106,7 @@ impl Circuit {
         let whole = self.proved(operand, logits)?;
         let known = logits.iter().zip(bounds);
         let ranges: Vec<Interval> = known
-            .map(|(value, bound)| value.map_or(*bound, |value| range(&self.nodes, value)))
+            .map(|(value, bound)| value.map_or(*bound, |value| value.range(&self.nodes)))
             .collect();
         for (index, of_index) in ranges.iter().enumerate() {
             let beaten = |&by: &usize| {

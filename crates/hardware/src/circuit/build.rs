@@ -158,12 +158,7 @@ impl Circuit {
     ) -> Result<Self, BuildError> {
         let mut graph = combinational(program, options, observed)?;
         remove_unread(&mut graph);
-        let outputs = graph.outputs.iter().map(|value| match *value {
-            Value::Constant(code) => Interval::point(code),
-            Value::Wire(operand) => {
-                shifted(graph.nodes[operand.wire.0 as usize].range, operand.shift)
-            }
-        });
+        let outputs = graph.outputs.iter().map(|value| value.range(&graph.nodes));
         let fraction = match options.output {
             OutputForm::Logits => program.output_fraction,
             OutputForm::ArgMax => 0,

@@ -1,6 +1,6 @@
 //! Maxima over windows as trees of compare-and-select nodes.
 
-use super::node::{Node, Operand, Operation, Value, Wire};
+use super::node::{Node, Operand, Operation, Value};
 use bitfront_network::{Geometry, Interval, TensorFormat};
 use std::collections::HashMap;
 
@@ -44,19 +44,6 @@ pub(crate) fn under_window(geometry: &Geometry, channels: usize, element: usize)
 }
 
 impl Maxima<'_> {
-    fn range(&self, value: Value) -> Interval {
-        match value {
-            Value::Constant(code) => Interval::point(code),
-            Value::Wire(Operand { wire, shift }) => {
-                let Interval { lo, hi } = self.nodes[wire.0 as usize].range;
-                Interval {
-                    lo: lo << shift,
-                    hi: hi << shift,
-                }
-            }
-        }
-    }
-
     /// A balanced tree. A window without elements, which no geometry has, would be zero.
     fn of(&mut self, mut values: Vec<Value>) -> Value {
         while values.len() > 1 {
@@ -72,7 +59,7 @@ impl Maxima<'_> {
     }
 
     fn larger(&mut self, left: Value, right: Value) -> Value {
-        let (of_left, of_right) = (self.range(left), self.range(right));
+        let (of_left, of_right) = (left.range(self.nodes), right.range(self.nodes));
         // Only constants are left out as never larger: a wire that is not read could not be proven.
         if left == right || matches!(right, Value::Constant(code) if code <= of_left.lo) {
             return left;
@@ -80,7 +67,8 @@ impl Maxima<'_> {
         if matches!(left, Value::Constant(code) if code <= of_right.lo) {
             return right;
         }
-        let (left, right) = (self.operand(left), self.operand(right));
+        let [left, right] =
+            [left, right].map(|value| value.operand(self.nodes, self.step, self.fraction));
         let order = |operand: &Operand| (operand.wire, operand.shift);
         let (left, right) = if order(&left) <= order(&right) {
             (left, right)
@@ -96,7 +84,9 @@ impl Maxima<'_> {
             shift: operand.shift - shift,
             ..operand
         };
-        let wire = self.push(
+        let wire = Node::push(
+            self.nodes,
+            self.step,
             Operation::Max {
                 left: lower(left),
                 right: lower(right),
@@ -110,28 +100,5 @@ impl Maxima<'_> {
         let value = Value::Wire(Operand { wire, shift });
         self.shared.insert((left, right), value);
         value
-    }
-
-    fn operand(&mut self, value: Value) -> Operand {
-        match value {
-            Value::Wire(operand) => operand,
-            Value::Constant(value) => {
-                let operation = Operation::Constant { value };
-                let wire = self.push(operation, Interval::point(value), self.fraction);
-                Operand { wire, shift: 0 }
-            }
-        }
-    }
-
-    fn push(&mut self, operation: Operation, range: Interval, fraction: i32) -> Wire {
-        let wire = Wire(self.nodes.len() as u32);
-        self.nodes.push(Node {
-            operation,
-            range,
-            fraction,
-            stage: 0,
-            layer: self.step,
-        });
-        wire
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of a circuit.
 
+use super::build::shifted;
 use super::linear_map::Step;
 use bitfront_network::Interval;
 use bitfront_quantizer::Modes;
@@ -238,6 +239,48 @@ impl Value {
                 ..operand
             }),
         }
+    }
+
+    /// What it may be.
+    pub(crate) fn range(self, nodes: &[Node]) -> Interval {
+        match self {
+            Self::Constant(code) => Interval::point(code),
+            Self::Wire(Operand { wire, shift }) => shifted(nodes[wire.0 as usize].range, shift),
+        }
+    }
+
+    /// A wire with it: its own, or that of a constant's node, which belongs to step `layer`.
+    pub(crate) fn operand(self, nodes: &mut Vec<Node>, layer: u32, fraction: i32) -> Operand {
+        match self {
+            Self::Wire(operand) => operand,
+            Self::Constant(value) => {
+                let range = Interval::point(value);
+                let operation = Operation::Constant { value };
+                let wire = Node::push(nodes, layer, operation, range, fraction);
+                Operand { wire, shift: 0 }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Appends a node of step `layer`; registers come later.
+    pub(crate) fn push(
+        nodes: &mut Vec<Self>,
+        layer: u32,
+        operation: Operation,
+        range: Interval,
+        fraction: i32,
+    ) -> Wire {
+        let wire = Wire(nodes.len() as u32);
+        nodes.push(Self {
+            operation,
+            range,
+            fraction,
+            stage: 0,
+            layer,
+        });
+        wire
     }
 }
 
