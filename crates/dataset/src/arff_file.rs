@@ -1,7 +1,8 @@
 //! The ARFF reader: a header with typed attributes, then rows of values.
 //!
 //! The numeric attributes are the features and the one nominal attribute is the label, wherever it
-//! stands; classes keep the order in which the header lists them.
+//! stands; classes keep the order in which the header lists them. Without a nominal attribute the last
+//! one is a value to predict.
 //!
 //! The rule this module keeps: a value's place is its line and its attribute's name, and no value is
 //! guessed: an unknown one (`?`), a sparse row and an instance weight are errors.
@@ -15,8 +16,7 @@ use crate::table::{Dataset, MAX_CLASSES, Table};
 /// Longest part of a value that an error repeats, in characters.
 const SHOWN: usize = 60;
 
-const ATTRIBUTES: &str =
-    "attributes of the types numeric, real and integer, and one nominal attribute, the label";
+const ATTRIBUTES: &str = "attributes of the types numeric, real and integer, and a label: one nominal attribute, or else the last one, a value to predict";
 
 /// What the header says.
 #[derive(Default)]
@@ -40,6 +40,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         });
     let (mut names, at, classes) = read_header(&mut lines, file)?;
     let attributes = names.len();
+    let are_values = classes.is_empty();
 
     let mut table = Table {
         columns: attributes - 1,
@@ -59,7 +60,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
             let Some(name) = names.get(column) else {
                 break;
             };
-            if column == at {
+            if column == at && !are_values {
                 let class = classes.iter().position(|class| *class == field);
                 let class = class.and_then(|class| u8::try_from(class).ok());
                 table.y.push(class.ok_or_else(|| {
@@ -68,10 +69,14 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
                 })?);
             } else {
                 let value = field.parse::<f32>().ok().filter(|v| v.is_finite());
-                x.push(
-                    value
-                        .ok_or_else(|| value_error(file, number, name, &field, "finite numbers"))?,
-                );
+                let value = value
+                    .ok_or_else(|| value_error(file, number, name, &field, "finite numbers"))?;
+                let to = if column == at {
+                    &mut table.values
+                } else {
+                    &mut x
+                };
+                to.push(value);
             }
         }
         if columns != attributes {
@@ -85,16 +90,16 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         }
     }
     table.x = x.into();
-    table.rows = table.y.len();
+    table.rows = table.y.len() + table.values.len();
     if table.rows == 0 {
         let accepted = "at least one row";
         return Err(header(file, "no rows below @data".to_owned(), accepted));
     }
-    names.remove(at);
+    let label = names.remove(at);
     Ok(Dataset {
         features: names,
         classes,
-        targets: Vec::new(),
+        targets: if are_values { vec![label] } else { Vec::new() },
         train: table,
         test: None,
         scaling: Scaling::Features,
@@ -102,7 +107,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     })
 }
 
-/// Reads up to `@data`: names of the attributes, column of the label, classes.
+/// Reads up to `@data`: names of the attributes, column of the label, classes; none where the label is a value.
 fn read_header<'a>(
     lines: &mut impl Iterator<Item = Result<(&'a str, u64), DatasetError>>,
     file: &str,
@@ -130,6 +135,7 @@ fn read_header<'a>(
     match found.label {
         Some((at, classes)) if count > 1 => Ok((found.names, at, classes)),
         Some(_) => Err(header(file, "no numeric attribute".to_owned(), ATTRIBUTES)),
+        None if count > 1 => Ok((found.names, count - 1, Vec::new())),
         None => {
             let problem = format!("{count} attributes, none of them nominal");
             Err(header(file, problem, ATTRIBUTES))

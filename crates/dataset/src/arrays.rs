@@ -10,13 +10,6 @@ use crate::table::{Dataset, MAX_CLASSES, MAX_TARGETS, Table};
 /// What an array of features may be.
 pub(crate) const FEATURES: &str = "an array of float32, float64 or integers, rows x features or (images, sequences) rows x \
     ... x channels of at most 4 axes";
-/// What an array of class numbers may be.
-#[cfg_attr(
-    not(feature = "hdf5"),
-    expect(dead_code, reason = "the HDF5 reader's labels")
-)]
-pub(crate) const CLASS_NUMBERS: &str =
-    "a one-dimensional array of integers, one a row (class numbers from 0)";
 /// What an array of labels may be.
 pub(crate) const LABELS: &str = "a one-dimensional array of integers, one a row (class numbers from 0), or an array of \
     floats, rows or rows x targets (values to predict)";

@@ -89,9 +89,9 @@ impl Dataset {
     /// that are not all whole are values to predict. Labels of npz may be floats, one or several a row,
     /// which are values to predict too, with optional names `targets`.
     /// ARFF: numeric attributes are the features, the one nominal attribute is the label, with the
-    /// classes in the order of the header. Arrays `x` of more than two axes are images or sequences, the last axis
+    /// classes in the order of the header; without one the last attribute is a value to predict. Arrays `x` of more than two axes are images or sequences, the last axis
     /// their channels. HDF5 (feature `hdf5`): the public jet sets as they are published, or arrays named as in npz.
-    /// Parquet (feature `parquet`): columns of numbers, and one of texts or (the last) of class numbers, the label.
+    /// Parquet (feature `parquet`): columns of numbers, and a label: one of texts, or the last, class numbers or values to predict.
     /// A folder of such jet files, or of `train` and `val` with them, is one data set. idx: a folder (or a zip) with the files of MNIST or Fashion-MNIST as they ship.
     ///
     /// # Errors

@@ -152,13 +152,39 @@ fn faults_are_named() {
     assert!(error.contains("line 5: not UTF-8"), "{error}");
 }
 
+#[test]
+fn without_a_nominal_attribute_the_last_one_is_a_value() {
+    const HEAD: &str = "@relation r\n@attribute n real\n@attribute 'jet mass' numeric\n@data\n";
+    let data = parse(&format!("{HEAD}1,80.4\n2,91\n")).unwrap();
+    assert_eq!(
+        (&*data.features, &*data.targets),
+        (&["n".to_owned()][..], &["jet mass".to_owned()][..])
+    );
+    assert!(data.classes.is_empty() && data.train.y.is_empty());
+    assert_eq!((data.train.rows, &*data.train.x), (2, &[1.0, 2.0][..]));
+    assert_eq!(data.train.values, [80.4, 91.0]);
+    // Whole numbers too: this format has a type for classes.
+    assert_eq!(
+        parse(&format!("{HEAD}1,0\n2,1\n")).unwrap().train.values,
+        [0.0, 1.0]
+    );
+    for value in ["?", "w", "inf"] {
+        let error = parse(&format!("{HEAD}1,80.4\n2,{value}\n")).unwrap_err();
+        let expected = format!(
+            "f.arff: arff, line 6, column jet mass: {value:?} is not accepted; accepted: finite numbers"
+        );
+        assert_eq!(error, expected);
+    }
+    assert!(parse(HEAD).unwrap_err().contains("no rows below @data"));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(body in "[@a-z{},'\"\\\\%?\n 0-9.é]{0,80}", rows: bool) {
         let head = if rows { "@attribute m real\n@attribute y {a, b}\n@data\n1,a\n2,b\n" } else { "" };
         if let Ok(data) = parse(&format!("@relation r\n{head}{body}\n")) {
             prop_assert_eq!(data.train.x.len(), data.train.rows * data.train.columns);
-            prop_assert_eq!(data.train.y.len(), data.train.rows);
+            prop_assert_eq!(data.train.y.len() + data.train.values.len(), data.train.rows);
         }
     }
 }

@@ -92,6 +92,52 @@ fn plain_arrays_named_as_in_npz() {
 }
 
 #[test]
+fn float_labels_are_values_one_or_several_a_row() {
+    let data = open("data/values.h5");
+    let (x, _) = rows();
+    assert_eq!(data.targets, ["mass_mmdt", "multiplicity"]);
+    assert!(data.classes.is_empty() && data.train.y.is_empty());
+    assert_eq!((data.train.rows, data.train.columns), (40, 14));
+    let parts = x.chunks_exact(16).map(|row| row.split_at(14));
+    let (features, values): (Vec<_>, Vec<_>) = parts.unzip();
+    assert_eq!(data.train.x, features.concat());
+    assert_eq!(data.train.values, values.concat());
+
+    // The array is found by its second value of row 2.
+    let file = fs::read(testdata("data/values.h5")).unwrap();
+    let number = f64::from(x[2 * 16 + 15]).to_le_bytes();
+    let first = f64::from(x[2 * 16 + 14]).to_le_bytes();
+    let pair = [first, number].concat();
+    let at = file.windows(16).position(|bytes| bytes == pair).unwrap();
+    let mut bad = file.clone();
+    bad[at + 8..at + 16].copy_from_slice(&f64::INFINITY.to_le_bytes());
+    let error = Dataset::parse(&bad, "f.h5").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "f.h5: y, row 2, column multiplicity: inf is not accepted; accepted: finite numbers"
+    );
+}
+
+#[test]
+fn labels_of_another_kind_say_what_can_be() {
+    // Texts under the name of the labels.
+    let mut bytes = fs::read(testdata("data/arrays.h5")).unwrap();
+    for (old, new) in [
+        (&b"y_train\0"[..], &b"z_train\0"[..]),
+        (b"classes\0", b"y_train\0"),
+    ] {
+        let at = bytes.windows(8).position(|found| found == old).unwrap();
+        bytes[at..at + 8].copy_from_slice(new);
+    }
+    let error = Dataset::parse(&bytes, "f.h5").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "f.h5: array y_train: shape [5] of a type that is no number; accepted: a one-dimensional array of integers, one a \
+         row (class numbers from 0), or an array of floats, rows or rows x targets (values to predict)"
+    );
+}
+
+#[test]
 fn faults_are_named() {
     // A change of as many bytes: (file, what is replaced, by what, part of the error).
     let cases: [(&str, &[u8], &[u8], &str); 4] = [
@@ -162,7 +208,12 @@ fn values_that_cannot_be_used_are_named_with_their_row() {
 
 #[test]
 fn a_file_cut_short_or_changed_is_read_or_refused() {
-    for name in ["zenodo/val/jetImage_7_100p_2.h5", "cernbox.z", "arrays.h5"] {
+    for name in [
+        "zenodo/val/jetImage_7_100p_2.h5",
+        "cernbox.z",
+        "arrays.h5",
+        "values.h5",
+    ] {
         let whole = fs::read(testdata("data").join(name)).unwrap();
         for at in (0..whole.len()).step_by(97) {
             // What follows the last array is no part of the data, so a cut need not be seen.
@@ -171,7 +222,8 @@ fn a_file_cut_short_or_changed_is_read_or_refused() {
             changed[at] ^= 0x41;
             if let Ok(data) = Dataset::parse(&changed, "f.h5") {
                 assert_eq!(data.train.x.len(), data.train.rows * data.train.columns);
-                assert_eq!(data.train.y.len(), data.train.rows);
+                let labels = data.train.y.len() + data.train.values.len();
+                assert_eq!(labels, data.train.rows * data.targets.len().max(1));
             }
         }
     }

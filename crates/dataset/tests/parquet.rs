@@ -45,8 +45,26 @@ fn types_encodings_pages_and_groups() {
 }
 
 #[test]
+fn a_last_column_of_floats_is_a_value() {
+    let data = Dataset::open(testdata("parquet/values.parquet")).unwrap();
+    let jets = Dataset::open(testdata("openml.arff")).unwrap();
+    assert_eq!(
+        (&*data.features, &*data.targets),
+        (&["n".to_owned(), "b".to_owned()][..], &["m".to_owned()][..])
+    );
+    assert!(data.classes.is_empty() && data.train.y.is_empty());
+    let masses: Vec<f32> = (0..40).map(|row| jets.train.row(row)[14]).collect();
+    assert_eq!(data.train.values, masses);
+    data.prepare(&SplitSpec::default()).unwrap();
+}
+
+#[test]
 fn what_is_not_read_is_named() {
     let cases = [
+        (
+            "unknown",
+            "parquet, row 0, column m: NaN is not accepted; accepted: finite numbers",
+        ),
         (
             "zstd",
             "column m: pages packed by zstd, LZ4, Brotli or LZO; accepted: not packed, Snappy, gzip",
@@ -72,7 +90,7 @@ fn what_is_not_read_is_named() {
 
 #[test]
 fn a_file_cut_short_or_changed_is_read_or_refused() {
-    for name in ["gzip", "plain", "groups", "split"] {
+    for name in ["gzip", "plain", "groups", "split", "values"] {
         let whole = fs::read(testdata(&format!("parquet/{name}.parquet"))).unwrap();
         for at in 0..whole.len() {
             assert!(
@@ -83,7 +101,8 @@ fn a_file_cut_short_or_changed_is_read_or_refused() {
             changed[at] ^= 0x41;
             if let Ok(data) = Dataset::parse(&changed, "f") {
                 assert_eq!(data.train.x.len(), data.train.rows * data.train.columns);
-                assert_eq!(data.train.y.len(), data.train.rows);
+                let labels = data.train.y.len() + data.train.values.len();
+                assert_eq!(labels, data.train.rows);
             }
         }
     }

@@ -9,7 +9,7 @@ use hdf5_pure::Datatype;
 
 use self::number::Number;
 use self::store::{Array, Store};
-use crate::arrays::{self, Arrays, CLASS_NUMBERS, Labels, wrong};
+use crate::arrays::{self, Arrays, LABELS, Labels, wrong};
 use crate::error::DatasetError;
 use crate::jets::{self, Columns};
 use crate::scaling::Scaling;
@@ -158,6 +158,23 @@ fn fill(
     })
 }
 
+impl Store {
+    /// All numbers of an array, in row-major order.
+    fn numbers<T>(
+        &self,
+        array: &Array,
+        number: Number,
+        of: fn(Number, &[u8]) -> T,
+    ) -> Result<Vec<T>, DatasetError> {
+        let mut all = Vec::new();
+        self.rows(array, |_, bytes| {
+            all.extend(bytes.chunks_exact(number.bytes()).map(|b| of(number, b)));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
 /// The strings of an array of one axis.
 fn names(store: &Store, array: &Array) -> Result<Vec<String>, DatasetError> {
     let text = matches!(
@@ -201,11 +218,7 @@ impl Arrays for Store {
             let accepted = "at least one row and one feature";
             return Err(wrong(&self.name, name, problem, accepted));
         }
-        let mut x = Vec::new();
-        self.rows(&array, |_, bytes| {
-            x.extend(bytes.chunks_exact(number.bytes()).map(|b| number.value(b)));
-            Ok(())
-        })?;
+        let x = self.numbers(&array, number, Number::value)?;
         let table = Table {
             rows: array.shape[0] as usize,
             columns: array.columns() as usize,
@@ -218,21 +231,26 @@ impl Arrays for Store {
 
     fn labels(&mut self, name: &str) -> Result<Labels, DatasetError> {
         let array = self.array(name)?;
-        let number = Number::of(&array.kind).filter(|number| number.is_integer());
-        let (Some(number), true) = (number, matches!(array.shape[..], [_] | [_, 1])) else {
-            let problem = format!("shape {:?}, or a type that is no integer", array.shape);
-            return Err(wrong(&self.name, name, problem, CLASS_NUMBERS));
-        };
-        let mut labels = Vec::new();
-        self.rows(&array, |_, bytes| {
-            labels.extend(
-                bytes
-                    .chunks_exact(number.bytes())
-                    .map(|b| number.integer(b)),
-            );
-            Ok(())
-        })?;
-        Ok(Labels::Classes(labels))
+        let is_row = matches!(array.shape[..], [_] | [_, 1]);
+        let is_table = is_row || matches!(array.shape[..], [_, columns] if columns > 0);
+        match Number::of(&array.kind) {
+            Some(number) if number.is_integer() && is_row => {
+                let labels = self.numbers(&array, number, Number::integer)?;
+                Ok(Labels::Classes(labels))
+            }
+            Some(number) if !number.is_integer() && is_table => {
+                let values = self.numbers(&array, number, Number::value)?;
+                let columns = array.columns() as usize;
+                Ok(Labels::Values { values, columns })
+            }
+            number => {
+                let mut problem = format!("shape {:?}", array.shape);
+                if number.is_none() {
+                    problem.push_str(" of a type that is no number");
+                }
+                Err(wrong(&self.name, name, problem, LABELS))
+            }
+        }
     }
 
     fn names(&mut self, name: &str, count: usize) -> Result<Option<Vec<String>>, DatasetError> {

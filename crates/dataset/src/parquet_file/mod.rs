@@ -1,8 +1,8 @@
 //! The Parquet reader: plain columns, one value a row.
 //!
 //! Columns of numbers and truth values are the features. The label is the one column of texts, with its classes in
-//! alphabetical order; without such a column it is the last column, class numbers from 0. An index that pandas
-//! keeps (`__index_level_0__`) is no feature.
+//! alphabetical order; without such a column it is the last column: integers are class numbers from 0, floats values
+//! to predict. An index that pandas keeps (`__index_level_0__`) is no feature.
 
 mod footer;
 mod page;
@@ -20,7 +20,8 @@ use crate::table::{Dataset, MAX_CLASSES, Table};
 const MAX_EXPANSION: u64 = 256;
 const MORE: u64 = 4 << 20;
 
-const COLUMNS: &str = "columns of numbers or truth values, and a label: one column of texts, or class numbers in the last column";
+const COLUMNS: &str = "columns of numbers or truth values, and a label: one column of texts, or class numbers or values to predict in the \
+    last column";
 
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
     let damaged = |problem: &str| DatasetError::Damaged {
@@ -67,40 +68,39 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Dataset, DatasetError> {
         for (place, at) in columns.features.iter().enumerate() {
             let column = &footer.columns[*at];
             for (bits, row) in read(*at)?.into_iter().zip(first..) {
-                let value = number(column, bits);
-                if !value.is_finite() {
-                    let value = value.to_string();
-                    return Err(value_error(
-                        file,
-                        column,
-                        row as u64,
-                        &value,
-                        "finite numbers",
-                    ));
-                }
-                x[row * width + place] = value;
+                x[row * width + place] = finite(file, column, row, bits)?;
             }
         }
         labels.extend(read(columns.label)?);
         first += *count as usize;
     }
     let label = &footer.columns[columns.label];
-    let (classes, y) = if label.kind == Type::Bytes {
-        names.classes(&labels)
-    } else {
-        class_numbers(file, label, &labels)?
+    let (mut targets, mut values) = (Vec::new(), Vec::new());
+    let (classes, y) = match label.kind {
+        Type::Bytes => names.classes(&labels),
+        Type::Float | Type::Double => {
+            targets.push(label.name.clone());
+            let value = |(row, bits): (usize, &u64)| finite(file, label, row, *bits);
+            values = labels
+                .iter()
+                .enumerate()
+                .map(value)
+                .collect::<Result<_, _>>()?;
+            (Vec::new(), Vec::new())
+        }
+        _ => class_numbers(file, label, &labels)?,
     };
     let columns_of = |at: &usize| footer.columns[*at].name.clone();
     Ok(Dataset {
         features: columns.features.iter().map(columns_of).collect(),
         classes,
-        targets: Vec::new(),
+        targets,
         train: Table {
             rows,
             columns: width,
             x: x.into(),
             y,
-            values: Vec::new(),
+            values,
         },
         test: None,
         scaling: Scaling::Features,
@@ -139,18 +139,8 @@ impl Roles {
             .collect();
         let label = match (&texts[..], used.last()) {
             ([label], _) => *label,
-            ([], Some(last))
-                if matches!(
-                    columns[*last].kind,
-                    Type::Int32 | Type::Int64 | Type::Boolean
-                ) =>
-            {
-                *last
-            }
-            ([], _) => {
-                let problem = "no column of texts, and the last one holds no integers";
-                return Err(wrong(file, "label", problem, COLUMNS));
-            }
+            ([], Some(last)) => *last,
+            ([], None) => return Err(wrong(file, "label", "no column of numbers", COLUMNS)),
             ([first, second, ..], _) => {
                 let (first, second) = (&columns[*first].name, &columns[*second].name);
                 let problem = format!("columns {first} and {second} both hold texts");
@@ -180,6 +170,16 @@ fn number(column: &Column, bits: u64) -> f32 {
         Type::Int64 if !unsigned => bits as i64 as f32,
         _ => bits as f32,
     }
+}
+
+/// A number that is finite.
+fn finite(file: &str, column: &Column, row: usize, bits: u64) -> Result<f32, DatasetError> {
+    let value = number(column, bits);
+    if value.is_finite() {
+        return Ok(value);
+    }
+    let (row, value) = (row as u64, value.to_string());
+    Err(value_error(file, column, row, &value, "finite numbers"))
 }
 
 /// Class numbers as they stand in the label's column.
