@@ -1,0 +1,201 @@
+//! Searches of every form of circuit, from the search file through every gate of a synthesis job to what is exported; without
+//! Yosys, Verilator and g++ on PATH this says so and passes, or fails with `BITFRONT_REQUIRE_TOOLS=1`.
+
+#[path = "../../crates/hardware/tests/common/skipped.rs"]
+mod skipped;
+mod support;
+
+use std::fs;
+
+use bitfront_coordinator::artifacts::Digest;
+use serde_json::{Value, json};
+use skipped::skipped;
+use support::{Service, bitfront, run, search_file};
+
+/// Whether circuits can be built here.
+fn has_tools() -> bool {
+    let missing = bitfront_worker::tools().missing().join(", ");
+    if !missing.is_empty() {
+        skipped(&missing);
+    }
+    missing.is_empty()
+}
+
+/// A search of one quantized trial, and as many of its circuits.
+fn search_of(name: &str, circuit: &Value, circuits: u32) -> Value {
+    let mut file = search_file(1, 3, circuits);
+    file["name"] = name.into();
+    file["model"] = json!({"mlp": [4, 4, 3]});
+    file["search_space"] = json!({"seed_trials": [{"uniform_bits": 4}]});
+    file["circuit"] = circuit.clone();
+    file
+}
+
+fn text(service: &Service, arguments: &[&str]) -> String {
+    let mut command = bitfront();
+    command.args(arguments).args(["--url", &service.url]);
+    let (code, stdout, stderr) = run(command);
+    assert_eq!(code, 0, "bitfront {}: {stderr}", arguments.join(" "));
+    stdout
+}
+
+/// The value of a line of `trial show`, below a title.
+fn shown<'a>(text: &'a str, title: &str, name: &str) -> &'a str {
+    let (_, below) = text.split_once(&format!("\n{title}\n")).expect(title);
+    let line = below.lines().find_map(|line| {
+        let (first, rest) = line.trim_start().split_once(' ')?;
+        (first == name).then(|| rest.trim())
+    });
+    line.unwrap_or_else(|| panic!("no {name} below {title} in {text}"))
+}
+
+/// Runs a search to its end; its one trial as the API has it.
+fn trained(service: &Service, file: &Value) -> Value {
+    let id = service.submit(file);
+    service.wait_until_finished(&id);
+    service.trials(&id).remove(0)
+}
+
+/// A trained trial with a synthesis job that passed every gate on so many rows.
+fn measured(service: &Service, file: &Value, vectors: u64) -> Value {
+    let trial = trained(service, file);
+    let name = file["name"].as_str().expect("a name");
+    let job = &trial["synthesis"];
+    assert_eq!(job["state"], "completed", "{job}");
+    let (costs, result) = (&trial["scores"]["costs"], &job["result"]);
+    for said in ["cycles", "lut_estimate"] {
+        assert_eq!(costs[said], result[said], "{said}");
+    }
+    assert_eq!(result["vectors_checked"], vectors);
+    assert_eq!(result["netlist_vectors_checked"], vectors);
+    assert_eq!(result["rtl_digest"], trial["scores"]["circuit_digest"]);
+
+    // What a user reads is what the API says.
+    let front = text(service, &["front", name]);
+    let row = front
+        .lines()
+        .find(|line| line.starts_with("#0"))
+        .expect("a row");
+    let cells: Vec<&str> = row.split("  ").map(str::trim).collect();
+    for measured in ["lut_measured", "ff_measured"] {
+        let count = result[measured].as_u64().expect("a count");
+        let says = |cell: &&&str| {
+            cell.split(" (").next().map(|cell| cell.replace(' ', "")) == Some(count.to_string())
+        };
+        assert!(
+            cells.iter().any(|cell| says(&cell)),
+            "{measured} {count}: {row}"
+        );
+    }
+    assert!(row.ends_with("completed"), "{row}");
+    let page = text(service, &["trial", "show", &format!("{name}#0")]);
+    for said in ["cycles", "lut_estimate"] {
+        assert_eq!(shown(&page, "scores", said), costs[said].to_string());
+    }
+    for said in [
+        "lut_measured",
+        "ff_measured",
+        "carry_measured",
+        "vectors_checked",
+    ] {
+        assert_eq!(shown(&page, "synthesis", said), result[said].to_string());
+    }
+    trial
+}
+
+/// Writes the trial's circuit; the text of its module, which is the one that was scored and measured.
+fn exported(service: &Service, trial: &Value) -> String {
+    let folder = service.path("exported");
+    let out = folder.to_str().expect("a plain path");
+    let id = trial["id"].as_str().expect("an id");
+    text(service, &["export", id, "--to", "verilog", "--out", out]);
+    let rtl = fs::read_to_string(folder.join("network.v")).expect("the module");
+    assert_eq!(
+        Digest::of(rtl.as_bytes()).as_str(),
+        trial["scores"]["circuit_digest"]
+    );
+    rtl
+}
+
+#[test]
+fn a_streamed_search_is_measured_at_the_interval_that_is_said() {
+    if !has_tools() {
+        return;
+    }
+    let service = Service::start();
+    let _worker = service.worker("streamer");
+    let mut file = search_of("streamed", &json!({"layout": "streamed", "reuse": 2}), 1);
+    file["model"] = json!({
+        "inputs": {"shape": [2, 2, 1]},
+        "layers": [
+            {"name": "conv", "conv": {"filters": 2, "size": 2, "padding": "same"}},
+            {"name": "relu", "activation": "relu"},
+            {"name": "flat", "flatten": true},
+            {"name": "fc", "dense": 3},
+            {"name": "relu2", "activation": "relu"},
+            {"name": "output", "dense": 3},
+            {"name": "softmax", "activation": "softmax"},
+        ],
+    });
+    // Four positions, and the border of a row and a column behind them.
+    let interval = 7;
+    file["constraints"] = json!([{"metric": "initiation_interval", "max": interval}]);
+    let trial = measured(&service, &file, 2000);
+    assert_eq!(trial["on_front"], true);
+    let (costs, result) = (&trial["scores"]["costs"], &trial["synthesis"]["result"]);
+    assert_eq!(costs["initiation_interval"], interval);
+    assert_eq!(result["initiation_interval"], interval);
+    assert!(costs["cycles"].as_u64() > Some(interval), "{costs}");
+    let page = text(&service, &["trial", "show", "streamed#0"]);
+    for title in ["scores", "synthesis"] {
+        assert_eq!(
+            shown(&page, title, "initiation_interval"),
+            interval.to_string()
+        );
+    }
+    assert_eq!(result["netlist_simulator"], "bitfront-cycles");
+    let options = result["options"].as_str().expect("options");
+    assert!(options.starts_with("streamed circuit; "), "{options}");
+    let rtl = exported(&service, &trial);
+    assert!(rtl.contains("in_ready") && rtl.contains("out_valid"));
+}
+
+#[test]
+fn a_search_of_classes_builds_and_exports_the_comparisons() {
+    if !has_tools() {
+        return;
+    }
+    let service = Service::start();
+    let _worker = service.worker("chooser");
+    let logits = trained(&service, &search_of("logits", &json!({}), 0));
+    let file = search_of("classes", &json!({"output": "argmax"}), 1);
+    let classes = measured(&service, &file, 2000);
+    // The same network: only its circuit is another.
+    let score = |trial: &Value, name: &str| trial["scores"][name].clone();
+    for same in ["accuracy_validation", "confusion_test"] {
+        assert_eq!(score(&logits, same), score(&classes, same), "{same}");
+    }
+    let luts = |trial: &Value| trial["scores"]["costs"]["lut_estimate"].as_u64();
+    assert!(luts(&classes) > luts(&logits));
+    let rtl = exported(&service, &classes);
+    assert!(rtl.contains("output wire [1:0] outputs"), "{rtl}");
+}
+
+#[test]
+fn a_search_within_the_train_rows_is_measured_on_them() {
+    if !has_tools() {
+        return;
+    }
+    let service = Service::start();
+    let _worker = service.worker("observer");
+    let proven = trained(&service, &search_of("proven", &json!({}), 0));
+    let file = search_of("observed", &json!({"ranges": "data"}), 1);
+    // All train rows of a split of 3,000.
+    let data = measured(&service, &file, 1920);
+    let accuracy = |trial: &Value| trial["scores"]["accuracy_validation"].clone();
+    assert_eq!(accuracy(&proven), accuracy(&data));
+    let luts = |trial: &Value| trial["scores"]["costs"]["lut_estimate"].as_u64();
+    assert!(luts(&data) < luts(&proven));
+    let options = data["synthesis"]["result"]["options"].as_str();
+    assert!(options.is_some_and(|options| options.starts_with("ranges of the train rows; ")));
+}
