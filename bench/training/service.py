@@ -1,4 +1,4 @@
-"""A private service for a bench: `bitfront up` on a free port with its own data and cache folder, ended with the bench."""
+"""A private service for a bench (`bitfront up` on a free port with its own data and cache folder, ended with the bench), and what it runs with."""
 
 import json
 import os
@@ -9,9 +9,23 @@ import tempfile
 import time
 import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 BINARY = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release", "bitfront")
 ENDED = {"completed", "failed", "cancelled", "pruned"}
+
+
+def python_of(name):
+    """The Python of the environment that holds requirements-NAME.txt, installed where it is missing (python_of.sh)."""
+    source = f'here="{HERE}"; . "$here/python_of.sh"; python_of {name}'
+    return subprocess.run(["bash", "-c", source], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def built():
+    """The program, built by cargo where it is not up to date."""
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "-p", "bitfront", "--bin", "bitfront"]
+    subprocess.run(command, cwd=ROOT, env=dict(os.environ, SQLX_OFFLINE="true"), check=True)
+    return BINARY
 
 
 def new_folder():
@@ -24,12 +38,12 @@ def new_folder():
 class Service:
     """`with Service(folder, data=..., name=...) as service`: the data set is registered when the block begins."""
 
-    def __init__(self, folder, data, name, workers=1, slots=1, binary=BINARY, deadline_s=900):
+    def __init__(self, folder, data, name, workers=1, slots=1, binary=None, deadline_s=900):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         self.url = f"http://{self.address}"
-        self.folder, self.data, self.name, self.binary = folder, data, name, binary
+        self.folder, self.data, self.name, self.binary = folder, data, name, binary or built()
         self.workers, self.slots = workers, slots
         self.end = time.monotonic() + deadline_s
 

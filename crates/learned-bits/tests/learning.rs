@@ -182,6 +182,19 @@ fn every_level_gives_the_same_bits() {
     }
 }
 
+/// As `the_bits_of_a_known_run` of the training engine: when this fails, learned candidates have other bits
+/// than before, which has to be said.
+#[test]
+fn the_bits_of_a_known_front() {
+    let (points, _) = run(Kernels::detect());
+    let weights = points.iter().flat_map(|point| &point.weights.layers);
+    let values = weights.flat_map(|layer| layer.parts.values().flatten());
+    let hash = values.fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {
+        (hash ^ u64::from(value.to_bits())).wrapping_mul(0x100_0000_01b3)
+    });
+    assert_eq!(format!("{hash:016x}"), "2d76027246417add");
+}
+
 #[test]
 fn what_cannot_be_learned_is_named() {
     let (x, y) = rows();

@@ -9,6 +9,7 @@ use crate::engine::buffer_bytes;
 use crate::error::TrainError;
 use crate::loss::LossFunction;
 use crate::recipe::{Recipe, RecipeFault};
+use crate::schedule::Schedule;
 use crate::train::{Samples, Targets, classes_of};
 
 /// Most memory that the buffers of one network may take, in bytes.
@@ -144,6 +145,10 @@ pub(crate) fn check_head(
         }
     }
     let softmax = matches!(candidate.head, Head::Softmax { .. });
+    if recipe.label_smoothing > 0.0 && !softmax {
+        let value = format!("{} for a head that is no softmax", recipe.label_smoothing);
+        fault("/label_smoothing", value, "0, or a softmax head".to_owned());
+    }
     if recipe.distillation.is_some() && !softmax {
         let value = "given for a head that is no softmax".to_owned();
         fault("/distillation", value, "none, or a softmax head".to_owned());
@@ -152,6 +157,20 @@ pub(crate) fn check_head(
         Ok(())
     } else {
         Err(TrainError::Recipe(faults))
+    }
+}
+
+/// Checks that the learning rate gets to its height within a run of `steps` steps.
+pub(crate) fn check_warmup(recipe: &Recipe, steps: u64) -> Result<(), TrainError> {
+    match recipe.schedule {
+        Schedule::WarmCosine { warmup_steps, .. } if u64::from(warmup_steps) >= steps => {
+            Err(TrainError::Recipe(vec![RecipeFault {
+                pointer: "/schedule/warm_cosine/warmup_steps",
+                value: warmup_steps.to_string(),
+                accepted: format!("0 to {}, fewer than the steps of the run", steps - 1).into(),
+            }]))
+        }
+        _ => Ok(()),
     }
 }
 

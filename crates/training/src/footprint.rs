@@ -13,7 +13,7 @@ const WEIGHT_COPIES: usize = 4;
 
 /// Bytes that a run allocates at any time, at most, beside the samples that it is given: inputs on their
 /// grid, buffers of the engine, weights with gradients and moments, the order of the rows, a teacher's
-/// probabilities.
+/// probabilities, averages of the weights.
 ///
 /// The candidate's graph has no faults ([`Candidate::check_shapes`]).
 #[must_use]
@@ -38,11 +38,19 @@ pub fn training_bytes(
             .saturating_add(weights.saturating_mul(1 + size_of::<f64>() / size_of::<f32>())),
         None => 0,
     };
+    // Of every tensor, padded, its average in f64 and the weights that stand aside while it is shown.
+    let averages = match recipe.averaging {
+        Some(_) => kernel_bytes(candidate)
+            .saturating_add(weights)
+            .saturating_mul(1 + size_of::<f64>() / size_of::<f32>()),
+        None => 0,
+    };
     let running = buffer_bytes(candidate, recipe.batch_size.min(train))
         .saturating_add(weights.saturating_mul(WEIGHT_COPIES))
         .saturating_add(order)
         .saturating_add(taught)
         .saturating_add(masks)
+        .saturating_add(averages)
         .saturating_add(validation_bytes);
     // Inputs are quantized some at a time, split by split.
     let beginning = train_making.max(validation_bytes.saturating_add(validation_making));

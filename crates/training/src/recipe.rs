@@ -70,7 +70,8 @@ pub struct Recipe {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
     /// How weights are averaged along the run; the average is what is evaluated after each epoch and
-    /// returned. The weights themselves if `None`.
+    /// returned. The weights themselves if `None`. [`Recipe::best_epoch`] and [`Recipe::early_stopping`]
+    /// look at no epoch before the first that is averaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub averaging: Option<Averaging>,
     /// How kernels are pruned; not at all if `None`. [`Recipe::best_epoch`] and
@@ -261,6 +262,20 @@ impl Recipe {
         } else {
             Err(faults)
         }
+    }
+
+    /// Whether the weights after `epoch` of `epoch_steps` steps are of the kind that the run returns:
+    /// pruned to the end, and averaged where they will be.
+    pub(crate) fn settles_in(&self, epoch: u32, epoch_steps: u64) -> bool {
+        let pruned = self.pruning.is_none_or(|pruning| {
+            let (_, last) = pruning.schedule.last_step();
+            last < u64::from(epoch) * epoch_steps
+        });
+        let averaged = match self.averaging {
+            Some(Averaging::Swa { start_epoch }) => epoch >= start_epoch,
+            Some(Averaging::Ema { .. }) | None => true,
+        };
+        pruned && averaged
     }
 
     /// Learning rate of step `step` (from 0) of `steps`; of a plateau schedule, which goes by validation

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{
     check_candidate, check_head, check_loss, check_pruning, check_samples, check_teacher,
-    check_weights,
+    check_warmup, check_weights,
 };
 use crate::distillation::SoftTargets;
 use crate::engine::{Engine, Rows};
@@ -148,7 +148,9 @@ impl<'a> Trainer<'a> {
         check_samples("train", train, candidate)?;
         check_samples("validation", validation, candidate)?;
         check_head(recipe, train, candidate)?;
-        check_pruning(recipe, candidate, steps(recipe, train.rows))?;
+        let steps = steps(recipe, train.rows);
+        check_warmup(recipe, steps)?;
+        check_pruning(recipe, candidate, steps)?;
         let class_weights = match (&recipe.class_weights, train.y) {
             (Some(weights), Targets::Classes(classes)) => {
                 Some(weights.resolve(classes, classes_of(candidate)))
@@ -288,6 +290,11 @@ impl<'a> Trainer<'a> {
                 engine.quantize(Mode::Evaluate);
                 engine.evaluate(validation)
             });
+            if !checked.loss.is_finite() {
+                let place = format!("{} on the validation rows", engine.first_not_finite());
+                let step = epoch_steps as u32;
+                return Err(TrainError::Diverged { epoch, step, place });
+            }
             let report = EpochReport {
                 epoch,
                 train_loss: (total.loss / train_count) as f32,
@@ -299,11 +306,7 @@ impl<'a> Trainer<'a> {
             let validation_loss = report.validation_loss;
             let control = on_epoch(&report);
             curve.push(report);
-            let pruning = self
-                .recipe
-                .pruning
-                .map(|pruning| pruning.schedule.last_step().1);
-            let settled = pruning.is_none_or(|last| last < (index + 1) * epoch_steps);
+            let settled = self.recipe.settles_in(epoch, epoch_steps);
             if self.recipe.best_epoch && settled && lowest.lowers(validation_loss, 0.0) {
                 best = Some(engine.with_average(|engine| engine.weights()));
             }

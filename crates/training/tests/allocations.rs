@@ -335,6 +335,22 @@ fn by_every_optimiser_schedule_and_head() {
         ..all
     };
     check("class weights, teacher, averages", &candidate, &taught);
+    // Weights that are most of what a run takes.
+    let wide = network(
+        &[300],
+        Head::ARG_MAX,
+        vec![
+            dense(200, six, six),
+            activation("quantized_relu(6,2)"),
+            dense(3, six, six),
+        ],
+    );
+    let averaged = Recipe {
+        averaging: Some(Averaging::Ema { decay: 0.9 }),
+        best_epoch: true,
+        ..recipe()
+    };
+    check("averages of many weights", &wide, &averaged);
     for head in [Head::Sigmoid, Head::Linear] {
         let candidate = Candidate {
             head,

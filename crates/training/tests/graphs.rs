@@ -252,6 +252,23 @@ fn every_level_gives_the_same_bits() {
     }
 }
 
+/// As `the_bits_of_a_known_run` of `training.rs`, for every kind of layer.
+#[test]
+fn the_bits_of_a_known_graph() {
+    let trained = run(
+        &everything(),
+        &Bars::new(200, 4),
+        &Bars::new(100, 5),
+        &recipe(3),
+    );
+    let hash = bits(&trained.weights)
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, word| {
+            (hash ^ u64::from(*word)).wrapping_mul(0x100_0000_01b3)
+        });
+    assert_eq!(format!("{hash:016x}"), "ceb0057ad53aafcd");
+}
+
 #[test]
 fn images_are_learned() {
     let (learn, check) = (Bars::new(900, 1), Bars::new(300, 2));

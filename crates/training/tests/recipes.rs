@@ -230,6 +230,40 @@ fn every_level_gives_the_same_bits() {
     }
 }
 
+/// As `the_bits_of_a_known_run` of `training.rs`, for every recipe here.
+#[test]
+fn the_bits_of_known_recipes() {
+    let hash = |recipe: Recipe| {
+        let short = Recipe {
+            epochs: 3,
+            ..recipe
+        };
+        let (words, _) = bits(&run(&short));
+        let hash = words.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, word| {
+            (hash ^ u64::from(*word)).wrapping_mul(0x100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    };
+    let hashes: Vec<_> = all().into_iter().map(hash).collect();
+    assert_eq!(
+        hashes,
+        [
+            "c5a1c2b271f52d57",
+            "70a45137f26f607b",
+            "84605fd2c750d936",
+            "3b89cb09ef0e3beb",
+            "cdfe5987e5b3c0b5",
+            "31b8c9bcf27e68ea",
+            "3feffc495a5dfb2e",
+            "14310e72196a3c31",
+            "9895257ba480d781",
+            "2c7938ce2df662e9",
+            "f65b13145d9392f7",
+            "19ce50bbcf472c84"
+        ]
+    );
+}
+
 #[test]
 fn a_clip_that_no_gradient_reaches_changes_nothing_and_a_short_one_bounds_the_step() {
     let clipped = |norm| {
@@ -421,7 +455,7 @@ fn a_teacher_alone_teaches_what_it_mixes_up() {
 }
 
 #[test]
-fn what_does_not_fit_the_head_is_refused() {
+fn what_does_not_fit_the_head_or_the_run_is_refused() {
     let (x, y) = blobs(30);
     let samples = Samples {
         x: &x,
@@ -461,11 +495,32 @@ fn what_does_not_fit_the_head_is_refused() {
             temperature: 2.0,
             weight: 0.5,
         }),
+        label_smoothing: 0.1,
         ..recipe
     };
     let found = faults(&linear, &regression, &recipe);
     let pointers: Vec<_> = found.iter().map(|fault| fault.pointer).collect();
-    assert_eq!(pointers, ["/class_weights", "/distillation"]);
+    assert_eq!(
+        pointers,
+        ["/class_weights", "/label_smoothing", "/distillation"]
+    );
+    // Two epochs of a step.
+    let warm = |warmup_steps| Recipe {
+        epochs: 2,
+        schedule: Schedule::WarmCosine {
+            warmup_steps,
+            floor: 0.0,
+        },
+        ..base()
+    };
+    Trainer::new(&candidate, &samples, &samples, &warm(1), 5).unwrap();
+    let found = faults(&candidate, &samples, &warm(2));
+    let expected = RecipeFault {
+        pointer: "/schedule/warm_cosine/warmup_steps",
+        value: "2".to_owned(),
+        accepted: "0 to 1, fewer than the steps of the run".into(),
+    };
+    assert_eq!(found, [expected]);
 }
 
 #[test]
@@ -597,4 +652,27 @@ fn no_average_changes_how_weights_go_on() {
         let losses = |t: &Trained| t.curve.iter().map(|r| r.train_loss).collect::<Vec<_>>();
         assert_eq!(losses(&averaged), losses(&plain), "{averaging:?}");
     }
+}
+
+#[test]
+fn nothing_ends_or_is_chosen_before_averages_begin() {
+    let early = EarlyStopping {
+        patience: 1,
+        // No loss is ever so much lower than the first that is looked at.
+        min_delta: 100.0,
+    };
+    let recipe = Recipe {
+        early_stopping: Some(early),
+        best_epoch: true,
+        ..steady(9, Some(Averaging::Swa { start_epoch: 5 }))
+    };
+    let trained = run(&recipe);
+    assert_eq!(trained.curve.len(), 6);
+    let late = trained.curve[4..]
+        .iter()
+        .map(|report| report.validation_loss);
+    let best = late.clone().fold(f32::INFINITY, f32::min);
+    let epochs = 5 + late.take_while(|loss| *loss > best).count() as u32;
+    let chosen = run(&steady(epochs, Some(Averaging::Swa { start_epoch: 5 })));
+    assert_eq!(values_of(&trained), values_of(&chosen));
 }

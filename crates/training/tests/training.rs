@@ -353,6 +353,39 @@ fn divergence_names_epoch_step_and_layer() {
 }
 
 #[test]
+fn a_validation_loss_that_is_not_finite_ends_the_run() {
+    let (learned, mut far) = (Blobs::new(300), Blobs::new(60));
+    for value in &mut far.x {
+        *value *= 1.7e38;
+    }
+    let (samples, far) = (learned.samples(), far.samples());
+    let candidate = candidate("float", "float", "relu", "float");
+    let mut epochs = 0;
+    let mut count = |_: &EpochReport| {
+        epochs += 1;
+        Control::Continue
+    };
+    let error = train(
+        &candidate,
+        &samples,
+        &far,
+        &recipe(),
+        1,
+        &mut count,
+        &|| false,
+    )
+    .unwrap_err();
+    let TrainError::Diverged {
+        epoch: 1, place, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert!(place.ends_with(" on the validation rows"), "{error}");
+    assert_eq!(epochs, 0);
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let blobs = Blobs::new(60);
     let good = blobs.samples();

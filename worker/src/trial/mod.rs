@@ -224,6 +224,8 @@ fn attempt_scores(
         },
         &|| attempt.is_stopped(),
     );
+    // Its rows and probabilities are not needed for the scores.
+    drop(trainer);
     let trained = match trained {
         Ok(trained) if trained.stopped || attempt.is_stopped() => return Err(Ended::Stopped),
         Ok(trained) => trained,
