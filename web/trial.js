@@ -117,7 +117,8 @@ export function trial(root, id, signal) {
         h('pre', { tabindex: 0 }, result.command ?? ''), facts(filesOf(result).map(([kind, digest]) => [kind, h('button', { type: 'button', class: 'plain mono', onclick: () => download(digest, `${kind}-${digest.slice(0, 12)}`) }, digest)]))),
       job.attempt > 0 && h('p', {}, h('button', { type: 'button', onclick: () => { openLog(`/synthesis-jobs/${job.id}/attempts/${job.attempt}/log`); log.scrollIntoView({ block: 'nearest' }); } }, 'Show its log'))];
     });
-    show(parts.synthesis, card('Circuit', jobs.length === 0 && h('p', { class: 'faint' }, it.scores?.costs ? 'Not synthesised: every figure here is an estimate.' : 'A float network has no circuit.'), views, ask));
+    const ofData = it.scores?.unseen && h('p', { 'data-testid': 'unseen' }, 'Sums within the ranges of the train rows: ', ['validation', 'test'].map((split) => { const rows = it.scores.unseen[split]; return `${number.whole(rows.outside)} of ${number.whole(rows.rows)} ${split} rows leave them, ${number.whole(rows.different)} with other outputs than integer inference (${rows.accuracy === undefined ? `MSE ${number.error(rows.mean_squared_error)}` : `accuracy ${number.percent(rows.accuracy)}`} as circuit)`; }).join('; '), '.');
+    show(parts.synthesis, card('Circuit', ofData, jobs.length === 0 && h('p', { class: 'faint' }, it.scores?.costs ? 'Not synthesised: every figure here is an estimate.' : 'A float network has no circuit.'), views, ask));
   }
 
   function attempts() {

@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 
 use bitfront_coordinator::artifacts::Digest;
+use bitfront_hardware::engine::Engine;
 use serde_json::{Value, json};
 use skipped::skipped;
 use support::{Service, bitfront, run, search_file};
@@ -117,6 +118,61 @@ fn exported(service: &Service, trial: &Value) -> String {
     rtl
 }
 
+/// What `synth --out` writes of a trial's job, and over what it does not write.
+fn files_are_those_of_their_digests(service: &Service, trial: &Value) {
+    let folder = service.path("job");
+    let out = folder.to_str().expect("a plain path");
+    let id = trial["id"].as_str().expect("an id");
+    let written = text(service, &["synth", id, "--out", out]);
+    let result = &trial["synthesis"]["result"];
+    let digest = |name: &str| {
+        let path = folder.join(name);
+        let line = path.to_str().expect("a plain path");
+        assert!(written.lines().any(|other| other == line), "{written}");
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Value::from(Digest::of(&bytes).as_str())
+    };
+    for (name, said) in [
+        ("network.v", &result["rtl_digest"]),
+        ("netlist.v", &result["netlist_digest"]),
+        ("report.txt", &result["report_digest"]),
+        ("bench.cpp", &result["files"]["testbench"]),
+        ("vectors.txt", &result["files"]["vectors"]),
+        ("constraints.xdc", &result["files"]["constraints"]),
+        ("synthesise.ys", &result["files"]["script"]),
+    ] {
+        assert_eq!(&digest(name), said, "{name}");
+    }
+    let log = fs::read_to_string(folder.join("job.log")).expect("the log");
+    assert!(log.contains("RTL simulated"), "{log}");
+
+    // Nothing is written over, not even beside it, unless that is asked for.
+    fs::write(folder.join("network.v"), "mine").expect("a file");
+    fs::remove_file(folder.join("netlist.v")).expect("it is there");
+    let again = |more: &[&str]| {
+        let mut command = bitfront();
+        command.args(["synth", id, "--out", out, "--url", &service.url]);
+        command.args(more);
+        run(command)
+    };
+    let (code, _, stderr) = again(&[]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("/job/network.v") && stderr.contains("--overwrite"),
+        "{stderr}"
+    );
+    assert!(!folder.join("netlist.v").exists());
+    assert_eq!(again(&["--overwrite"]).0, 0);
+    assert_eq!(digest("network.v"), result["rtl_digest"]);
+    // A job that has not ended has none: Vivado is not here.
+    let (code, _, stderr) = again(&["--engine", "vivado", "--overwrite"]);
+    let waits = !bitfront_worker::tools().engines().contains(&Engine::Vivado);
+    assert!(
+        !waits || code == 5 && stderr.contains("--wait"),
+        "{code}: {stderr}"
+    );
+}
+
 #[test]
 fn a_streamed_search_is_measured_at_the_interval_that_is_said() {
     if !has_tools() {
@@ -179,6 +235,7 @@ fn a_search_of_classes_builds_and_exports_the_comparisons() {
     assert!(luts(&classes) > luts(&logits));
     let rtl = exported(&service, &classes);
     assert!(rtl.contains("output wire [1:0] outputs"), "{rtl}");
+    files_are_those_of_their_digests(&service, &classes);
 }
 
 #[test]
@@ -198,4 +255,37 @@ fn a_search_within_the_train_rows_is_measured_on_them() {
     assert!(luts(&data) < luts(&proven));
     let options = data["synthesis"]["result"]["options"].as_str();
     assert!(options.is_some_and(|options| options.starts_with("ranges of the train rows; ")));
+
+    // How often it is another function on rows that it was not built from, wherever a user looks.
+    let unseen = &data["scores"]["unseen"];
+    let count = |split: &str, name: &str| unseen[split][name].as_u64().expect("a count");
+    for (split, rows) in [("validation", 480), ("test", 600)] {
+        assert_eq!(count(split, "rows"), rows);
+        let outside = count(split, "outside");
+        assert!((1..rows / 2).contains(&outside), "{outside} of {rows}");
+        assert!(count(split, "different") <= outside);
+        let off = data["scores"][format!("accuracy_{split}")]
+            .as_f64()
+            .expect("one")
+            - unseen[split]["accuracy"].as_f64().expect("one");
+        // No more rows are right or wrong than have other outputs.
+        let most = count(split, "different") as f64 / rows as f64;
+        assert!(off.abs() <= most + 1e-12, "{off} beyond {most}");
+    }
+    assert_eq!(proven["scores"]["unseen"], Value::Null);
+    let page = text(&service, &["trial", "show", "observed#0"]);
+    let asked = text(&service, &["synth", "observed#0", "--wait"]);
+    for shown in [page, asked] {
+        let row = shown.lines().find(|line| line.starts_with("validation  "));
+        let cells: Vec<&str> = row.expect("a row").split_whitespace().skip(1).collect();
+        let said =
+            ["rows", "outside", "different"].map(|name| count("validation", name).to_string());
+        assert_eq!(cells[..3], said, "{shown}");
+    }
+    let job = data["synthesis"]["id"].as_str().expect("an id");
+    let listed = service.json(&["synth", "observed#0", "--wait"]);
+    assert_eq!((&listed["id"], &listed["unseen"]), (&json!(job), unseen));
+    // Its ranges are found again from the data set.
+    let rtl = exported(&service, &data);
+    assert!(rtl.contains("Ranges of sums are those of the train rows"));
 }

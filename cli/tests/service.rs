@@ -180,6 +180,11 @@ fn faults_the_coordinator_finds_are_shown_at_their_lines() {
         message.contains("/dataset: data set `elsewhere` is not registered"),
         "{message}"
     );
+    assert_eq!(
+        message.matches("the search file has").count(),
+        1,
+        "{message}"
+    );
     let line = message
         .lines()
         .find(|line| line.contains("/dataset:"))

@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerError;
 use crate::memory::available_memory;
 
+/// Bytes of the files in a cache folder, where nothing else is said.
+pub const DEFAULT_CACHE_LIMIT: u64 = 32 << 30;
+
 /// Settings of one worker process.
 #[derive(Clone)]
 pub struct Config {
@@ -26,6 +29,9 @@ pub struct Config {
     pub slots: usize,
     /// Folder shared by the workers of a machine: data sets by digest, temporary folders.
     pub cache_dir: PathBuf,
+    /// Bytes that the files in that folder may have together: beyond, those that nobody uses are removed, the least recently
+    /// used first. 0: no limit.
+    pub cache_limit: u64,
     /// Stop after this long without any work; `None`: wait for ever.
     pub max_idle: Option<Duration>,
     /// Kinds of work to take; empty: everything this machine can run. Naming
@@ -96,6 +102,7 @@ impl Config {
             name: format!("worker-{}", std::process::id()),
             slots: 1,
             cache_dir: cache_dir.into(),
+            cache_limit: DEFAULT_CACHE_LIMIT,
             max_idle: None,
             kinds: Vec::new(),
             grace: Duration::from_secs(30),
@@ -142,6 +149,7 @@ impl fmt::Debug for Config {
             .field("name", &self.name)
             .field("slots", &self.slots)
             .field("cache_dir", &self.cache_dir)
+            .field("cache_limit", &self.cache_limit)
             .field("max_idle", &self.max_idle)
             .field("kinds", &self.kinds)
             .field("grace", &self.grace)

@@ -32,7 +32,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub async fn run(config: Config, drain: CancellationToken) -> Result<(), WorkerError> {
     config.check()?;
     let link = Link::new(&config)?;
-    let cache = FileCache::new(&config.cache_dir)?;
+    let cache = FileCache::new(&config.cache_dir, config.cache_limit)?;
     let tools = tokio::task::spawn_blocking(Tools::find)
         .await
         .unwrap_or_default();

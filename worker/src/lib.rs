@@ -22,10 +22,10 @@ mod synthesis;
 mod tools;
 mod trial;
 
-pub use config::{Config, Kind, Limits};
+pub use config::{Config, DEFAULT_CACHE_LIMIT, Kind, Limits};
 pub use dispatcher::run;
 pub use error::WorkerError;
 pub use memory::available_memory;
-pub use synthesis::{Mismatch, SynthesisResult, measure_with_yosys};
+pub use synthesis::{Mismatch, SynthesisResult, file_name, measure_with_yosys};
 pub use tools::{SYNTHESIS_TOOLS, Tool, Tools, tools};
-pub use trial::{ScoreError, score};
+pub use trial::{ScoreError, score, splits};

@@ -212,6 +212,13 @@ pub(crate) struct Synth {
     /// Part that the engine places for, in place of its usual one.
     #[arg(long, value_name = "PART", requires = "engine")]
     pub(crate) part: Option<String>,
+    /// Folder that the files of a job that has ended are written to, made if it is not there: RTL, test bench, vectors,
+    /// constraints, script, report, netlist, log. A file that is there already is left alone, and nothing is written.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write over files that are there already.
+    #[arg(long, requires = "out")]
+    pub(crate) overwrite: bool,
     /// Wait until the job has ended.
     #[arg(long)]
     pub(crate) wait: bool,

@@ -113,6 +113,10 @@ pub(crate) struct Worker {
     /// Folder for data sets, shared by the workers of a machine.
     #[arg(long, value_name = "DIR", env = "BITFRONT_CACHE")]
     pub(crate) cache: Option<PathBuf>,
+    /// What data sets and models in that folder may take together (`32GiB`, or `unlimited`): beyond, those that no worker uses
+    /// are removed, the least recently used first.
+    #[arg(long, value_name = "SIZE", env = "BITFRONT_CACHE_LIMIT", default_value = "32GiB", value_parser = cache_limit)]
+    pub(crate) cache_limit: u64,
     /// How long running work may go on after SIGTERM before it is handed back.
     #[arg(long, value_parser = duration, env = "BITFRONT_GRACE", default_value = "30s")]
     pub(crate) grace: Duration,
@@ -226,6 +230,19 @@ fn memory(text: &str) -> Result<u64, String> {
     if text == "auto" {
         return Ok(bitfront_worker::available_memory());
     }
+    bytes(text).ok_or_else(|| format!("`{text}` is no size of memory; write auto, 512MiB or 8GiB"))
+}
+
+/// `unlimited` is 0.
+fn cache_limit(text: &str) -> Result<u64, String> {
+    if text == "unlimited" {
+        return Ok(0);
+    }
+    bytes(text).ok_or_else(|| format!("`{text}` is no size; write unlimited, 512MiB or 32GiB"))
+}
+
+/// Bytes of a whole number above 0 with a unit.
+fn bytes(text: &str) -> Option<u64> {
     let split = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
@@ -241,7 +258,6 @@ fn memory(text: &str) -> Result<u64, String> {
     bytes
         .and_then(|(number, unit)| number.checked_mul(unit))
         .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("`{text}` is no size of memory; write auto, 512MiB or 8GiB"))
 }
 
 /// Cores this process may use (the scheduler's and the container's limits counted).
@@ -288,6 +304,18 @@ mod tests {
                     .contains("write auto, 512MiB or 8GiB"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_cache_has_a_limit_or_none() {
+        assert_eq!(
+            cache_limit("32GiB"),
+            Ok(bitfront_worker::DEFAULT_CACHE_LIMIT)
+        );
+        assert_eq!(cache_limit("unlimited"), Ok(0));
+        for text in ["auto", "0GiB", "5", ""] {
+            assert!(cache_limit(text).unwrap_err().contains("write unlimited"));
         }
     }
 

@@ -39,6 +39,8 @@ fn project(status: StatusCode, problem: Problem) -> Failure {
     };
     let message = match problem.detail.as_str() {
         "" => title,
+        // Faults have one sentence above them, which counts them.
+        detail if !problem.errors.is_empty() => detail.to_owned(),
         detail => format!("{title}: {detail}"),
     };
     let mut failure = Failure::new(exit, message);
@@ -84,14 +86,14 @@ mod tests {
     #[test]
     fn all_faults_are_shown() {
         let body = r#"{"type": "/docs/errors/invalid-search", "title": "The search file has faults", "status": 422,
-            "code": "invalid-search", "request_id": "r1", "errors": [
+            "detail": "the search file has 2 faults", "code": "invalid-search", "request_id": "r1", "errors": [
             {"pointer": "/budget", "detail": "no `trials`"},
             {"pointer": "/seeed", "detail": "unknown key", "suggestion": "did you mean `seed`?"}]}"#;
         let failure = project(
             StatusCode::UNPROCESSABLE_ENTITY,
             serde_json::from_str(body).unwrap(),
         );
-        assert_eq!(failure.message, "the search file has faults");
+        assert_eq!(failure.message, "the search file has 2 faults");
         assert_eq!(
             failure.details,
             [

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bitfront_coordinator::artifacts::Digest;
+use bitfront_dataset::Dataset;
 use bitfront_export::{ExportError, Format, Options, Trained, export_with};
+use bitfront_hardware::circuit::Ranges;
 use bitfront_hardware::design::{DesignOptions, Layout};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target};
@@ -31,14 +33,21 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
             )));
         }
     }
-    let (candidate, bytes, design, part) = match (&options.candidate, &options.weights) {
-        (Some(candidate), Some(weights)) => (
-            candidate_of(candidate)?,
-            read(weights)?,
-            DesignOptions::default(),
-            None,
-        ),
-        _ => of_trial(global, options.trial.as_deref().unwrap_or_default()).await?,
+    let Source {
+        candidate,
+        weights: bytes,
+        design,
+        part,
+        train_rows,
+    } = match (&options.candidate, &options.weights) {
+        (Some(candidate), Some(weights)) => Source {
+            candidate: candidate_of(candidate)?,
+            weights: read(weights)?,
+            design: DesignOptions::default(),
+            part: None,
+            train_rows: None,
+        },
+        _ => of_trial(global, options).await?,
     };
     if let Err(faults) = candidate.check() {
         let failure = Failure::usage("the candidate has faults");
@@ -66,6 +75,7 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
         valid: options.valid,
         reuse: options.streamed.or(reuse),
         part: part.as_deref(),
+        train_rows: train_rows.as_deref(),
     };
     let files = export_with(options.to, &trained, extras).map_err(|error| refused(&error))?;
 
@@ -115,12 +125,21 @@ fn candidate_of(path: &Path) -> Outcome<Candidate> {
         .map_err(|error| Failure::usage(format!("{} is not a candidate: {error}", path.display())))
 }
 
-/// The candidate of a trial, the bytes of its last weights, how its search builds circuits, and the full name of the search's
-/// part, where one is known.
-async fn of_trial(
-    global: &Global,
-    name: &str,
-) -> Outcome<(Candidate, Vec<u8>, DesignOptions, Option<String>)> {
+/// What is exported.
+struct Source {
+    candidate: Candidate,
+    /// The bytes of the last weights.
+    weights: Vec<u8>,
+    /// How its search builds circuits.
+    design: DesignOptions,
+    /// The full name of the search's part, where one is known.
+    part: Option<String>,
+    /// Standardised train rows, where its circuit's ranges are theirs.
+    train_rows: Option<Vec<f32>>,
+}
+
+async fn of_trial(global: &Global, options: &Export) -> Outcome<Source> {
+    let name = options.trial.as_deref().unwrap_or_default();
     let client = Client::new(global)?;
     let id = client.trial_id(name).await?;
     let trial: Value = client.get(&format!("/api/v1/trials/{id}"), &[]).await?;
@@ -151,5 +170,33 @@ async fn of_trial(
     let device = &search.device.part;
     let target = Target::new(Engine::Vivado, None, device, Devices::known());
     let part = target.ok().and_then(|target| target.part);
-    Ok((candidate, bytes, search.design_options(), part))
+    let of_data = search.ranges == Ranges::Data && options.to == Format::Verilog;
+    Ok(Source {
+        candidate,
+        weights: bytes,
+        design: search.design_options(),
+        part,
+        train_rows: if of_data {
+            Some(train_rows(&client, &search).await?)
+        } else {
+            None
+        },
+    })
+}
+
+/// The train rows of a search as its workers have them: the registered data set, split by the same seed.
+async fn train_rows(client: &Client, search: &Search) -> Outcome<Vec<f32>> {
+    let (name, digest) = (&search.dataset.name, &search.dataset.digest);
+    let bytes = client.bytes(&format!("/api/v1/artifacts/{digest}")).await?;
+    if Digest::of(&bytes).as_str() != digest {
+        return Err(Failure::general(format!(
+            "the bytes that came are not those of data set {name}: another digest"
+        )));
+    }
+    let (aim, split) = bitfront_worker::splits(search);
+    let data = Dataset::parse(&bytes, name).failed_to(format!("read data set {name}"))?;
+    let data = data
+        .prepare_for(&aim, &split)
+        .failed_to(format!("split data set {name}"))?;
+    Ok(data.train.x.to_vec())
 }

@@ -19,6 +19,7 @@ pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
     config.token = client::token(global)?;
     config.ca.clone_from(&global.ca);
     config.name = options.name.unwrap_or_else(default_name);
+    config.cache_limit = options.cache_limit;
     config.slots = options.slots;
     config.max_idle = options.max_idle;
     config.kinds = options.kinds;

@@ -254,7 +254,7 @@ pub(crate) fn trial(value: &Value) -> String {
         };
         let _ = writeln!(shown, "\n{title}");
         for (name, score) in scores {
-            if super::classes::is_of_classes(name) {
+            if super::classes::is_of_classes(name) || name == "unseen" {
                 continue;
             }
             match score.as_object().filter(|_| name == "costs") {
@@ -269,6 +269,7 @@ pub(crate) fn trial(value: &Value) -> String {
             }
         }
     }
+    shown.push_str(&super::unseen(&value["scores"]));
     shown.push_str(&super::classes::classes(value));
     shown.push_str(&super::estimators::predictions(value));
     if let Some(usage) = value["usage"].as_array().filter(|rows| !rows.is_empty()) {

@@ -5,6 +5,7 @@ mod estimators;
 mod front;
 mod lists;
 mod number;
+mod unseen;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -14,6 +15,7 @@ pub(crate) use lists::{
     datasets, devices, model, models, search, searches, tokens, trial, trials, workers,
 };
 pub(crate) use number::{grouped, percent, quality, share, short, with_share};
+pub(crate) use unseen::unseen;
 
 /// A table of left- and right-aligned columns without lines: `headings` starting with `>` are right-aligned.
 fn table(headings: &[&str]) -> Table {

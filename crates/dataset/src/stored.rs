@@ -113,8 +113,16 @@ impl Prepared {
     ///
     /// # Errors
     /// [`StoredError`]: the caller prepares the data again.
-    pub fn map(path: &Path, key: &str) -> Result<Self, StoredError> {
-        let map = Arc::new(Map::new(&File::open(path)?)?);
+    ///
+    /// # Safety
+    /// No process writes to the file or cuts it while what is returned, or a part of it, lives ([`Map::new`]).
+    #[expect(
+        unsafe_code,
+        reason = "whether the file keeps its bytes is known where its folder is"
+    )]
+    pub unsafe fn map(path: &Path, key: &str) -> Result<Self, StoredError> {
+        // SAFETY: the caller's promise is the same.
+        let map = Arc::new(unsafe { Map::new(&File::open(path)?) }?);
         let bytes = map.bytes();
         let damaged = StoredError::Damaged;
         let end = bytes

@@ -80,7 +80,7 @@ impl File {
 }
 
 /// What an export has beyond its format's own files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options<'a> {
     /// With [`Format::Verilog`]: an AXI-Stream module around the circuit, and its test bench. Other formats have
     /// no such thing.
@@ -93,6 +93,8 @@ pub struct Options<'a> {
     /// With [`Format::Verilog`] and [`Format::Hls4ml`]: full name of the part that the project and Vivado's script are for; that of
     /// most published designs where none is named. Other formats are for no part.
     pub part: Option<&'a str>,
+    /// With [`Format::Verilog`], for circuits within the ranges of the train rows: these rows, standardised, row-major.
+    pub train_rows: Option<&'a [f32]>,
 }
 
 /// The files of a trained network in a format, the main one first. The same network gives the same

@@ -2,9 +2,10 @@
 //! Yosys and Vivado; behind an AXI-Stream, or with flags of valid rows, where that is asked for.
 //!
 //! The rule this module keeps: the circuit is proved against the integer program before it is
-//! written, and what the vectors expect is integer inference's.
+//! written, and what the vectors expect is integer inference's. The vectors of a circuit within the ranges of
+//! the train rows are such rows, on each of which it is evaluated before.
 
-use bitfront_hardware::circuit::{BuildOptions, Circuit};
+use bitfront_hardware::circuit::{BuildOptions, Circuit, Observed, Ranges};
 use bitfront_hardware::engine::vivado;
 use bitfront_hardware::synthesis_report::yosys_script;
 use bitfront_hardware::verilog::{
@@ -32,20 +33,43 @@ pub(crate) fn files(
         refusals.add("the circuit", reason);
         refusals.none("verilog", ())
     };
-    let circuit = match Circuit::build_with(program, circuit) {
+    let train = options.train_rows.map(|rows| program.input_codes(rows));
+    let built = match &train {
+        Some(train) if circuit.ranges == Ranges::Data => {
+            // Nobody waits here who could stop it.
+            let observed = Observed::of(program, train, &|| false);
+            observed.map_or_else(
+                || Circuit::build_with(program, circuit),
+                |observed| Circuit::build_within(program, circuit, &observed),
+            )
+        }
+        _ => Circuit::build_with(program, circuit),
+    };
+    let circuit = match built {
         Ok(circuit) => circuit,
         Err(error) => return refuse(format!("cannot be built: {error}")).map(|()| Vec::new()),
     };
     if let Err(error) = circuit.check_against(program) {
         return refuse(format!("is another function: {error}")).map(|()| Vec::new());
     }
-    let codes = vectors(program);
+    let codes = match &train {
+        Some(train) if circuit.ranges() == Ranges::Data => spread(program, train),
+        _ => vectors(program),
+    };
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
-    let vectors = vectors_file(
-        &circuit,
-        &inputs,
-        &circuit.output().expected(program, &codes),
-    );
+    let expected = circuit.output().expected(program, &codes);
+    if circuit.ranges() == Ranges::Data {
+        let each = inputs
+            .chunks(program.inputs())
+            .zip(expected.chunks(circuit.outputs().len()));
+        for (row, (input, expected)) in each.enumerate() {
+            if circuit.evaluate(input) != expected {
+                return refuse(format!("is another function, seen on vector {row}"))
+                    .map(|()| Vec::new());
+            }
+        }
+    }
+    let vectors = vectors_file(&circuit, &inputs, &expected);
     let script = yosys_script(&circuit, "network.v", MODULE, "cells.txt", "path.txt");
     let period_ps = circuit.delays().period_ps;
     let part = options.part.unwrap_or(vivado::DEFAULT_PART);
@@ -119,6 +143,16 @@ check-valid:
 .PHONY: check-valid
 ";
 
+/// As many of the rows as a vectors file has, evenly spread over them, or all.
+fn spread(program: &IntegerProgram, codes: &[i32]) -> Vec<i32> {
+    let rows: Vec<&[i32]> = codes.chunks_exact(program.inputs()).collect();
+    let taken = rows.len().min(VECTORS);
+    (0..taken)
+        .flat_map(|n| rows[n * rows.len() / taken])
+        .copied()
+        .collect()
+}
+
 /// Rows of input codes: the corners of the input box, rows with one extreme code, then random ones.
 pub(crate) fn vectors(program: &IntegerProgram) -> Vec<i32> {
     let inputs = program.inputs();
@@ -129,7 +163,8 @@ pub(crate) fn vectors(program: &IntegerProgram) -> Vec<i32> {
     for corner in [lo, hi, zero] {
         codes.extend(std::iter::repeat_n(corner, inputs));
     }
-    for at in 0..inputs.min(VECTORS / 4) {
+    let taken = inputs.min(VECTORS / 4);
+    for at in (0..taken).map(|n| n * inputs / taken) {
         for extreme in [lo, hi] {
             codes.extend((0..inputs).map(|i| if i == at { extreme } else { zero }));
         }

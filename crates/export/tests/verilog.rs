@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bitfront_export::{ExportError, Format, Options, Trained, export, export_with};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::circuit::{BuildOptions, Ranges};
 use bitfront_network::{Candidate, Weights};
 use tempfile::TempDir;
 
@@ -122,6 +122,44 @@ fn scripts_are_for_the_part_that_is_named() {
     };
     assert_eq!(part(Some("xcku115-flvb2104-2-e")), "xcku115-flvb2104-2-e");
     assert_eq!(part(None), "xcvu9p-flgb2104-2-i");
+}
+
+#[test]
+fn a_circuit_within_the_train_rows_takes_them_and_its_vectors_are_such_rows() {
+    let candidate = candidate("quantized_relu(3,1)");
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights(&candidate),
+        circuit: BuildOptions {
+            ranges: Ranges::Data,
+            ..BuildOptions::default()
+        },
+    };
+    let refused = export(Format::Verilog, &trained).unwrap_err();
+    assert!(
+        refused.to_string().contains("`data` takes the train rows"),
+        "{refused}"
+    );
+    // Features from 0 to 0.5 of inputs from -2 to 1.75.
+    let rows: Vec<f32> = (0..3 * 60).map(|n| (n % 5) as f32 / 8.0).collect();
+    let options = Options {
+        train_rows: Some(&rows),
+        ..Options::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for file in export_with(Format::Verilog, &trained, options).unwrap() {
+        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    }
+    let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(text("network.v").contains("Ranges of sums are those of the train rows"));
+    assert_eq!(text("vectors.txt").lines().count(), 60);
+    if Command::new("iverilog").arg("-V").output().is_err() {
+        skipped("iverilog");
+        return;
+    }
+    let checked = make(folder.path(), "check-icarus");
+    let output = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{output}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Read-only maps of files that hold f32 values.
 //!
 //! The rule this module keeps: a map is made only of files that nobody writes to once they have their
-//! name (see decision 12); what is in them is looked at by the caller before it is used.
+//! name (see decision 12), which no type can say: whoever maps one promises it. What is in them is looked at by the caller
+//! before it is used.
 
 use std::fs::File;
 use std::io;
@@ -16,9 +17,13 @@ impl Map {
     ///
     /// # Errors
     /// The system's.
-    pub fn new(file: &File) -> io::Result<Self> {
-        // SAFETY: the mapping is read-only and private to this value. That the file keeps its bytes is the
-        // caller's promise above; every bit pattern is a valid u8 and a valid f32.
+    ///
+    /// # Safety
+    /// While the map lives, no process writes to the file or cuts it: bytes behind shared references would change, or end
+    /// the process where they are gone. Removing it, or renaming another one over it, is no such change.
+    pub unsafe fn new(file: &File) -> io::Result<Self> {
+        // SAFETY: the mapping is read-only and private to this value; that the file keeps its bytes is the caller's
+        // promise; every bit pattern is a valid u8 and a valid f32.
         let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Self(map))
     }
@@ -52,7 +57,8 @@ mod tests {
         for value in [1.0_f32, -2.5, 3.0] {
             file.write_all(&value.to_ne_bytes()).unwrap();
         }
-        let map = Map::new(&file).unwrap();
+        // SAFETY: the file has no name, and nothing is written to it any more.
+        let map = unsafe { Map::new(&file) }.unwrap();
         assert_eq!(map.bytes().len(), 12);
         assert_eq!(map.floats(4..12), Some(&[-2.5_f32, 3.0][..]));
         assert_eq!(map.floats(2..6), None);

@@ -3,7 +3,9 @@
 //! The rule this module keeps: memory does not grow with the number of rows but for the results;
 //! rows are taken in blocks.
 
-use crate::infer_chain::{Step, plan};
+use std::ops::ControlFlow;
+
+use crate::infer_chain::{Step, plan, plan_each};
 use crate::infer_layer::evaluate;
 use crate::{Head, IntegerProgram, Interval, Source};
 
@@ -82,6 +84,39 @@ impl IntegerProgram {
         values
     }
 
+    /// As [`IntegerProgram::trace`] of many rows: gives blocks of them to `take`, in order, first to last layer, each row-major
+    /// `rows x size`, until it breaks.
+    ///
+    /// # Panics
+    /// As [`IntegerProgram::logits`].
+    pub fn traces(
+        &self,
+        input_codes: &[i32],
+        mut take: impl FnMut(&[Vec<i64>]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.check_rows(input_codes);
+        let steps = plan_each(self);
+        let mut values: Vec<Vec<i64>> = vec![Vec::new(); self.layers.len()];
+        let mut input = Vec::new();
+        for codes in input_codes.chunks(self.block_rows() * self.inputs()) {
+            self.check_codes(codes);
+            input.clear();
+            input.extend(codes.iter().map(|c| i64::from(*c)));
+            for step in &steps {
+                let at = match step {
+                    Step::Layer(at) => *at,
+                    Step::Chain(chain) => chain.last,
+                };
+                let mut out = std::mem::take(&mut values[at]);
+                out.clear();
+                self.run_step(step, codes, &input, &values, &mut out);
+                values[at] = out;
+            }
+            take(&values)?;
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Class of each row: the largest logit, the lowest index on a tie. `None` for heads without
     /// classes.
     ///
@@ -129,9 +164,7 @@ impl IntegerProgram {
 
     /// Gives the logits of blocks of rows, in order.
     fn each_block(&self, steps: &[Step], codes: &[i32], mut take: impl FnMut(&[i64])) {
-        let sizes = self.layers.iter().map(|layer| layer.output.size());
-        let row: usize = sizes.sum::<usize>() + self.inputs();
-        let rows = (BLOCK_VALUES / row).clamp(1, BLOCK_ROWS);
+        let rows = self.block_rows();
         let last_use = self.last_uses();
         let reads_input = |step: &Step| match step {
             Step::Layer(index) => self.layers[*index].sources.contains(&Source::Input),
@@ -151,21 +184,10 @@ impl IntegerProgram {
                 let mut out = spare.pop().unwrap_or_default();
                 out.clear();
                 let (first, last) = match step {
-                    Step::Layer(index) => {
-                        self.evaluate_layer(*index, &input, &values, &mut out);
-                        (*index, *index)
-                    }
-                    Step::Chain(chain) => {
-                        match self.layers[chain.first].sources[0] {
-                            Source::Input => chain.run(codes, self.inputs(), &mut out),
-                            Source::Layer(at) => {
-                                let size = self.layers[at].output.size();
-                                chain.run(&values[at], size, &mut out);
-                            }
-                        }
-                        (chain.first, chain.last)
-                    }
+                    Step::Layer(index) => (*index, *index),
+                    Step::Chain(chain) => (chain.first, chain.last),
                 };
+                self.run_step(step, codes, &input, &values, &mut out);
                 values[last] = out;
                 for source in &self.layers[first].sources {
                     if let Source::Layer(at) = source
@@ -180,6 +202,34 @@ impl IntegerProgram {
                 take(last);
                 spare.push(std::mem::take(last));
             }
+        }
+    }
+
+    /// Rows of a block.
+    fn block_rows(&self) -> usize {
+        let sizes = self.layers.iter().map(|layer| layer.output.size());
+        let row: usize = sizes.sum::<usize>() + self.inputs();
+        (BLOCK_VALUES / row).clamp(1, BLOCK_ROWS)
+    }
+
+    /// Appends what a step gives to `out`; `input` has the codes on 64 bits where layers read them.
+    fn run_step(
+        &self,
+        step: &Step,
+        codes: &[i32],
+        input: &[i64],
+        values: &[Vec<i64>],
+        out: &mut Vec<i64>,
+    ) {
+        match step {
+            Step::Layer(index) => self.evaluate_layer(*index, input, values, out),
+            Step::Chain(chain) => match self.layers[chain.first].sources[0] {
+                Source::Input => chain.run(codes, self.inputs(), out),
+                Source::Layer(at) => {
+                    let size = self.layers[at].output.size();
+                    chain.run(&values[at], size, out);
+                }
+            },
         }
     }
 

@@ -41,6 +41,15 @@ pub(crate) struct Chain {
 
 /// The steps of a program.
 pub(crate) fn plan(program: &IntegerProgram) -> Vec<Step> {
+    steps(program, false)
+}
+
+/// The steps of a program that leave the values of every layer.
+pub(crate) fn plan_each(program: &IntegerProgram) -> Vec<Step> {
+    steps(program, true)
+}
+
+fn steps(program: &IntegerProgram, each: bool) -> Vec<Step> {
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); program.layers.len()];
     for (index, layer) in program.layers.iter().enumerate() {
         for source in &layer.sources {
@@ -53,6 +62,7 @@ pub(crate) fn plan(program: &IntegerProgram) -> Vec<Step> {
         program,
         readers,
         kernels: Kernels::detect(),
+        each,
     };
     let mut within = vec![false; program.layers.len()];
     let mut steps = Vec::new();
@@ -125,6 +135,8 @@ struct Planner<'a> {
     program: &'a IntegerProgram,
     readers: Vec<Vec<usize>>,
     kernels: Kernels,
+    /// Every layer is a step of its own.
+    each: bool,
 }
 
 /// A layer of weights as the kernels take it.
@@ -193,10 +205,10 @@ impl Planner<'_> {
         }
     }
 
-    /// The only layer that reads a layer's values.
+    /// The only layer that reads a layer's values, which may join its step.
     fn reader(&self, index: usize) -> Option<usize> {
         match self.readers[index][..] {
-            [reader] => Some(reader),
+            [reader] if !self.each => Some(reader),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! The kernels and the 64-bit path give the same integers, and the kernels run what they should.
 
+use std::ops::ControlFlow;
+
 use crate::infer_chain::{Step, plan};
 use crate::{Candidate, IntegerProgram, Part, TensorSpec, Weights};
 
@@ -74,6 +76,21 @@ fn agree_often(seeds: u64, json: &str, expected: &[(usize, usize)]) {
             .flat_map(|row| plain(&program, row))
             .collect();
         assert_eq!(logits, expected, "seed {seed}");
+        let mut traces: Vec<Vec<i64>> = vec![Vec::new(); program.layers.len()];
+        let ended = program.traces(&codes, |block| {
+            for (all, values) in traces.iter_mut().zip(block) {
+                all.extend(values);
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(ended, ControlFlow::Continue(()));
+        for (at, row) in codes.chunks_exact(program.inputs()).enumerate() {
+            for (layer, values) in program.trace(row).iter().enumerate() {
+                let size = values.len();
+                let found = &traces[layer][at * size..(at + 1) * size];
+                assert_eq!(found, values, "seed {seed}, layer {layer}");
+            }
+        }
         let largest = |row: &[i64]| {
             let most = row.iter().max().expect("outputs");
             row.iter().position(|v| v == most).expect("it is there") as u8
@@ -217,4 +234,22 @@ fn codes_out_of_range_are_refused() {
         "layers": [{{"name": "a", "operation": {{"kind": "dense", "units": 4, {DENSE}}}}}]}}"#
     );
     program(&json, &mut Random(1)).logits(&[3, 32]);
+}
+
+#[test]
+fn traces_end_where_their_reader_breaks() {
+    let json = format!(
+        r#"{{"input_shape": [3], "input_quantizer": "quantized_bits(6,2,alpha=1.0)", "head": {{"kind": "linear"}},
+        "layers": [{{"name": "a", "operation": {{"kind": "dense", "units": 2, {DENSE}}}}}]}}"#
+    );
+    let mut random = Random(5);
+    let program = program(&json, &mut random);
+    let codes = rows(&program, 3000, &mut random);
+    let mut seen = 0;
+    let ended = program.traces(&codes, |block| {
+        seen += block[0].len() / 2;
+        ControlFlow::Break(())
+    });
+    assert_eq!(ended, ControlFlow::Break(()));
+    assert!((1..3000).contains(&seen), "{seen} rows");
 }

@@ -28,6 +28,6 @@ mod testing;
 
 pub use metric::{Goal, Metric};
 pub use sampler::{History, Outcome, PastTrial, Proposal, Proposed, propose, trial_seed};
-pub use scores::{Measured, Objectives, Standing, TrialScores};
+pub use scores::{Measured, Objectives, Standing, TrialScores, Unseen, UnseenRows};
 pub use search::Search;
 pub use space::{Parameter, Point, Space, Variable};

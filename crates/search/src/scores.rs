@@ -56,10 +56,42 @@ pub struct TrialScores {
     /// synthesised once. Absent for a float reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_digest: Option<String>,
+    /// What a circuit within the ranges of the train rows does on the other splits; absent where its ranges are proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
     /// What synthesis measured, if it did. No part of what a worker reports of a trial: it comes from
     /// a synthesis job, later, and who keeps the scores puts it here.
     #[serde(skip)]
     pub measured: Option<Measured>,
+}
+
+/// How often a circuit within the ranges of the train rows is another function than integer inference, on the splits that its
+/// ranges were not taken from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseen {
+    /// Of validation rows.
+    pub validation: UnseenRows,
+    /// Of test rows: shown, never used to choose (P5).
+    pub test: UnseenRows,
+}
+
+/// A split's part of [`Unseen`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnseenRows {
+    /// Rows of the split.
+    pub rows: u64,
+    /// Those with a value beyond the ranges: on all others the circuit is proven to equal integer inference.
+    pub outside: u64,
+    /// Those on which the circuit's outputs are others than those of integer inference; each of them is outside.
+    pub different: u64,
+    /// Share of the rows that the circuit classifies right, 0 to 1; absent where values are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Mean squared error of the circuit's outputs, as that of the scores; absent where classes are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_squared_error: Option<f64>,
 }
 
 /// What synthesis measured on a trial's circuit, from the one tool whose counts are compared; what that

@@ -49,6 +49,7 @@ pub(crate) use evidence::Evidence;
 use vectors::Vectors;
 
 use crate::attempt::Attempt;
+use crate::cache::Held;
 use crate::config::Limits;
 use crate::context::Context;
 use crate::error::{Ended, Failure};
@@ -131,11 +132,7 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         target,
         candidate,
         weights,
-        train_rows: match search.ranges {
-            Ranges::Proven => Vec::new(),
-            Ranges::Data => data.train.x.to_vec(),
-        },
-        test_rows: data.test.x.to_vec(),
+        data,
         vectors: work.vectors as usize,
         options: search.design_options(),
     })
@@ -147,9 +144,7 @@ struct Job {
     target: Target,
     candidate: Candidate,
     weights: Weights,
-    /// Where ranges are taken from them.
-    train_rows: Vec<f32>,
-    test_rows: Vec<f32>,
+    data: Arc<Held>,
     vectors: usize,
     options: DesignOptions,
 }
@@ -173,9 +168,10 @@ impl Job {
         artifacts: &mut Vec<Artifact>,
     ) -> Result<SynthesisResult, Ended> {
         let program = trial::freeze(&self.candidate, &self.weights)?;
-        let rows = (&self.train_rows[..], &self.test_rows[..]);
-        let evidence = Evidence::new(&program, &self.options, rows, self.vectors);
         let stopped = || attempt.is_stopped();
+        let (options, wanted) = (&self.options, self.vectors);
+        let evidence =
+            Evidence::new(&program, options, &self.data, wanted, &stopped).ok_or(Ended::Stopped)?;
         measure(
             &Workbench {
                 target: &self.target,
@@ -223,7 +219,7 @@ pub fn measure_with_yosys(
             "ranges `data` take train rows, which are not here; accepted: `proven`".to_owned(),
         );
     }
-    let evidence = Evidence::new(program, &options, (&[], test_rows), vectors);
+    let evidence = Evidence::proven(program, options.circuit.output, test_rows, vectors);
     measure(&bench, program, &evidence, &mut Vec::new()).map_err(|ended| match ended {
         Ended::Failed(failure) => failure.to_string(),
         Ended::Stopped => "stopped".to_owned(),
@@ -247,7 +243,7 @@ struct Workbench<'a> {
 fn measure(
     bench: &Workbench<'_>,
     program: &IntegerProgram,
-    evidence: &Evidence,
+    evidence: &Evidence<'_>,
     artifacts: &mut Vec<Artifact>,
 ) -> Result<SynthesisResult, Ended> {
     let vectors = &evidence.vectors;
@@ -260,12 +256,19 @@ fn measure(
         folder: bench.folder,
         stopped: bench.stopped,
     };
-    let circuit = Design::build_within(program, &bench.options, evidence.observed.as_ref())
+    let circuit = Design::build_within(program, &bench.options, evidence.observed())
         .map_err(|e| no_circuit(&e))?;
-    if let Some((rows, outside)) = evidence.outside {
-        step(&format!(
-            "sums within the ranges of the train rows, which {outside} of {rows} test rows leave and may differ on"
-        ));
+    if let Some(within) = &evidence.within {
+        let output = bench.options.circuit.output;
+        let unseen = within
+            .unseen(program, &circuit, output, bench.stopped)
+            .ok_or(Ended::Stopped)?;
+        for (split, rows) in [("validation", &unseen.validation), ("test", &unseen.test)] {
+            step(&format!(
+                "sums within the ranges of the train rows, which {} of {} {split} rows leave; {} have other outputs",
+                rows.outside, rows.rows, rows.different
+            ));
+        }
     }
     check_circuit(&circuit, program, vectors, bench.stopped)?;
     step(&format!(
@@ -372,6 +375,22 @@ fn measure(
         cpu_s: synthesised.cpu_s,
         peak_rss_kib: synthesised.peak_rss_kib,
         wall_s: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// The name that an artifact of a job of this engine has in the job's folder, where scripts and benches look for it, by its
+/// kind; `None` of a kind that this version does not know.
+pub fn file_name(engine: Engine, kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "rtl" => RTL,
+        "testbench" => BENCH,
+        "vectors" => VECTORS,
+        "constraints" => CONSTRAINTS,
+        "script" | "settings" | "pads" => return engine::script_name(engine, kind),
+        "report" => "report.txt",
+        "netlist" => simulate::NETLIST,
+        "log" => "job.log",
+        _ => return None,
     })
 }
 

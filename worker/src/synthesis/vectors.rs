@@ -22,8 +22,8 @@ pub(crate) struct Vectors {
 }
 
 impl Vectors {
-    /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, up to half of the rest
-    /// from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
+    /// At least `wanted` vectors (never fewer than [`FEWEST`]): the corners, at most half of them with one feature at an end; up
+    /// to half of the rest from `test_rows` (standardised, row-major), evenly spread over them, then random ones.
     pub(crate) fn for_program(
         program: &IntegerProgram,
         output: OutputForm,
@@ -34,7 +34,7 @@ impl Vectors {
         // The input has one quantizer, so one range.
         let range = program.input.range[0];
         let wanted = wanted.max(FEWEST);
-        let mut codes = corners(range, columns);
+        let mut codes = corners(range, columns, wanted / 4);
         let rest = wanted.saturating_sub(codes.len() / columns);
         let rows: Vec<&[f32]> = test_rows.chunks_exact(columns).collect();
         let taken = rows.len().min(rest.div_ceil(2));
@@ -72,16 +72,18 @@ impl Vectors {
     }
 }
 
-/// All smallest, all largest, all nearest to zero, and each feature alone at either end.
-fn corners(range: Interval, columns: usize) -> Vec<i32> {
+/// All smallest, all largest, all nearest to zero, and each feature alone at either end; of more features than `most` so many,
+/// evenly spread over them: vectors of every network are rows of its inputs, never their square.
+fn corners(range: Interval, columns: usize, most: usize) -> Vec<i32> {
     let (lo, hi) = (range.lo as i32, range.hi as i32);
     let rest = 0.clamp(lo, hi);
-    let mut codes = Vec::with_capacity((3 + 2 * columns) * columns);
+    let taken = columns.min(most);
+    let mut codes = Vec::with_capacity((3 + 2 * taken) * columns);
     for all in [lo, hi, rest] {
         codes.extend(std::iter::repeat_n(all, columns));
     }
     for end in [lo, hi] {
-        for hot in 0..columns {
+        for hot in (0..taken).map(|n| n * columns / taken) {
             codes.extend((0..columns).map(|at| if at == hot { end } else { rest }));
         }
     }
@@ -110,15 +112,33 @@ mod tests {
     #[test]
     fn corners_hold_both_ends_of_every_feature() {
         let range = Interval { lo: -4, hi: 3 };
-        let codes = corners(range, 2);
+        let codes = corners(range, 2, 500);
         let rows: Vec<&[i32]> = codes.chunks(2).collect();
         assert_eq!(
             rows,
             [[-4, -4], [3, 3], [0, 0], [-4, 0], [0, -4], [3, 0], [0, 3]]
         );
         // Zero may lie outside the codes.
-        let positive = corners(Interval { lo: 1, hi: 2 }, 1);
+        let positive = corners(Interval { lo: 1, hi: 2 }, 1, 500);
         assert_eq!(positive, [1, 2, 1, 1, 2]);
+    }
+
+    #[test]
+    fn corners_of_many_features_are_spread_over_them() {
+        let range = Interval { lo: -4, hi: 3 };
+        let codes = corners(range, 784, 500);
+        let rows: Vec<&[i32]> = codes.chunks(784).collect();
+        assert_eq!(rows.len(), 3 + 2 * 500);
+        let hot = |row: &&[i32]| row.iter().position(|code| *code != 0);
+        let lowest: Vec<usize> = rows[3..503].iter().filter_map(hot).collect();
+        let highest: Vec<usize> = rows[503..].iter().filter_map(hot).collect();
+        assert_eq!(lowest, highest);
+        assert!(lowest.is_sorted() && lowest.len() == 500 && lowest[499] > 780);
+        assert!(
+            lowest
+                .windows(2)
+                .all(|pair| (1..=2).contains(&(pair[1] - pair[0])))
+        );
     }
 
     #[test]

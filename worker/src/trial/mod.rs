@@ -23,9 +23,11 @@ use bitfront_training::{
 
 pub use score::{ScoreError, score};
 pub(crate) use score::{freeze, no_circuit};
+pub(crate) use split::Measured;
 pub(crate) use teacher::Teachers;
 
 use crate::attempt::Attempt;
+use crate::cache::Held;
 use crate::context::Context;
 use crate::error::{Ended, Failure};
 use crate::executor::{Produced, on_thread};
@@ -89,7 +91,16 @@ pub(crate) async fn data(
     search: &Search,
     digest: &str,
     file: &str,
-) -> Result<Arc<Prepared>, Ended> {
+) -> Result<Arc<Held>, Ended> {
+    let (aim, split) = splits(search);
+    tokio::select! {
+        () = attempt.stopped() => Err(Ended::Stopped),
+        data = context.cache.prepared(&context.link, digest, file, &aim, &split) => Ok(data?),
+    }
+}
+
+/// What a search predicts of its data set, and how it splits the rows.
+pub fn splits(search: &Search) -> (Aim, SplitSpec) {
     let split = &search.dataset.split;
     let split = SplitSpec {
         train: split.train,
@@ -101,10 +112,7 @@ pub(crate) async fn data(
         targets: search.dataset.targets.clone(),
         standardise: search.training.loss.is_of_values(),
     };
-    tokio::select! {
-        () = attempt.stopped() => Err(Ended::Stopped),
-        data = context.cache.prepared(&context.link, digest, file, &aim, &split) => Ok(data?),
-    }
+    (aim, split)
 }
 
 /// The weights that every trial of the search starts from, if it names a model. Quantized or not, a candidate has the

@@ -48,12 +48,20 @@ pub fn score(
         });
     }
     let program = IntegerProgram::freeze(candidate, weights)?;
-    let evidence = Evidence::new(&program, options, (&data.train.x, &data.test.x), 0);
-    let circuit = Design::build_within(&program, options, evidence.observed.as_ref())?;
+    let evidence = Evidence::new(&program, options, data, 0, stopped).ok_or(ScoreError::Stopped)?;
+    let circuit = Design::build_within(&program, options, evidence.observed())?;
     compare(&circuit, &program, &evidence.vectors, stopped)?;
     if stopped() {
         return Err(ScoreError::Stopped);
     }
+    let unseen = match &evidence.within {
+        Some(within) => Some(
+            within
+                .unseen(&program, &circuit, options.circuit.output, stopped)
+                .ok_or(ScoreError::Stopped)?,
+        ),
+        None => None,
+    };
     let validation = Measured::of_program(&program, &data.validation);
     let test = Measured::of_program(&program, &data.test);
     Ok(TrialScores {
@@ -73,6 +81,7 @@ pub fn score(
         accuracy_float_batch_norm: float_batch_norm(candidate, weights, &data.validation),
         costs: Some(circuit.costs(&program)),
         circuit_digest: Some(rtl_digest(&circuit)),
+        unseen,
         measured: None,
     })
 }

@@ -8,7 +8,7 @@ use bitfront_network::{Candidate, Head, IntegerProgram};
 use bitfront_training::metrics::{OneAgainstRest, accuracy, confusion, one_against_rest};
 
 /// What is measured on a split.
-pub(super) enum Measured {
+pub(crate) enum Measured {
     /// Rows have classes, or values from 0 to 1: 1 from one half on.
     Classes {
         /// Share of the rows that are right: in all their outputs.
@@ -28,11 +28,19 @@ pub(super) enum Measured {
 impl Measured {
     /// By the exact outputs of a network.
     pub(super) fn of_program(program: &IntegerProgram, table: &Table) -> Self {
-        let codes = program.logits(&program.input_codes(&table.x));
+        Self::of_logits(
+            program,
+            &program.logits(&program.input_codes(&table.x)),
+            table,
+        )
+    }
+
+    /// By logits of every row, row-major with the program's output fraction.
+    pub(crate) fn of_logits(program: &IntegerProgram, codes: &[i64], table: &Table) -> Self {
         let outputs = program.candidate.outputs();
         let fraction = program.output_fraction;
         match program.candidate.head {
-            Head::Softmax { .. } => of_classes(&codes, outputs, &table.y, fraction),
+            Head::Softmax { .. } => of_classes(codes, outputs, &table.y, fraction),
             Head::Sigmoid if table.values.is_empty() => {
                 of_classes(&two_classes(codes.iter()), 2, &table.y, fraction)
             }
@@ -69,7 +77,7 @@ impl Measured {
     }
 
     /// Accuracy, of classes.
-    pub(super) fn accuracy(&self) -> Option<f64> {
+    pub(crate) fn accuracy(&self) -> Option<f64> {
         match self {
             Self::Classes { accuracy, .. } => Some(*accuracy),
             Self::Values { .. } => None,
@@ -77,7 +85,7 @@ impl Measured {
     }
 
     /// Mean squared error, of values.
-    pub(super) fn mean_squared_error(&self) -> Option<f64> {
+    pub(crate) fn mean_squared_error(&self) -> Option<f64> {
         match self {
             Self::Classes { .. } => None,
             Self::Values { mean_squared_error } => Some(*mean_squared_error),

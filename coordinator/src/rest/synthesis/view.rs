@@ -47,6 +47,10 @@ pub struct SynthesisView {
     /// The trial's costs as estimated from its weights.
     #[schema(value_type = Option<Object>)]
     pub estimate: Option<Value>,
+    /// Of a circuit within the ranges of the train rows: validation and test rows that leave them, and on how many the circuit's
+    /// outputs are others than those of integer inference.
+    #[schema(value_type = Option<Object>)]
+    pub unseen: Option<Value>,
     /// What synthesis measured: cells, levels, vectors checked, tool, version, command, digests.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
@@ -79,6 +83,7 @@ impl From<SynthesisRow> for SynthesisView {
             error_code: row.error_code,
             error_message: row.error_message,
             estimate: row.estimate,
+            unseen: row.unseen,
             result: row.result,
             shared_from: row.shared_from,
             created_at: row.created_at,

@@ -37,7 +37,8 @@ pub struct TrialView {
     /// What was measured: `accuracy_validation`, `accuracy_test`, or where values are predicted
     /// `mean_squared_error_validation`, `mean_squared_error_test`; with an entry a class `auc_validation`, `auc_test`,
     /// `background_efficiency_50_validation` and so on for 80 and the test split; `confusion_test`, test rows of each class by
-    /// the class they are taken for; and `costs`, the estimates from the trained weights.
+    /// the class they are taken for; `unseen`, of circuits within the ranges of the train rows: what they do on the other splits;
+    /// and `costs`, the estimates from the trained weights.
     #[schema(value_type = Option<Object>)]
     pub scores: Option<Value>,
     /// What synthesis measured: `lut_measured`, `ff_measured`, `dsp_measured`, `carry_measured`.

@@ -8,6 +8,7 @@ use super::node::{Node, Operation, Value, Wire};
 use bitfront_network::{IntegerProgram, Interval};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// What the ranges of a circuit's sums are taken from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,52 +29,68 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The ranges over rows of input codes, row-major `rows x inputs`; without rows those of the analysis.
+    /// The ranges over rows of input codes, row-major `rows x inputs`; without rows those of the analysis. `None` where
+    /// `stopped` ended it, which is asked every block of rows.
     ///
     /// # Panics
     /// As [`IntegerProgram::logits`].
-    pub fn of(program: &IntegerProgram, input_codes: &[i32]) -> Self {
+    pub fn of(
+        program: &IntegerProgram,
+        input_codes: &[i32],
+        stopped: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let proven = program.layers.iter().map(|layer| &layer.output.range);
-        let mut seen: Vec<Vec<Option<Interval>>> = proven
-            .clone()
-            .map(|range| vec![None; range.len()])
-            .collect();
-        for row in input_codes.chunks_exact(program.inputs()) {
-            for (seen, values) in seen.iter_mut().zip(program.trace(row)) {
-                let channels = seen.len();
-                for (element, value) in values.into_iter().enumerate() {
-                    let range = &mut seen[element % channels];
-                    let point = Interval::point(value);
-                    *range = Some(range.map_or(point, |range| range.hull(point)));
+        let mut layers: Vec<Vec<Interval>> = proven.cloned().collect();
+        let mut is_first = true;
+        let ended = program.traces(input_codes, |block| {
+            for (ranges, values) in layers.iter_mut().zip(block) {
+                if is_first {
+                    ranges.fill(NOTHING);
+                }
+                for values in values.chunks_exact(ranges.len()) {
+                    for (range, value) in ranges.iter_mut().zip(values) {
+                        range.lo = range.lo.min(*value);
+                        range.hi = range.hi.max(*value);
+                    }
                 }
             }
-        }
-        let known = |(seen, proven): (Vec<Option<Interval>>, &Vec<Interval>)| {
-            let channels = seen.into_iter().zip(proven);
-            channels
-                .map(|(seen, proven)| seen.unwrap_or(*proven))
-                .collect()
-        };
-        Self {
-            layers: seen.into_iter().zip(proven).map(known).collect(),
-        }
+            is_first = false;
+            unless(stopped)
+        });
+        ended.is_continue().then_some(Self { layers })
     }
 
-    /// How many rows of input codes have a value outside: on all others the circuit equals integer inference.
+    /// The rows of input codes that have a value outside: on all others the circuit equals integer inference. `None` as of
+    /// [`Observed::of`].
     ///
     /// # Panics
     /// As [`IntegerProgram::logits`].
-    pub fn rows_outside(&self, program: &IntegerProgram, input_codes: &[i32]) -> usize {
-        let outside = |row: &&[i32]| {
-            let values = program.trace(row);
-            self.layers.iter().zip(&values).any(|(ranges, values)| {
-                let elements = values.iter().enumerate();
-                let mut ranged = elements.map(|(at, value)| (value, ranges[at % ranges.len()]));
-                ranged.any(|(value, range)| !(range.lo..=range.hi).contains(value))
-            })
-        };
-        let rows = input_codes.chunks_exact(program.inputs());
-        rows.filter(outside).count()
+    pub fn rows_outside(
+        &self,
+        program: &IntegerProgram,
+        input_codes: &[i32],
+        stopped: &dyn Fn() -> bool,
+    ) -> Option<Vec<usize>> {
+        let mut outside = vec![false; input_codes.len() / program.inputs()];
+        let mut done = 0;
+        let ended = program.traces(input_codes, |block| {
+            let rows = block.first().zip(program.layers.first());
+            let rows = rows.map_or(0, |(values, layer)| values.len() / layer.output.size());
+            for (ranges, values) in self.layers.iter().zip(block) {
+                let each = values.chunks_exact(values.len() / rows.max(1));
+                for (outside, values) in outside[done..].iter_mut().zip(each) {
+                    *outside |= values.chunks_exact(ranges.len()).any(|values| {
+                        let mut ranged = ranges.iter().zip(values);
+                        ranged.any(|(range, value)| *value < range.lo || *value > range.hi)
+                    });
+                }
+            }
+            done += rows;
+            unless(stopped)
+        });
+        let rows = outside.iter().enumerate();
+        let rows = rows.filter_map(|(row, outside)| outside.then_some(row));
+        ended.is_continue().then(|| rows.collect())
     }
 
     /// What is left of the interval of an element that a step gives. What a separable convolution has between its steps is
@@ -96,16 +113,10 @@ impl Observed {
         Some(channels)
     }
 
-    /// Narrows the sums that a linear step ends in, nodes from `first` on: what stood before has readers that were built
-    /// for its range. A sum that carries several elements holds those of all.
-    pub(super) fn narrow(
-        &self,
-        nodes: &mut [Node],
-        first: usize,
-        layer: usize,
-        step: Step,
-        values: &[Value],
-    ) {
+    /// Narrows the sums that a linear step ends in. A sum that carries several elements holds those of all. One of an earlier
+    /// step, which this step passes on, is narrowed too: it is this step's element but for a shift, so that a row within the
+    /// ranges has it within them; its readers were built for a wider range, which holds as well.
+    pub(super) fn narrow(&self, nodes: &mut [Node], layer: usize, step: Step, values: &[Value]) {
         let Some(channels) = self.of_step(layer, step) else {
             return;
         };
@@ -125,10 +136,24 @@ impl Observed {
         }
         for (wire, seen) in sums {
             let node = &mut nodes[wire.0 as usize];
-            if wire.0 as usize >= first && matches!(node.operation, Operation::Add { .. }) {
+            if matches!(node.operation, Operation::Add { .. }) {
                 node.range = common(node.range, seen);
             }
         }
+    }
+}
+
+/// What holds no value.
+const NOTHING: Interval = Interval {
+    lo: i64::MAX,
+    hi: i64::MIN,
+};
+
+fn unless(stopped: &dyn Fn() -> bool) -> ControlFlow<()> {
+    if stopped() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 

@@ -163,7 +163,6 @@ impl Builder<'_> {
         };
         self.count(layer, map.rows().map(digits).sum())?;
         let number = self.steps.len() as u32;
-        let first = self.nodes.len();
         let values = linear(
             &mut self.nodes,
             &map,
@@ -177,7 +176,7 @@ impl Builder<'_> {
             reason: error.to_string(),
         })?;
         if let Some(observed) = self.observed {
-            observed.narrow(&mut self.nodes, first, index, step, &values);
+            observed.narrow(&mut self.nodes, index, step, &values);
         }
         Ok(values)
     }

@@ -92,10 +92,26 @@ pub(super) trait Synthesise {
 pub(super) const SCRIPTS: [(&str, &str); 5] = [
     ("script", YOSYS_SCRIPT),
     ("script", VIVADO_SCRIPT),
-    ("script", "convert.py"),
+    ("script", HLS4ML_SCRIPT),
     ("settings", "hls4ml.json"),
     ("pads", "pads.v"),
 ];
+
+/// The one of these files that an engine leaves of a kind.
+pub(super) fn script_name(engine: Engine, kind: &str) -> Option<&'static str> {
+    if kind == "script" {
+        return Some(match engine {
+            Engine::Yosys | Engine::Ice40 | Engine::Ecp5 => YOSYS_SCRIPT,
+            Engine::Vivado => VIVADO_SCRIPT,
+            Engine::Vitis => HLS4ML_SCRIPT,
+        });
+    }
+    let mut others = SCRIPTS.into_iter();
+    others.find_map(|(other, name)| (other == kind).then_some(name))
+}
+
+/// What makes the project of Vitis HLS.
+const HLS4ML_SCRIPT: &str = "convert.py";
 /// Yosys' commands, a line each.
 const YOSYS_SCRIPT: &str = "synthesise.ys";
 /// Vivado's.

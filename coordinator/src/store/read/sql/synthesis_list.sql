@@ -17,6 +17,7 @@ select
     j.result as "result?",
     j.shared_from as "shared_from?",
     c.scores -> 'costs' as "estimate?",
+    c.scores -> 'unseen' as "unseen?",
     w.name as "worker?",
     u.created_at,
     u.started_at,

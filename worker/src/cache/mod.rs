@@ -3,10 +3,13 @@
 //!
 //! The rule this module keeps: a file under its digest is whole and has that digest. It is fetched
 //! under a lock into a temporary file, checked, flushed and renamed; what is found is checked again
-//! before it is first used.
+//! before it is first used. What nobody uses may go ([`bound`]) when there is too much.
+
+mod bound;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,27 +25,48 @@ use crate::error::Failure;
 use crate::executor::on_thread;
 use crate::link::{Link, download, hex, retry};
 
+use bound::{InUse, keep_within, lock_beside};
+
 /// Prepared data sets kept in memory.
 const KEPT: usize = 2;
 
-type Slot = Arc<OnceCell<Arc<Prepared>>>;
+type Slot = Arc<OnceCell<Arc<Held>>>;
+
+/// Prepared splits, whose file stays in the cache while this lives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    prepared: Prepared,
+    /// `None` where they stay in this process.
+    _in_use: Option<InUse>,
+}
+
+impl Deref for Held {
+    type Target = Prepared;
+
+    fn deref(&self) -> &Prepared {
+        &self.prepared
+    }
+}
 
 /// The machine's data sets and starting weights.
 pub(crate) struct FileCache {
     folder: PathBuf,
+    /// Bytes that its files may have together; 0: no limit.
+    limit: u64,
     /// Most recently used last.
     prepared: Mutex<Vec<(String, Slot)>>,
 }
 
 impl FileCache {
-    /// Makes the folder.
-    pub(crate) fn new(folder: &Path) -> Result<Self, WorkerError> {
+    /// Makes the folder; its files may have `limit` bytes together, 0: no limit.
+    pub(crate) fn new(folder: &Path, limit: u64) -> Result<Self, WorkerError> {
         fs::create_dir_all(folder).map_err(|source| WorkerError::Io {
             path: folder.display().to_string(),
             source,
         })?;
         Ok(Self {
             folder: folder.to_owned(),
+            limit,
             prepared: Mutex::default(),
         })
     }
@@ -60,7 +84,7 @@ impl FileCache {
         file_name: &str,
         aim: &Aim,
         split: &SplitSpec,
-    ) -> Result<Arc<Prepared>, Failure> {
+    ) -> Result<Arc<Held>, Failure> {
         let name = file_for(digest, file_name)?;
         let key = Prepared::key(digest, aim, split);
         let slot = self.slot(key.clone());
@@ -70,7 +94,7 @@ impl FileCache {
             let (lock, found) = on_thread("prepared-check", {
                 let (stored, key) = (stored.clone(), key.clone());
                 move || -> io::Result<_> {
-                    let lock = File::create(stored.with_extension("lock"))?;
+                    let lock = File::create(lock_beside(&stored))?;
                     lock.lock()?;
                     Ok((lock, find(&stored, &key)))
                 }
@@ -80,14 +104,16 @@ impl FileCache {
             if let Some(found) = found {
                 return Ok(found);
             }
-            let path = self.fetch(link, digest, &name).await?;
+            let (path, in_use) = self.fetch(link, digest, &name).await?;
             let (aim, split) = (aim.clone(), *split);
-            on_thread("dataset", move || {
+            let prepared = on_thread("dataset", move || {
                 let prepared = prepare(&path, &aim, &split, &stored, &key);
-                drop(lock);
+                drop((lock, in_use));
                 prepared
             })
-            .await?
+            .await??;
+            self.make_room().await?;
+            Ok(prepared)
         })
         .await
         .cloned()
@@ -103,11 +129,12 @@ impl FileCache {
         let digest = &start.weights_digest;
         let invalid = |message: String| Failure::lasting("model-invalid", message);
         let name = file_for(digest, "weights.safetensors").map_err(|e| invalid(e.message))?;
-        let path = self.fetch(link, digest, &name).await?;
+        let (path, in_use) = self.fetch(link, digest, &name).await?;
         let (model, float) = (start.model.clone(), float.clone());
         on_thread("weights", move || {
             let bytes = fs::read(&path)
                 .map_err(|e| Failure::internal(format!("read {}: {e}", path.display())))?;
+            drop(in_use);
             Weights::from_bytes(&float, &bytes).map_err(|e| invalid(format!("model {model}: {e}")))
         })
         .await?
@@ -125,10 +152,40 @@ impl FileCache {
         slot
     }
 
-    /// Path of the checked file.
-    async fn fetch(&self, link: &Link, digest: &str, name: &str) -> Result<PathBuf, Failure> {
+    /// Removes what nobody uses where the files of the cache have more than its limit.
+    async fn make_room(&self) -> Result<(), Failure> {
+        if self.limit == 0 {
+            return Ok(());
+        }
+        let (folder, limit) = (self.folder.clone(), self.limit);
+        let found = on_thread("cache-room", move || keep_within(&folder, limit)).await?;
+        match found {
+            Ok((removed, left)) => {
+                for path in removed {
+                    info!(file = %path.display(), "removed from the cache: least recently used");
+                }
+                if left > limit {
+                    warn!(
+                        left,
+                        limit, "the files in use are larger than the cache's limit"
+                    );
+                }
+            }
+            // A cache that is too large is no reason to fail a trial.
+            Err(error) => warn!(%error, "failed to make room in the cache"),
+        }
+        Ok(())
+    }
+
+    /// Path of the checked file, which stays there while the second value lives.
+    async fn fetch(
+        &self,
+        link: &Link,
+        digest: &str,
+        name: &str,
+    ) -> Result<(PathBuf, InUse), Failure> {
         let target = self.folder.join(name);
-        let lock_path = self.folder.join(format!("{digest}.lock"));
+        let lock_path = lock_beside(&target);
         let broken = |e: io::Error| Failure::internal(format!("file cache: {e}"));
         let (lock, found) = on_thread("file-check", {
             let (target, digest) = (target.clone(), digest.to_owned());
@@ -163,14 +220,18 @@ impl FileCache {
                 .and_then(|folder| folder.sync_all())
                 .map_err(broken)?;
         }
+        let in_use = InUse::mark(&target).map_err(broken)?;
         drop(lock);
-        Ok(target)
+        if !found {
+            self.make_room().await?;
+        }
+        Ok((target, in_use))
     }
 }
 
 /// The stored splits, if they are there and whole.
-fn find(stored: &Path, key: &str) -> Option<Arc<Prepared>> {
-    match Prepared::map(stored, key) {
+fn find(stored: &Path, key: &str) -> Option<Arc<Held>> {
+    match map(stored, key) {
         Ok(found) => Some(Arc::new(found)),
         Err(StoredError::Io(e)) if e.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -178,6 +239,19 @@ fn find(stored: &Path, key: &str) -> Option<Arc<Prepared>> {
             None
         }
     }
+}
+
+/// The stored splits as memory; the caller holds the lock file beside them.
+#[expect(unsafe_code, reason = "the rule of this folder is what a map asks for")]
+fn map(stored: &Path, key: &str) -> Result<Held, StoredError> {
+    let in_use = InUse::mark(stored)?;
+    // SAFETY: a file of the cache gets its name when it is whole, and is then renamed over or removed, never written to or cut:
+    // `prepare` and `bound` are all that touch it. The folder is the workers' own.
+    let prepared = unsafe { Prepared::map(stored, key) }?;
+    Ok(Held {
+        prepared,
+        _in_use: Some(in_use),
+    })
 }
 
 /// Reads a data set, splits it, stores the splits, and maps what was stored: the memory that reading took is
@@ -188,7 +262,7 @@ fn prepare(
     split: &SplitSpec,
     stored: &Path,
     key: &str,
-) -> Result<Arc<Prepared>, Failure> {
+) -> Result<Arc<Held>, Failure> {
     let invalid =
         |e: bitfront_dataset::DatasetError| Failure::lasting("dataset-invalid", e.to_string());
     let prepared = Dataset::open(path)
@@ -211,11 +285,14 @@ fn prepare(
         // A full disk is no reason to fail a trial.
         Err(error) => {
             warn!(file = %stored.display(), %error, "prepared splits stay in this process");
-            return Ok(Arc::new(prepared));
+            return Ok(Arc::new(Held {
+                prepared,
+                _in_use: None,
+            }));
         }
     }
     drop(prepared);
-    Prepared::map(stored, key)
+    map(stored, key)
         .map(Arc::new)
         .map_err(|e| Failure::internal(format!("map {}: {e}", stored.display())))
 }
@@ -286,7 +363,7 @@ mod tests {
         assert!(find(&stored, "key").is_none());
         let first = prepare(&data, &Aim::default(), &split, &stored, "key").unwrap();
         let bytes = fs::read(&stored).unwrap();
-        assert_eq!(find(&stored, "key").unwrap(), first);
+        assert_eq!(**find(&stored, "key").unwrap(), **first);
         assert!(find(&stored, "another key").is_none());
 
         let damaged = folder.path().join("damaged");
@@ -294,14 +371,32 @@ mod tests {
         fs::rename(&damaged, &stored).unwrap();
         assert!(find(&stored, "key").is_none());
         let again = prepare(&data, &Aim::default(), &split, &stored, "key").unwrap();
-        assert_eq!(again, first);
+        assert_eq!(**again, **first);
         assert_eq!(fs::read(&stored).unwrap(), bytes);
+    }
+
+    #[test]
+    fn splits_that_are_held_stay_in_the_cache_and_others_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("d.csv");
+        let rows: Vec<String> = (0..40).map(|row| format!("{row},{}", row % 2)).collect();
+        fs::write(&data, format!("a,label\n{}\n", rows.join("\n"))).unwrap();
+        let (aim, split) = (Aim::default(), SplitSpec::default());
+        let stored = ["one", "two"].map(|key| folder.path().join(digest_of(key) + ".prepared"));
+        let held = prepare(&data, &aim, &split, &stored[0], "one").unwrap();
+        drop(prepare(&data, &aim, &split, &stored[1], "two").unwrap());
+        let (removed, left) = keep_within(folder.path(), 1).unwrap();
+        assert_eq!(removed, [stored[1].clone()]);
+        assert!(left > 0 && stored[0].exists());
+        drop(held);
+        assert_eq!(keep_within(folder.path(), 1).unwrap().1, 0);
+        assert!(find(&stored[0], "one").is_none());
     }
 
     #[test]
     fn few_prepared_sets_stay_in_memory() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = FileCache::new(folder.path()).unwrap();
+        let cache = FileCache::new(folder.path(), 0).unwrap();
         let first = cache.slot("a".into());
         cache.slot("b".into());
         assert!(Arc::ptr_eq(&first, &cache.slot("a".into())));
