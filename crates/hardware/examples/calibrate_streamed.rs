@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Networks are drawn from the seeds `FIRST` to `LAST`: chains of convolutions on small images or series, dense layers behind them
-//! or alone, with shared multipliers. The factors of `streamed/costs.rs` are fitted on seeds 0 to 11 and 100 to 111; 200 to 211 were drawn after they were frozen.
+//! or alone, with shared multipliers. The factors of `streamed/costs.rs` are fitted on seeds 0 to 11 and 100 to 111; 300 and up were drawn after all prices were settled.
 
 use std::error::Error;
 use std::process::Command;

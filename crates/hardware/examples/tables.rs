@@ -2,9 +2,8 @@
 //!
 //! `cargo run --release -p bitfront-hardware --example tables`
 //!
-//! Needs `yosys` on the PATH; about four minutes on an idle core. Prints a row for each width and family, then the
-//! factors of a table's parts that fit half of the rows of
-//! more than six bits best, and the errors of the other half.
+//! Needs `yosys` on the PATH; about four minutes on an idle core. Prints a row for each width and family, then the errors of
+//! tables of more than six bits. The factors of a table's parts were fitted on others (`bench/estimates/results/tables.json`).
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -101,20 +100,12 @@ fn synthesised(program: &IntegerProgram) -> (Circuit, SynthesisReport) {
     (circuit, report)
 }
 
-/// A circuit of tables alone.
-struct Run {
-    held_out: bool,
-    leaves: f64,
-    selections: f64,
-    lut: f64,
-}
-
 fn main() {
     println!(
-        "| input bits | code bits | family | leaves | selections | LUTs said | LUT | FF said | FF | levels said | levels | chosen | LUTs said | LUT |"
+        "| input bits | code bits | family | narrow | leaves | gates | selections | LUTs said | LUT | FF said | FF | levels said | levels | chosen | LUTs said | LUT |"
     );
-    println!("|{}", "---|".repeat(14));
-    let mut runs = Vec::new();
+    println!("|{}", "---|".repeat(16));
+    let mut errors = Vec::new();
     let only = std::env::args().nth(1).unwrap_or_default();
     for bits in [5, 6, 7, 8, 9, 10, 11] {
         for (number, family) in ["tanh", "sigmoid", "hswish", "leaky", "po2"]
@@ -142,8 +133,10 @@ fn main() {
                     .count()
             };
             println!(
-                "| {bits} | {code_bits} | {family} | {} | {} | {} | {} | {} | {} | {} | {} | {} of {CHANNELS} | {} | {} |",
-                logic.table_cells + logic.table_leaves,
+                "| {bits} | {code_bits} | {family} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} of {CHANNELS} | {} | {} |",
+                logic.table_cells,
+                logic.table_leaves,
+                logic.table_gates,
                 logic.table_selections,
                 logic.lut_estimate(),
                 found.lut,
@@ -155,54 +148,16 @@ fn main() {
                 Inventory::of(&chosen).lut_estimate(),
                 counted.lut,
             );
-            // Six bits are exactly the leaves.
-            if bits <= 6 {
-                continue;
+            if bits > 6 {
+                errors.push(100.0 * (logic.lut_estimate() as f64 / found.lut as f64 - 1.0).abs());
             }
-            runs.push(Run {
-                held_out: (bits as usize + number) % 2 == 1,
-                leaves: (logic.table_cells + logic.table_leaves) as f64,
-                selections: logic.table_selections as f64,
-                lut: found.lut as f64,
-            });
         }
     }
-    let (held_out, fitted): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.held_out);
-    let [leaf, selection] = fit(&fitted);
-    println!("\nbest factors: leaf {leaf:.3}, selection {selection:.3}");
-    for (name, runs) in [("fitted", &fitted), ("held out", &held_out)] {
-        let mut errors: Vec<f64> = runs
-            .iter()
-            .map(|run| {
-                100.0 * ((leaf * run.leaves + selection * run.selections) / run.lut - 1.0).abs()
-            })
-            .collect();
-        errors.sort_by(f64::total_cmp);
-        println!(
-            "{name}: {} circuits, median error {:.1} %, worst {:.1} %",
-            errors.len(),
-            errors[errors.len() / 2],
-            errors[errors.len() - 1]
-        );
-    }
-}
-
-/// Least squares of the relative errors.
-fn fit(runs: &[Run]) -> [f64; 2] {
-    let sum = |of: &dyn Fn(&Run) -> f64| runs.iter().map(of).sum::<f64>();
-    let (a, b) = (
-        |run: &Run| run.leaves / run.lut,
-        |run: &Run| run.selections / run.lut,
+    errors.sort_by(f64::total_cmp);
+    println!(
+        "\n{} circuits of tables of more than six bits: median error {:.1} %, worst {:.1} %",
+        errors.len(),
+        errors[errors.len() / 2],
+        errors[errors.len() - 1]
     );
-    let (aa, ab, bb) = (
-        sum(&|r| a(r) * a(r)),
-        sum(&|r| a(r) * b(r)),
-        sum(&|r| b(r) * b(r)),
-    );
-    let (ay, by) = (sum(&a), sum(&b));
-    let determinant = aa * bb - ab * ab;
-    [
-        (ay * bb - by * ab) / determinant,
-        (by * aa - ay * ab) / determinant,
-    ]
 }

@@ -1,7 +1,8 @@
 //! LUT estimate of a circuit (tier 1): its logic bits times factors fitted on Yosys runs.
 //!
 //! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
-//! `+ MAXIMUM * maximum bits + mode cells + TABLE_LEAF * leaves + TABLE_SELECTION * selections`
+//! `+ MAXIMUM * maximum bits + mode cells + table cells + TABLE_LEAF * leaves + TABLE_GATE * gates`
+//! `+ TABLE_SELECTION * selections`
 //!
 //! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
 //!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
@@ -15,9 +16,11 @@
 //!   factor is fitted. Truncation that wraps has none.
 //! * A step function has the source's bits above each threshold's trailing zeros, and the thresholds
 //!   that toggle each code bit.
-//! * A table has the different functions of its six lowest address bits, and selections between them by the bits
-//!   above. Up to six bits each function is a LUT, which is exact; beyond, both have factors of their own
-//!   (`cargo run --release -p bitfront-hardware --example tables`).
+//! * A bit of a table's code is one LUT if it reads at most six address bits, which is exact. Others have the different
+//!   functions of the six lowest address bits and selections between them by the bits above, cheaper ones where one side is a
+//!   constant or the complement of the other; each has a factor
+//!   (`cargo run --release -p bitfront-hardware --example tables`). A table has no more than each bit of its code by itself,
+//!   twice as many LUTs for each address bit beyond six.
 //! * A maximum has the bits that it compares and selects; a comparison alone has a LUT a bit, and a selection what is left
 //!   of a maximum's.
 //!
@@ -36,9 +39,11 @@ pub(crate) const REQUANTIZER: f64 = 0.723;
 pub(crate) const COMPARATOR: f64 = 0.169;
 
 /// LUTs a function of six address bits takes in a table of more.
-const TABLE_LEAF: f64 = 0.879;
-/// LUTs a selection between them takes.
-const TABLE_SELECTION: f64 = 0.290;
+const TABLE_LEAF: f64 = 0.8;
+/// LUTs a selection between a function and a constant or its own complement takes.
+const TABLE_GATE: f64 = 0.2;
+/// LUTs another selection takes.
+const TABLE_SELECTION: f64 = 0.85;
 
 /// LUTs a bit of a maximum takes.
 pub(crate) const MAXIMUM: f64 = 1.575;
@@ -70,13 +75,16 @@ pub struct Inventory {
     /// Tables of narrow sources.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tables: u64,
-    /// LUTs of those of at most six address bits: their different functions.
+    /// LUTs of the bits of their codes that read at most six address bits, and of those that are made bit by bit.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub table_cells: u64,
     /// Different functions of six address bits of the others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub table_leaves: u64,
-    /// Their selections by the address bits above.
+    /// Their selections, by the address bits above, of a constant or of a function and its complement.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub table_gates: u64,
+    /// Their other selections.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub table_selections: u64,
     /// Maxima of two.
@@ -143,11 +151,13 @@ impl Inventory {
                 self.tables += 1;
                 if let Some((.., table)) = Table::of(circuit.nodes(), operation) {
                     let cells = table.cells(node.width());
-                    if cells.selections == 0 {
-                        self.table_cells += cells.leaves;
-                    } else {
+                    if by_parts(cells) < cells.by_bit as f64 {
+                        self.table_cells += cells.narrow;
                         self.table_leaves += cells.leaves;
+                        self.table_gates += cells.gates;
                         self.table_selections += cells.selections;
+                    } else {
+                        self.table_cells += cells.by_bit;
                     }
                 }
             }
@@ -174,9 +184,11 @@ impl Inventory {
             + REQUANTIZER * self.requantizer_bits as f64
             + self.mode_cells as f64
             + COMPARATOR * self.comparator_bits as f64
-            + self.table_cells as f64
-            + table_luts(TableCells {
+            + by_parts(TableCells {
+                by_bit: 0,
+                narrow: self.table_cells,
                 leaves: self.table_leaves,
+                gates: self.table_gates,
                 selections: self.table_selections,
             })
             + MAXIMUM * self.maximum_bits as f64
@@ -208,12 +220,17 @@ pub(crate) fn table_is_cheaper(cells: TableCells, comparator_bits: u64) -> bool 
     table_luts(cells) < COMPARATOR * comparator_bits as f64
 }
 
-/// LUTs of a table of more than six address bits; with fewer each leaf is one.
+/// LUTs of a table.
 fn table_luts(cells: TableCells) -> f64 {
-    if cells.selections == 0 {
-        return cells.leaves as f64;
-    }
-    TABLE_LEAF * cells.leaves as f64 + TABLE_SELECTION * cells.selections as f64
+    by_parts(cells).min(cells.by_bit as f64)
+}
+
+/// LUTs of a table whose bits share what they are made of.
+fn by_parts(cells: TableCells) -> f64 {
+    cells.narrow as f64
+        + TABLE_LEAF * cells.leaves as f64
+        + TABLE_GATE * cells.gates as f64
+        + TABLE_SELECTION * cells.selections as f64
 }
 
 /// LUTs of a requantizer to codes of `width` bits, part by part.

@@ -7,10 +7,12 @@
 
 use super::Wire;
 use super::node::{Node, Operation};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Most address bits of a table.
 pub(crate) const MOST_ADDRESS_BITS: u32 = 12;
+/// Inputs of a LUT.
+const LUT_INPUTS: u32 = 6;
 
 /// A table behind a source.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +46,15 @@ pub(crate) struct Selection {
 /// Parts that a table is priced by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TableCells {
-    /// Different functions of the six lowest address bits that are neither constant nor one of these bits.
+    /// LUTs of each bit of the code by itself: one if it reads at most six address bits, and twice that for each further one.
+    pub(crate) by_bit: u64,
+    /// Bits of the code that read at most six address bits.
+    pub(crate) narrow: u64,
+    /// Of the other bits: different functions of the six lowest address bits that are neither constant nor one of these bits.
     pub(crate) leaves: u64,
-    /// Selections between them by the address bits above.
+    /// Selections between them, by the address bits above, of a constant or of a function and its complement.
+    pub(crate) gates: u64,
+    /// The other selections.
     pub(crate) selections: u64,
 }
 
@@ -55,6 +63,13 @@ pub(crate) struct TableCells {
 enum Part {
     Leaf(u64),
     Selection(usize, usize, (usize, bool)),
+}
+
+/// A part by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Numbered {
+    at: usize,
+    constant: bool,
 }
 
 impl<'a> Table<'a> {
@@ -136,28 +151,62 @@ impl<'a> Table<'a> {
     /// What the bits of codes of `width` bits are made of.
     pub(crate) fn cells(&self, width: u32) -> TableCells {
         let mut made: HashMap<Part, usize> = HashMap::new();
+        let mut different: HashSet<Vec<u64>> = HashSet::new();
         let mut cells = TableCells::default();
         for bit in 0..width {
+            let words = self.words(bit);
+            let read = self.read_bits(1 << bit.min(63)).count_ones();
             // A function and its complement are one, with the complement noted beside it.
-            let words = self.words(bit).into_iter().map(|word| {
+            let inverted = words[0] & 1 == 1;
+            let signless = words
+                .iter()
+                .map(|word| if inverted { !word } else { *word });
+            if read < 2 || !different.insert(signless.collect()) {
+                continue;
+            }
+            cells.by_bit += 1 << read.saturating_sub(LUT_INPUTS);
+            if read <= LUT_INPUTS {
+                cells.narrow += 1;
+                continue;
+            }
+            let words = words.into_iter().map(|word| {
                 let least = word.min(!word);
                 let next = made.len();
                 let at = *made.entry(Part::Leaf(least)).or_insert(next);
                 cells.leaves += u64::from(at == next && support(least) > 1);
-                (at, least != word)
+                (
+                    Numbered {
+                        at,
+                        constant: least == 0,
+                    },
+                    least != word,
+                )
             });
-            let mut row: Vec<(usize, bool)> = words.collect();
+            let mut row: Vec<(Numbered, bool)> = words.collect();
             while row.len() > 1 {
                 let level = row.len();
                 row = row
                     .chunks(2)
                     .map(|pair| match *pair {
                         [low, high] if low != high => {
-                            let part = Part::Selection(level, low.0, (high.0, high.1 ^ low.1));
+                            let part =
+                                Part::Selection(level, low.0.at, (high.0.at, high.1 ^ low.1));
                             let next = made.len();
                             let at = *made.entry(part).or_insert(next);
-                            cells.selections += u64::from(at == next);
-                            (at, low.1)
+                            if at == next {
+                                if low.0.constant || high.0.constant || low.0 == high.0 {
+                                    cells.gates += 1;
+                                } else {
+                                    cells.selections += 1;
+                                }
+                            }
+                            (
+                                Numbered {
+                                    at,
+                                    constant: false,
+                                },
+                                low.1,
+                            )
                         }
                         _ => pair[0],
                     })

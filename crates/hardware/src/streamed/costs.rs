@@ -1,15 +1,17 @@
 //! What a streamed circuit takes: flip-flops counted, LUTs as parts times factors.
 //!
 //! `LUT = estimates of the positions' circuits + MASK * masked bits + COUNTER * counter bits`
-//! `+ TABLE * table cells + WORD * word cells + PRODUCT * product cells + SUM * sum bits`
+//! `+ table cells + word cells + product LUTs + sum bits`
 //!
-//! Tables and words are counted as they are; the other factors are a least-squares fit of relative errors on 24 runs of Yosys.
+//! Two factors are a least-squares fit of relative errors on 24 runs of Yosys; the other parts are counted as they are.
 //! `docs/estimates.md` has the errors on others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use bitfront_network::Interval;
 use serde::{Deserialize, Serialize};
 
+use super::product_luts::{WeightBit, product_luts};
 use super::shared::{Shared, signed_bits};
 use super::verilog::{bus_bits, counter_bits, inside};
 use super::window::Window;
@@ -20,14 +22,6 @@ use crate::Inventory;
 const MASK: f64 = 0.34;
 /// LUTs that a bit of a counter takes, its comparisons included.
 const COUNTER: f64 = 0.93;
-/// LUTs that a cell of a weight table takes.
-const TABLE: f64 = 1.0;
-/// LUTs that a cell of a choice among the words of a beat takes.
-const WORD: f64 = 1.0;
-/// LUTs that a cell of a product takes.
-const PRODUCT: f64 = 1.04;
-/// LUTs that a bit of a tree of lanes or an accumulator takes.
-const SUM: f64 = 0.75;
 
 /// The parts of a streamed circuit, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +39,9 @@ pub struct StreamInventory {
     pub table_cells: u64,
     /// Four-to-one choices of bits among the parts of a beat.
     pub word_cells: u64,
-    /// Cells of products: two for each full adder of rows beyond two, one for each bit of the last sum.
-    pub product_cells: u64,
-    /// Bits of trees of lanes and accumulators.
+    /// LUTs of different products.
+    pub product_luts: u64,
+    /// Bits that trees of lanes add, and two for each bit of an accumulator.
     pub sum_bits: u64,
 }
 
@@ -57,10 +51,7 @@ impl StreamInventory {
         let lut = self.core_luts as f64
             + MASK * self.masked_bits as f64
             + COUNTER * self.counter_bits as f64
-            + TABLE * self.table_cells as f64
-            + WORD * self.word_cells as f64
-            + PRODUCT * self.product_cells as f64
-            + SUM * self.sum_bits as f64;
+            + (self.table_cells + self.word_cells + self.product_luts + self.sum_bits) as f64;
         lut.round() as u64
     }
 
@@ -119,72 +110,146 @@ impl StreamInventory {
         if shared.parts > 1 {
             self.flip_flops += u64::from(bus_bits(&shared.ports)) + 1;
         }
-        let word_bits = |lane: usize| {
-            let range = shared.word(lane);
-            // The sign of what is never negative is a constant.
-            u64::from(signed_bits(range) - u32::from(range.lo >= 0))
-        };
         for lane in 0..shared.lanes {
-            self.flip_flops += word_bits(lane);
+            let bits = u64::from(word_bits(shared.word(lane)));
+            self.flip_flops += bits;
             if shared.parts > 1 {
-                self.word_cells += word_bits(lane) * shared.parts.div_ceil(4) as u64;
+                self.word_cells += bits * shared.parts.div_ceil(4) as u64;
             }
         }
-        let (mut bits, mut cells) = (HashSet::new(), HashSet::new());
-        for j in 0..shared.outputs {
-            for lane in 0..shared.lanes {
-                let width = shared.weight_bits(lane, j);
-                self.product_cells += product_cells(width.into(), word_bits(lane));
-                for bit in 0..width {
-                    let ones = |cycle: usize| (shared.weight(cycle, lane, j) >> bit & 1) as u64;
-                    let table: Vec<u64> = (0..cycles.div_ceil(64))
-                        .map(|part| {
-                            let rows = part * 64..cycles.min(part * 64 + 64);
-                            rows.fold(0, |word, cycle| word | ones(cycle) << (cycle % 64))
-                        })
-                        .collect();
-                    let all: u64 = (0..cycles).map(ones).sum();
-                    if all > 0 && all < cycles as u64 {
-                        cells.extend(
-                            table
-                                .iter()
-                                .copied()
-                                .filter(|word| ![0, u64::MAX].contains(word)),
-                        );
-                        bits.insert(table);
-                    }
-                }
-            }
-        }
-        self.flip_flops += bits.len() as u64;
-        self.table_cells += cells.len() as u64;
+        let products = self.count_products(shared);
+        let mut made = HashMap::new();
         for (j, partial) in shared.partial.iter().enumerate() {
-            let tree = shared.tree(j);
-            let of_level = |level: &Vec<bitfront_network::Interval>| {
-                let nodes = level.iter().filter(|range| (range.lo, range.hi) != (0, 0));
-                nodes
-                    .map(|range| u64::from(signed_bits(*range)))
-                    .sum::<u64>()
-            };
-            let widths: Vec<u64> = tree.iter().map(of_level).collect();
+            let mut level: Vec<Option<Word>> =
+                products.iter().map(|of_lane| of_lane[j].clone()).collect();
+            for sums in &shared.tree(j)[1..] {
+                let pairs = level.chunks(2).zip(sums);
+                level = pairs
+                    .map(|(pair, range)| self.count_sum(pair, *range, &mut made))
+                    .collect();
+            }
             let accumulator = u64::from(signed_bits(*partial));
-            self.flip_flops += widths.iter().sum::<u64>() + accumulator;
-            self.sum_bits += widths[1..].iter().sum::<u64>() + accumulator;
+            self.flip_flops += accumulator;
+            // What is masked at a row's first word goes into the carry chain by itself and into the sum with the other operand.
+            self.sum_bits += 2 * accumulator;
         }
         // Valid, first and last beside the multipliers, and the start of what finishes.
         self.flip_flops += 3 * (shared.levels() as u64 + 2) + 1;
     }
+
+    /// A node of a tree of lanes; equal sums of equal words are one.
+    fn count_sum(
+        &mut self,
+        pair: &[Option<Word>],
+        range: Interval,
+        made: &mut HashMap<(usize, Option<usize>), usize>,
+    ) -> Option<Word> {
+        let (left, right) = match pair {
+            [Some(left), Some(right)] => (left, Some(right)),
+            [Some(one)] | [Some(one), None] | [None, Some(one)] => (one, None),
+            _ => return None,
+        };
+        let bits = signed_bits(range);
+        let zeros = right.map_or(left.zeros, |right| right.zeros.min(left.zeros));
+        let next = made.len();
+        let number = *made
+            .entry((left.number, right.map(|right| right.number)))
+            .or_insert(next);
+        if number == next {
+            self.flip_flops += u64::from(bits - zeros);
+            if let Some(right) = right {
+                // Equal signs of both are one pair, and a constant is in none.
+                let pairs = left.bits.max(right.bits).min(bits);
+                self.sum_bits += u64::from(pairs.saturating_sub(left.zeros.max(right.zeros)));
+            }
+        }
+        Some(Word {
+            number,
+            bits,
+            zeros,
+        })
+    }
+
+    /// Weights by different bit over the cycles, and products by different weight and lane: these, by lane and output.
+    fn count_products(&mut self, shared: &Shared) -> Vec<Vec<Option<Word>>> {
+        let (mut registers, mut cells) = (HashMap::new(), HashSet::new());
+        let mut products = HashMap::new();
+        let mut of_lane = |lane: usize| {
+            let word = shared.word(lane);
+            let of_output = |j: usize| {
+                let weight = weight_bits(shared, lane, j, &mut registers, &mut cells);
+                let zeros = weight.iter().position(|bit| *bit != WeightBit::Zero)? as u32;
+                let range = shared.product(lane, j);
+                if (range.lo, range.hi) == (0, 0) {
+                    return None;
+                }
+                let bits = signed_bits(range);
+                let next = products.len();
+                let number = *products.entry((lane, weight.clone())).or_insert(next);
+                if number == next {
+                    self.flip_flops += u64::from(bits - zeros);
+                    self.product_luts += product_luts(&weight, word_bits(word), word.lo < 0, bits);
+                }
+                Some(Word {
+                    number,
+                    bits,
+                    zeros,
+                })
+            };
+            (0..shared.outputs).map(of_output).collect()
+        };
+        let words = (0..shared.lanes).map(&mut of_lane).collect();
+        self.flip_flops += registers.len() as u64;
+        self.table_cells += cells.len() as u64;
+        words
+    }
 }
 
-/// LUTs of a product of two variables: rows of one factor's bits beyond two go through full adders of two LUTs each, their signs
-/// repeated; a chain adds what is left.
-fn product_cells(a: u64, b: u64) -> u64 {
-    let (short, long) = (a.min(b), a.max(b));
-    match short {
-        0 => 0,
-        1 => long,
-        _ => 2 * (short - 2) * (long + 2) + short + long,
-    }
+/// A product or a sum of products: which of the different ones on its level, its bits, and the zeros below.
+#[derive(Clone, Debug)]
+struct Word {
+    number: usize,
+    bits: u32,
+    zeros: u32,
+}
+
+/// The bits of a lane's weight for an output; `registers` numbers their contents over the cycles, `cells` takes those of
+/// each 64 of them.
+fn weight_bits(
+    shared: &Shared,
+    lane: usize,
+    output: usize,
+    registers: &mut HashMap<Vec<u64>, usize>,
+    cells: &mut HashSet<u64>,
+) -> Vec<WeightBit> {
+    let cycles = shared.cycles();
+    let mut of_bit = |bit: u32| {
+        let ones = |cycle: usize| (shared.weight(cycle, lane, output) >> bit & 1) as u64;
+        let all: u64 = (0..cycles).map(ones).sum();
+        if all == 0 {
+            return WeightBit::Zero;
+        }
+        if all == cycles as u64 {
+            return WeightBit::One;
+        }
+        let table: Vec<u64> = (0..cycles.div_ceil(64))
+            .map(|part| {
+                let rows = part * 64..cycles.min(part * 64 + 64);
+                rows.fold(0, |word, cycle| word | ones(cycle) << (cycle % 64))
+            })
+            .collect();
+        let varies = |word: &u64| ![0, u64::MAX].contains(word);
+        cells.extend(table.iter().copied().filter(varies));
+        let next = registers.len();
+        WeightBit::Register(*registers.entry(table).or_insert(next))
+    };
+    let bits = shared.weight_bits(lane, output);
+    (0..bits).map(&mut of_bit).collect()
+}
+
+/// Bits of a word's register: the sign of what is never negative is a constant.
+fn word_bits(range: Interval) -> u32 {
+    signed_bits(range) - u32::from(range.lo >= 0)
 }
 
 impl StreamedCircuit {

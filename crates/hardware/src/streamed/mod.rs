@@ -25,6 +25,7 @@ mod check;
 mod core;
 mod costs;
 mod evaluate;
+mod product_luts;
 mod schedule;
 mod shared;
 mod shared_verilog;

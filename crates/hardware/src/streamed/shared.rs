@@ -108,15 +108,18 @@ impl Shared {
             .fold(Interval::point(0), Interval::hull)
     }
 
+    /// Range of the products of a lane for an output, and zero.
+    pub(super) fn product(&self, lane: usize, output: usize) -> Interval {
+        let cycles = (0..self.cycles()).filter_map(|cycle| {
+            let port = self.ports.get(cycle % self.parts * self.lanes + lane)?;
+            Some(scaled(port.range, self.weight(cycle, lane, output)))
+        });
+        cycles.fold(Interval::point(0), Interval::hull)
+    }
+
     /// Ranges of the tree of lanes of an output: of its products, then of each level of sums. All hold zero.
     pub(super) fn tree(&self, output: usize) -> Vec<Vec<Interval>> {
-        let products = (0..self.lanes).map(|lane| {
-            let cycles = (0..self.cycles()).filter_map(|cycle| {
-                let port = self.ports.get(cycle % self.parts * self.lanes + lane)?;
-                Some(scaled(port.range, self.weight(cycle, lane, output)))
-            });
-            cycles.fold(Interval::point(0), Interval::hull)
-        });
+        let products = (0..self.lanes).map(|lane| self.product(lane, output));
         let mut tree: Vec<Vec<Interval>> = vec![products.collect()];
         while let Some(level) = tree.last().filter(|level| level.len() > 1) {
             let sums = level.chunks(2).map(|pair| {
