@@ -9,8 +9,8 @@ use crate::engine::Engine;
 use crate::formats::{Format, Formats};
 use crate::tensor::Tensor;
 
-/// The candidate that a quantized engine computes, with its weights: one activation a channel on what
-/// each layer reads, and kernels and biases on the finest grid that one of their values needs.
+/// The candidate that a quantized engine computes, with its weights: one activation a channel (or
+/// for all) on what each layer reads, and kernels and biases on the finest grid that one of their values needs.
 pub(crate) fn candidate(
     engine: &mut Engine,
     stack: &DenseStack,
@@ -35,10 +35,13 @@ pub(crate) fn candidate(
             }
         }
         let quantizers = quantizers(&own.formats);
-        layers.push(Layer::new(
-            name,
-            Operation::ChannelActivation { quantizers },
-        ));
+        let activation = match quantizers.first() {
+            Some(quantizer) if own.formats.shared => Operation::Activation {
+                quantizer: *quantizer,
+            },
+            _ => Operation::ChannelActivation { quantizers },
+        };
+        layers.push(Layer::new(name, activation));
         weights.layers.push(LayerWeights::default());
         layers.push(Layer::new(
             layer.name.clone(),

@@ -8,6 +8,7 @@ use bitfront_network::{DenseStack, Part, Weights};
 use bitfront_training::{Gathered, SoftTargets};
 
 use crate::formats::{Format, Formats};
+use crate::settings::Granularity;
 use crate::tensor::Tensor;
 
 /// Rows that pass the network together.
@@ -65,7 +66,7 @@ impl Engine {
         stack: &DenseStack,
         weights: &Weights,
         finest: Format,
-        fraction_bits: f32,
+        (fraction_bits, granularity): (f32, Granularity),
         rows: Rows<'_>,
     ) -> Self {
         let teacher = rows.teacher;
@@ -90,8 +91,8 @@ impl Engine {
                 integer: 8,
             };
             let finest = if index == 0 { finest } else { free };
-            let kernel = Tensor::new(part(Part::Kernel), layer.units, fraction_bits);
-            let bias = Tensor::new(part(Part::Bias), layer.units, fraction_bits);
+            let kernel = Tensor::new(part(Part::Kernel), layer.units, fraction_bits, granularity);
+            let bias = Tensor::new(part(Part::Bias), layer.units, fraction_bits, granularity);
             let mut sums = Buffer::zeroed(rows.count * stride(layer.units));
             let (w, b) = (&kernel.weights.values, &bias.weights.values);
             kernels.affine(shape, &values, w, Some(b), &mut sums);
@@ -99,7 +100,7 @@ impl Engine {
             kernels.rectify(&sums, &mut values);
             let rows = |columns: usize| Buffer::zeroed(MICRO_BATCH * stride(columns));
             layers.push(Layer {
-                formats: Formats::new(&largest, index == 0, finest, fraction_bits),
+                formats: Formats::new(&largest, index == 0, finest, fraction_bits, granularity),
                 kernel,
                 bias,
                 shape,

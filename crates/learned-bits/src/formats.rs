@@ -1,8 +1,9 @@
-//! Formats of the values that a layer reads, channel by channel: fraction bits and range are learned.
+//! Formats of the values that a layer reads, of each channel or of all: fraction bits and range are learned.
 
 use bitfront_kernel::{AdamStep, Buffer, ColumnGrids, Kernels, stride};
 
 use crate::bits::{integer_bits, power, round};
+use crate::settings::Granularity;
 use crate::tensor::Learned;
 
 /// Largest magnitude of fraction bits, and of integer bits.
@@ -21,6 +22,8 @@ pub(crate) struct Formats {
     pub(crate) channels: usize,
     /// Whether values have a sign; those behind a rectifier have none.
     pub(crate) signed: bool,
+    /// Whether all channels have one format.
+    pub(crate) shared: bool,
     /// Finest fraction and widest integer part that are allowed.
     finest: Format,
     fractions: Learned,
@@ -33,18 +36,28 @@ pub(crate) struct Formats {
 
 impl Formats {
     /// Formats of `fraction_bits` whose ranges hold `largest`, channel by channel.
-    pub(crate) fn new(largest: &[f32], signed: bool, finest: Format, fraction_bits: f32) -> Self {
+    pub(crate) fn new(
+        largest: &[f32],
+        signed: bool,
+        finest: Format,
+        fraction_bits: f32,
+        granularity: Granularity,
+    ) -> Self {
         let channels = largest.len();
+        let shared = granularity == Granularity::Layer;
+        let of_all = largest.iter().fold(0.0_f32, |most, one| most.max(*one));
         let zeros = Buffer::zeroed(stride(channels));
         let (mut fractions, mut integers) = (zeros.clone(), zeros.clone());
         for (channel, largest) in largest.iter().enumerate() {
             fractions[channel] = fraction_bits.min(finest.fraction as f32);
+            let largest = if shared { of_all } else { *largest };
             let integer = integer_bits(largest.max(0.01)).min(finest.integer);
             integers[channel] = integer as f32;
         }
         Self {
             channels,
             signed,
+            shared,
             finest,
             fractions: Learned::new(fractions, MOST_FRACTION),
             integers: Learned::new(integers, MOST_INTEGER),
@@ -119,6 +132,13 @@ impl Formats {
             self.fractions.gradient[channel] =
                 std::f32::consts::LN_2 * self.by_fraction[channel] + price;
             self.integers.gradient[channel] = end * self.by_range[channel] + price;
+        }
+        if self.shared {
+            for learned in [&mut self.fractions, &mut self.integers] {
+                let gradient = &mut learned.gradient[..self.channels];
+                let sum = gradient.iter().sum();
+                gradient.fill(sum);
+            }
         }
         self.by_fraction.fill(0.0);
         self.by_range.fill(0.0);

@@ -104,7 +104,7 @@ pub fn learn_at(
         count: task.train.rows.min(RANGE_ROWS),
         ..train.rows()
     };
-    let bits = settings.fraction_bits;
+    let bits = (settings.fraction_bits, settings.granularity);
     let mut engine = Engine::new(kernels, &stack, task.start, finest, bits, few);
     let batch = settings.batch_size.min(task.train.rows);
     let per_epoch = task.train.rows.div_ceil(batch) as u64;

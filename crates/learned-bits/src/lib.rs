@@ -1,7 +1,8 @@
 //! Bit widths that are learned with the weights, so that one run gives a front of candidates.
 //!
 //! [`learn`] trains dense networks. Every weight has fraction bits of its own, and every channel of every
-//! layer's input a range and fraction bits, all real numbers that are rounded for the passes. A penalty on
+//! layer's input a range and fraction bits (or units and layers have: [`Granularity`]), all real numbers
+//! that are rounded for the passes. A penalty on
 //! effective bit operations (EBOPs), whose weight grows during the run, makes them narrower; after each
 //! epoch the formats become an exact [`Candidate`](bitfront_network::Candidate). The approach is HGQ's
 //! (Sun et al., arXiv 2405.00645); `docs/learned-bits.md` has the formulas and where they differ.
@@ -22,4 +23,4 @@ mod tensor;
 pub use error::LearnError;
 pub use footprint::learning_bytes;
 pub use learn::{EpochPoint, Point, Task, learn, learn_at};
-pub use settings::Settings;
+pub use settings::{Granularity, Settings};

@@ -3,6 +3,19 @@
 use bitfront_kernel::{exp, ln};
 use serde::{Deserialize, Serialize};
 
+/// What has bit widths of its own; what has not shares one number of fraction bits, and of integer bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Granularity {
+    /// Every weight and bias, and every channel that a layer reads.
+    #[default]
+    Weight,
+    /// The weights of every unit, its bias, and every channel that a layer reads.
+    Channel,
+    /// A layer's kernel, its biases, and all that it reads: one activation, as exports to other tools need it.
+    Layer,
+}
+
 /// How bit widths are learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +41,8 @@ pub struct Settings {
     /// Share of the average that is kept at each step: points are made of averaged weights and widths. 0
     /// is no averaging; at least 0, below 1.
     pub averaging: f32,
+    /// What has bit widths of its own.
+    pub granularity: Granularity,
 }
 
 impl Default for Settings {
@@ -43,6 +58,7 @@ impl Default for Settings {
             flat: 0.1,
             fraction_bits: 5.0,
             averaging: 0.99,
+            granularity: Granularity::Weight,
         }
     }
 }

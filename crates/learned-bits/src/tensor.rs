@@ -1,8 +1,9 @@
-//! A tensor of weights, each with its own fraction bits.
+//! A tensor of weights with fraction bits, of each or of several together.
 
 use bitfront_kernel::{AdamStep, Buffer, Kernels, stride};
 
 use crate::bits::{integer_bits, power, round};
+use crate::settings::Granularity;
 
 /// Largest magnitude of a weight, and of its fraction bits.
 const LARGEST_WEIGHT: f32 = 8.0;
@@ -61,6 +62,7 @@ impl Learned {
 /// A kernel (`rows x columns`) or a bias (one row), padded by row.
 pub(crate) struct Tensor {
     pub(crate) columns: usize,
+    granularity: Granularity,
     pub(crate) weights: Learned,
     fractions: Learned,
     /// What the passes use: `round(w * 2^f) * 2^-f`.
@@ -70,13 +72,19 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    pub(crate) fn new(dense: &[f32], columns: usize, fraction_bits: f32) -> Self {
+    pub(crate) fn new(
+        dense: &[f32],
+        columns: usize,
+        fraction_bits: f32,
+        granularity: Granularity,
+    ) -> Self {
         let weights = Buffer::padded(dense, columns);
         let zeros = Buffer::zeroed(weights.len());
         let mut fractions = zeros.clone();
         fractions.fill(fraction_bits);
         Self {
             columns,
+            granularity,
             quantized: zeros.clone(),
             widths: zeros,
             fractions: Learned::new(fractions, MOST_FRACTION),
@@ -121,6 +129,14 @@ impl Tensor {
         keep: f32,
         penalty: impl Fn(usize) -> f32,
     ) -> bool {
+        self.find_by_fraction(penalty);
+        let moved = self.weights.step(kernels, weights, keep);
+        self.fractions.step(kernels, bits, keep) && moved
+    }
+
+    /// The gradient by fraction bits. Those that are one number have one gradient, the sum of theirs, and so
+    /// stay equal: they began equal.
+    fn find_by_fraction(&mut self, penalty: impl Fn(usize) -> f32) {
         let step = stride(self.columns);
         for row in 0..self.quantized.len() / step {
             let at = row * step..(row + 1) * step;
@@ -138,12 +154,68 @@ impl Tensor {
                 *by_fraction = by_weight * error + price;
             }
         }
-        let moved = self.weights.step(kernels, weights, keep);
-        self.fractions.step(kernels, bits, keep) && moved
+        let gradient = &mut *self.fractions.gradient;
+        match self.granularity {
+            Granularity::Weight => {}
+            Granularity::Channel => {
+                let (first, rest) = gradient.split_at_mut(step);
+                for row in rest.chunks_exact(step) {
+                    for (sum, one) in first.iter_mut().zip(row) {
+                        *sum += one;
+                    }
+                }
+                for row in rest.chunks_exact_mut(step) {
+                    row.copy_from_slice(first);
+                }
+            }
+            Granularity::Layer => {
+                let sum = gradient.iter().sum();
+                gradient.fill(sum);
+            }
+        }
     }
 
     pub(crate) fn exchange(&mut self) {
         self.weights.exchange();
         self.fractions.exchange();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gradients by fraction bits of three inputs and two units, at three fraction bits.
+    fn by_fraction(granularity: Granularity) -> [f32; 6] {
+        let weights = [0.3, -0.7, 0.01, 1.3, 0.55, -0.2];
+        let mut tensor = Tensor::new(&weights, 2, 3.0, granularity);
+        tensor.quantize();
+        let by_weight = [1.0, -2.0, 3.0, 0.5, -1.5, 0.25];
+        tensor.weights.gradient = Buffer::padded(&by_weight, 2);
+        tensor.find_by_fraction(|row| 0.1 * (row + 1) as f32);
+        let dense = tensor.fractions.gradient.dense(2);
+        dense.try_into().unwrap()
+    }
+
+    #[test]
+    fn a_bit_more_of_a_weight_moves_it_by_its_error_and_costs_its_price() {
+        // On multiples of 1/8: 0.25, -0.75, 0, 1.25, 0.5 (a tie goes to the even 4/8), -0.25. Zero costs nothing.
+        let errors = [0.05, 0.05, 0.01, 0.05, 0.05, 0.05];
+        let by_weight = [1.0, -2.0, 3.0, 0.5, -1.5, 0.25];
+        let prices = [0.1, 0.1, 0.0, 0.2, 0.3, 0.3];
+        let expected: Vec<f32> = (0..6)
+            .map(|at| std::f32::consts::LN_2 * by_weight[at] * errors[at] + prices[at])
+            .collect();
+        let close = |found: [f32; 6], expected: [f32; 6]| {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            }
+        };
+        let all: [f32; 6] = expected.try_into().unwrap();
+        close(by_fraction(Granularity::Weight), all);
+        let units = [all[0] + all[2] + all[4], all[1] + all[3] + all[5]];
+        let [a, b] = units;
+        close(by_fraction(Granularity::Channel), [a, b, a, b, a, b]);
+        close(by_fraction(Granularity::Layer), [a + b; 6]);
     }
 }

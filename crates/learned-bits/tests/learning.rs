@@ -3,7 +3,9 @@
 use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::costs::program_ebops;
 use bitfront_kernel::{Kernels, Level};
-use bitfront_learned_bits::{EpochPoint, LearnError, Point, Settings, Task, learn, learn_at};
+use bitfront_learned_bits::{
+    EpochPoint, Granularity, LearnError, Point, Settings, Task, learn, learn_at,
+};
 use bitfront_network::{
     Candidate, Head, IntegerProgram, Layer, Operation, Part, SCALE_BITS, Weights, forward,
     forward_precision,
@@ -91,7 +93,7 @@ fn settings() -> Settings {
     }
 }
 
-fn run(kernels: Kernels) -> (Vec<Point>, Vec<EpochPoint>) {
+fn run(kernels: Kernels, granularity: Granularity) -> (Vec<Point>, Vec<EpochPoint>) {
     let (x, y) = rows();
     let candidate = network("quantized_bits(10,2,alpha=1.0)");
     let start = start(&candidate);
@@ -113,14 +115,30 @@ fn run(kernels: Kernels) -> (Vec<Point>, Vec<EpochPoint>) {
         curve.push(point.clone());
         Control::Continue
     };
-    let points = learn_at(kernels, &task, &settings(), 3, &mut note, &|| false).unwrap();
+    let settings = Settings {
+        granularity,
+        ..settings()
+    };
+    let points = learn_at(kernels, &task, &settings, 3, &mut note, &|| false).unwrap();
     (points, curve)
 }
 
+const GRANULARITIES: [Granularity; 3] = [
+    Granularity::Weight,
+    Granularity::Channel,
+    Granularity::Layer,
+];
+
 #[test]
 fn points_are_exact_and_a_front() {
+    for granularity in GRANULARITIES {
+        points_are_exact_and_a_front_of(granularity);
+    }
+}
+
+fn points_are_exact_and_a_front_of(granularity: Granularity) {
     let (x, y) = rows();
-    let (points, curve) = run(Kernels::detect());
+    let (points, curve) = run(Kernels::detect(), granularity);
     assert_eq!(curve.len(), 30);
     let best = curve
         .iter()
@@ -174,11 +192,24 @@ fn points_are_exact_and_a_front() {
 
 #[test]
 fn every_level_gives_the_same_bits() {
-    let expected = run(Kernels::at(Level::Scalar).unwrap());
-    for level in Level::ALL {
-        if let Some(kernels) = Kernels::at(level) {
-            assert!(run(kernels) == expected, "{level:?}");
+    for granularity in GRANULARITIES {
+        let expected = run(Kernels::at(Level::Scalar).unwrap(), granularity);
+        for kernels in Level::ALL.into_iter().filter_map(Kernels::at) {
+            assert!(
+                run(kernels, granularity) == expected,
+                "{kernels:?} {granularity:?}"
+            );
         }
+    }
+}
+
+#[test]
+fn a_layers_values_have_one_format_where_it_is_asked() {
+    let (points, _) = run(Kernels::detect(), Granularity::Layer);
+    for point in points {
+        let layers = point.candidate.layers.iter();
+        let kinds: Vec<&str> = layers.map(|layer| layer.operation.kind()).collect();
+        assert_eq!(kinds, ["activation", "dense"].repeat(3));
     }
 }
 
@@ -186,7 +217,7 @@ fn every_level_gives_the_same_bits() {
 /// than before, which has to be said.
 #[test]
 fn the_bits_of_a_known_front() {
-    let (points, _) = run(Kernels::detect());
+    let (points, _) = run(Kernels::detect(), Granularity::Weight);
     let weights = points.iter().flat_map(|point| &point.weights.layers);
     let values = weights.flat_map(|layer| layer.parts.values().flatten());
     let hash = values.fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {

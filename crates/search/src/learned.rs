@@ -9,7 +9,27 @@
 use crate::TrialScores;
 use crate::search::Search;
 use bitfront_network::Candidate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// What has bit widths of its own when they are learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Granularity {
+    /// Every weight and bias, and every channel that a layer reads.
+    #[default]
+    Weight,
+    /// The weights of every unit, its bias, and every channel that a layer reads.
+    Channel,
+    /// A layer's kernel, its biases, and all that it reads.
+    Layer,
+}
+
+impl Granularity {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// How bit widths are learned once the float network is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +55,9 @@ pub struct LearnedBits {
     pub fraction_bits: f64,
     /// Share of the running averages that is kept at each step.
     pub averaging: f64,
+    /// What has bit widths of its own.
+    #[serde(default, skip_serializing_if = "Granularity::is_default")]
+    pub granularity: Granularity,
 }
 
 impl Default for LearnedBits {
@@ -50,6 +73,7 @@ impl Default for LearnedBits {
             flat: 0.1,
             fraction_bits: 5.0,
             averaging: 0.99,
+            granularity: Granularity::Weight,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A run that learns bit widths: from the trained float network to candidates, each scored as a trial is.
 
 use bitfront_dataset::Prepared;
-use bitfront_learned_bits::{EpochPoint, LearnError, Point, Settings, Task, learn};
+use bitfront_learned_bits::{self as engine, EpochPoint, LearnError, Point, Settings, Task, learn};
 use bitfront_network::{Candidate, Weights};
 use bitfront_proto::v1::EpochMeasurement;
 use bitfront_search::Search;
-use bitfront_search::learned::{LearnedBits, PointOutcome, RunPoint};
+use bitfront_search::learned::{Granularity, LearnedBits, PointOutcome, RunPoint};
 use bitfront_training::{Control, SoftTargets};
 
 use super::{samples, score};
@@ -153,6 +153,11 @@ pub(super) fn settings(bits: &LearnedBits) -> Settings {
         flat: bits.flat,
         fraction_bits: bits.fraction_bits as f32,
         averaging: bits.averaging as f32,
+        granularity: match bits.granularity {
+            Granularity::Weight => engine::Granularity::Weight,
+            Granularity::Channel => engine::Granularity::Channel,
+            Granularity::Layer => engine::Granularity::Layer,
+        },
     }
 }
 

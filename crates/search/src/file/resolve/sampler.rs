@@ -35,6 +35,7 @@ fn full(file: &SearchFile) -> SamplerFull {
             flat: None,
             fraction_bits: None,
             averaging: None,
+            granularity: None,
         },
         SamplerSpec::Full(full) => full.clone(),
     }
@@ -59,6 +60,7 @@ pub(super) fn sampler(file: &SearchFile, faults: &mut Vec<Fault>) -> Sampler {
         ("flat", spec.flat.is_some(), LearnedBits),
         ("fraction_bits", spec.fraction_bits.is_some(), LearnedBits),
         ("averaging", spec.averaging.is_some(), LearnedBits),
+        ("granularity", spec.granularity.is_some(), LearnedBits),
     ] {
         if given && spec.name != owner {
             let (name, owner) = (name(spec.name), name(owner));
@@ -106,6 +108,7 @@ fn learned_bits(
         flat: spec.flat.unwrap_or(default.flat),
         fraction_bits: spec.fraction_bits.unwrap_or(default.fraction_bits),
         averaging: spec.averaging.unwrap_or(default.averaging),
+        granularity: spec.granularity.unwrap_or(default.granularity),
     };
     let LearnedBits {
         first_beta,

@@ -1,7 +1,7 @@
 //! Learned bit widths: what the sampler section resolves to, what it is refused with, and which runs it proposes.
 
 use super::{faults, pointers, set};
-use crate::learned::LearnedBits;
+use crate::learned::{Granularity, LearnedBits};
 use crate::sampler::{History, Origin, Outcome, PastTrial, Proposal, propose, trial_seed};
 use crate::search::Sampler;
 use crate::testing::{float_scores, search_with};
@@ -28,7 +28,8 @@ fn settings_left_out_are_written_out() {
     assert_eq!(candidate.layers, search.network.float.layers);
     assert_ne!(candidate.input_quantizer, Quantizer::Float);
     let settings = json!({"epochs": 7, "batch_size": 16, "learning_rate": 0.5, "bits_rate": 0.25, "final_rate": 0.125,
-        "first_beta": 1e-5, "last_beta": 1e-2, "flat": 0.75, "fraction_bits": 3.5, "averaging": 0.5});
+        "first_beta": 1e-5, "last_beta": 1e-2, "flat": 0.75, "fraction_bits": 3.5, "averaging": 0.5,
+        "granularity": "layer"});
     let expected = LearnedBits {
         epochs: 7,
         batch_size: 16,
@@ -40,6 +41,7 @@ fn settings_left_out_are_written_out() {
         flat: 0.75,
         fraction_bits: 3.5,
         averaging: 0.5,
+        granularity: Granularity::Layer,
     };
     let search = search_with(&learned(&settings));
     assert_eq!(search.sampler, Sampler::LearnedBits(expected));
@@ -67,8 +69,12 @@ fn settings_of_other_samplers_and_out_of_range_are_refused() {
         faults(&mixed)[0].detail,
         "sampler `learned_bits` has no `population`; `evolution` has"
     );
-    let evolution = json!({"sampler": {"name": "evolution", "epochs": 5, "first_beta": 0.1}});
-    let expected = set(&["/sampler/epochs", "/sampler/first_beta"]);
+    let evolution = json!({"sampler": {"name": "evolution", "epochs": 5, "first_beta": 0.1, "granularity": "layer"}});
+    let expected = set(&[
+        "/sampler/epochs",
+        "/sampler/first_beta",
+        "/sampler/granularity",
+    ]);
     assert_eq!(pointers(&evolution), expected);
     let wild = learned(
         &json!({"epochs": 0, "averaging": 1.0, "flat": 1.0, "first_beta": 0.0, "fraction_bits": 11}),

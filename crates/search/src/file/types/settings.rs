@@ -1,5 +1,6 @@
 //! Training, device, objectives, sampler, budget and synthesis.
 
+use crate::learned::Granularity;
 use crate::search::{
     Averaging, ClassWeights, Distillation, EarlyStopping, Loss, Pruning, Schedule, is_default,
 };
@@ -424,6 +425,9 @@ pub struct SamplerFull {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 0.9999))]
     pub averaging: Option<f64>,
+    /// Of `learned_bits`: what has bit widths of its own; default `weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granularity: Option<Granularity>,
 }
 
 /// How much work a search does.
