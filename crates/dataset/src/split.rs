@@ -141,11 +141,11 @@ fn permute(rows: &mut [usize], seed: u64, stream: u64) {
     let mut words = ChaCha8Rng::from_seed(key);
     for last in (1..rows.len()).rev() {
         let count = last as u64 + 1;
-        // The largest multiple of `count` below 2^64: draws from there on are drawn again.
-        let limit = u64::MAX - u64::MAX % count;
+        // Draws from the largest multiple of `count` below 2^64 on are drawn again; it lies within `count` of 2^64, so
+        // that its division is rarely needed.
         let draw = loop {
             let word = words.next_u64();
-            if word < limit {
+            if word < u64::MAX - count || word < u64::MAX - u64::MAX % count {
                 break word % count;
             }
         };

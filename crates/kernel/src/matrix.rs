@@ -456,11 +456,10 @@ impl Kernels {
         }
     }
 
-    /// Asks the CPU to bring the rows `order` of `x`, values or codes, into its cache; changes nothing.
-    pub fn prefetch<T>(self, columns: usize, x: &[T], order: &[u32]) {
+    /// Asks the CPU to bring the rows `order` of `x`, `step` values (or codes) each, into its cache; changes nothing.
+    pub fn prefetch<T>(self, step: usize, x: &[T], order: &[u32]) {
         #[cfg(target_arch = "x86_64")]
         for &row in order {
-            let step = stride(columns);
             if let Some(row) = x.get(row as usize * step..(row as usize + 1) * step) {
                 for line in row.chunks(64 / size_of::<T>()) {
                     // SAFETY: a prefetch of any address is allowed; this one lies in `x`.
@@ -472,6 +471,6 @@ impl Kernels {
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = (columns, x, order);
+        let _ = (step, x, order);
     }
 }

@@ -76,10 +76,8 @@ pub fn forward_with(
 ) -> Vec<f64> {
     let mut outputs = Vec::new();
     let last = candidate.layers.len().wrapping_sub(1);
-    run(candidate, weights, rows, options, &mut |layer, values| {
-        if layer == last {
-            outputs.extend_from_slice(values);
-        }
+    run(candidate, weights, rows, options, last, &mut |_, values| {
+        outputs.extend_from_slice(values);
     });
     outputs
 }
@@ -99,18 +97,26 @@ pub fn forward_trace(
         normalisation: NormalisationConstants::Frozen,
     };
     let mut outputs = vec![Vec::new(); candidate.layers.len()];
-    run(candidate, weights, rows, options, &mut |layer, values| {
-        outputs[layer].extend_from_slice(values);
-    });
+    run(
+        candidate,
+        weights,
+        rows,
+        options,
+        0,
+        &mut |layer, values| {
+            outputs[layer].extend_from_slice(values);
+        },
+    );
     outputs
 }
 
-/// Gives the values of each layer, block of rows by block of rows, to `take`.
+/// Gives the values of each layer from `first` on, block of rows by block of rows, to `take`.
 fn run(
     candidate: &Candidate,
     weights: &Weights,
     rows: &[f32],
     options: ForwardOptions,
+    first: usize,
     take: &mut dyn FnMut(usize, &[f64]),
 ) {
     if let Some((place, problem)) = weights.shape_fault(candidate) {
@@ -123,8 +129,12 @@ fn run(
         rows.len()
     );
     match options.precision {
-        ForwardPrecision::F32 => Network::<f32>::new(candidate, weights, options).run(rows, take),
-        ForwardPrecision::F64 => Network::<f64>::new(candidate, weights, options).run(rows, take),
+        ForwardPrecision::F32 => {
+            Network::<f32>::new(candidate, weights, options).run(rows, first, take);
+        }
+        ForwardPrecision::F64 => {
+            Network::<f64>::new(candidate, weights, options).run(rows, first, take);
+        }
     }
 }
 
@@ -165,7 +175,7 @@ impl<'a, T: Real> Network<'a, T> {
         }
     }
 
-    fn run(&self, rows: &[f32], take: &mut dyn FnMut(usize, &[f64])) {
+    fn run(&self, rows: &[f32], first: usize, take: &mut dyn FnMut(usize, &[f64])) {
         let inputs = self.candidate.inputs();
         for rows in rows.chunks(self.block.saturating_mul(inputs)) {
             let count = rows.len() / inputs;
@@ -188,8 +198,10 @@ impl<'a, T: Real> Network<'a, T> {
                     })
                     .collect();
                 let next = layer.values(&sources, count, &self.shapes[index]);
-                let wide: Vec<f64> = next.iter().map(|v| v.wide()).collect();
-                take(index, &wide);
+                if index >= first {
+                    let wide: Vec<f64> = next.iter().map(|v| v.wide()).collect();
+                    take(index, &wide);
+                }
                 values.push(next);
             }
         }

@@ -2,11 +2,15 @@
 //!
 //! The rule this module keeps: each loop is the layer's definition, one output after the other.
 
+use std::borrow::Cow;
 use std::ops::{Add, Div, Mul};
 
 use bitfront_quantizer::Quantizer;
 
 use crate::Geometry;
+
+/// Sums that are taken together.
+const TOGETHER: usize = 16;
 
 /// A float that carries sums.
 pub(crate) trait Real:
@@ -101,13 +105,16 @@ impl<T: Real> Prepared<T> {
         let rows = || x.chunks_exact(size.max(1));
         match self {
             Self::Linear(steps) => {
-                let mut all = Vec::with_capacity(count * output.iter().product::<usize>());
-                for row in rows() {
-                    let mut values = steps[0].of_row(row);
-                    for step in &steps[1..] {
-                        values = step.of_row(&values);
+                let mut all = vec![T::default(); count * output.iter().product::<usize>()];
+                let (last, before) = steps.split_last().expect("it has steps");
+                for (row, all) in rows().zip(all.chunks_exact_mut(output.iter().product())) {
+                    let mut values = Cow::Borrowed(row);
+                    for step in before {
+                        let mut next = vec![T::default(); step.size(&values)];
+                        step.of_row(&values, &mut next);
+                        values = Cow::Owned(next);
                     }
-                    all.append(&mut values);
+                    last.of_row(&values, all);
                 }
                 all
             }
@@ -183,14 +190,20 @@ impl<T: Real> Prepared<T> {
 }
 
 impl<T: Real> Products<T> {
-    fn of_row(&self, row: &[T]) -> Vec<T> {
+    /// Number of values that it makes of a row.
+    fn size(&self, row: &[T]) -> usize {
         let positions = match &self.geometry {
             Some(geometry) => geometry.positions(),
             None => row.len() / self.inputs,
         };
-        let mut values = vec![T::default(); positions * self.outputs];
+        positions * self.outputs
+    }
+
+    /// Adds the sums to `values`, which are zero.
+    fn of_row(&self, row: &[T], values: &mut [T]) {
         for (position, sums) in values.chunks_exact_mut(self.outputs).enumerate() {
             match &self.geometry {
+                None if !self.depthwise => self.all(&row[position * self.inputs..], sums),
                 None => self.tap(row, position, 0, sums),
                 Some(geometry) => {
                     for tap in 0..geometry.taps() {
@@ -206,7 +219,31 @@ impl<T: Real> Products<T> {
                 }
             }
         }
-        values
+    }
+
+    /// [`Products::tap`] of one position that reads all inputs: the same sums in the same order, some of them at a time
+    /// so that they need not be stored in between.
+    fn all(&self, x: &[T], sums: &mut [T]) {
+        let mut first = 0;
+        for sums in sums.chunks_mut(TOGETHER) {
+            if let Ok(sums) = <&mut [T; TOGETHER]>::try_from(&mut *sums) {
+                let mut own = *sums;
+                for (x, weights) in x.iter().zip(self.kernel.chunks_exact(self.outputs)) {
+                    let weights = &weights[first..][..TOGETHER];
+                    for (sum, w) in own.iter_mut().zip(weights) {
+                        *sum = *sum + *x * *w;
+                    }
+                }
+                *sums = own;
+            } else {
+                for (x, weights) in x.iter().zip(self.kernel.chunks_exact(self.outputs)) {
+                    for (sum, w) in sums.iter_mut().zip(&weights[first..]) {
+                        *sum = *sum + *x * *w;
+                    }
+                }
+            }
+            first += TOGETHER;
+        }
     }
 
     /// Adds the products of one input position with the weights of one tap.
@@ -262,4 +299,34 @@ fn padded<T: Real>(row: &[T], shape: &[usize], border: &[[usize; 2]]) -> Vec<T> 
     values.extend(parts.into_iter().flatten());
     values.resize(values.len() + after * width, T::default());
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_that_are_taken_together_are_those_of_each_output() {
+        let number = |i: usize| ((i * 7919) % 1009) as f32 / 317.0 - 1.5;
+        for outputs in [1, 5, 16, 37] {
+            let products = Products {
+                geometry: None,
+                depthwise: false,
+                inputs: 7,
+                outputs,
+                kernel: (0..7 * outputs).map(number).collect(),
+                bias: Some((0..outputs).map(|j| number(j + 3)).collect()),
+            };
+            let row: Vec<f32> = (0..2 * 7).map(|i| number(i + 11)).collect();
+            let mut values = vec![0.0; products.size(&row)];
+            products.of_row(&row, &mut values);
+            let expected = row.chunks_exact(7).flat_map(|x| {
+                (0..outputs).map(move |j| {
+                    let of = |sum: f32, (i, x): (usize, &f32)| sum + x * number(i * outputs + j);
+                    x.iter().enumerate().fold(0.0, of) + number(j + 3)
+                })
+            });
+            assert!(values.into_iter().eq(expected), "{outputs} outputs");
+        }
+    }
 }

@@ -39,6 +39,9 @@ pub(crate) use step::is_kernel;
 /// Most samples that pass the network together; exactly as many in networks without positions.
 pub(crate) const MICRO_BATCH: usize = 64;
 
+/// Parts in which the next rows are asked for, between the passes of those before: a CPU waits for few lines at a time.
+const PREFETCHES: usize = 3;
+
 /// A network in training.
 pub(crate) struct Engine {
     kernels: Kernels,
@@ -237,7 +240,6 @@ impl Engine {
         }
         let scale = 1.0 / batch.len() as f32;
         let mut total = BatchLoss::default();
-        let width = self.input.values();
         let micro = if self.whole { batch.len() } else { self.micro };
         let mut parts = batch.chunks(micro).peekable();
         while let Some(part) = parts.next() {
@@ -245,13 +247,13 @@ impl Engine {
             self.gather(rows.x, part);
             self.loss.take(rows.y, part.iter().map(|row| *row as usize));
             self.loss.take_for_training(part);
-            match (parts.peek(), rows.x) {
-                (Some(next), Stored::Values(x)) => self.kernels.prefetch(width, x, next),
-                (Some(next), Stored::Codes(x)) => self.kernels.prefetch(width, x, next),
-                (None, _) => {}
-            }
+            let next = parts.peek().copied().unwrap_or_default();
+            let mut next = next.chunks(next.len().div_ceil(PREFETCHES).max(1));
+            self.prefetch(rows, next.next());
             self.forward(pass, None);
+            self.prefetch(rows, next.next());
             let loss = self.lose(pass, scale);
+            self.prefetch(rows, next.next());
             total.loss += loss.loss;
             total.correct += loss.correct;
             if !total.loss.is_finite() {
@@ -265,6 +267,18 @@ impl Engine {
             }
         }
         total
+    }
+
+    /// Asks for these rows and their classes, which are wanted soon.
+    fn prefetch(&self, rows: Rows<'_>, order: Option<&[u32]>) {
+        let (width, order) = (self.input.values(), order.unwrap_or_default());
+        match rows.x {
+            Stored::Values(x) => self.kernels.prefetch(stride(width), x, order),
+            Stored::Codes(x) => self.kernels.prefetch(stride(width), x, order),
+        }
+        if let Targets::Classes(classes) = rows.y {
+            self.kernels.prefetch(1, classes, order);
+        }
     }
 
     /// Copies these rows for the passes that follow.

@@ -34,6 +34,14 @@ impl Inputs {
     pub(crate) fn of(candidate: &Candidate, x: &[f32]) -> Self {
         let (columns, step) = (candidate.inputs(), stride(candidate.inputs()));
         let rows = x.len() / columns;
+        if columns == step && input_codes(candidate).is_none() {
+            let mut values = Buffer::zeroed(x.len());
+            let parts = x.chunks(TOGETHER * columns);
+            for (x, to) in parts.zip(values.chunks_mut(TOGETHER * columns)) {
+                candidate.input_quantizer.quantize(x, columns, to);
+            }
+            return Self::Values(values);
+        }
         let mut quantized = vec![0.0; rows.min(TOGETHER) * columns];
         // No scale of an input depends on other rows.
         let mut parts = |put: &mut dyn FnMut(&[f32])| {

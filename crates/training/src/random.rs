@@ -65,12 +65,13 @@ pub(crate) fn shuffle(words: &mut ChaCha8Rng, order: &mut [u32]) {
         *row = place;
     }
     for last in (1..order.len()).rev() {
-        // Lemire's multiplication; the few words that would favour some rows are drawn again.
+        // Lemire's multiplication; the few words that would favour some rows are drawn again. Their number is
+        // below `count`, so that the division is rarely needed.
         let count = last as u32 + 1;
-        let unfair = count.wrapping_neg() % count;
         let draw = loop {
             let product = u64::from(words.next_u32()) * u64::from(count);
-            if product as u32 >= unfair {
+            let low = product as u32;
+            if low >= count || low >= count.wrapping_neg() % count {
                 break product >> 32;
             }
         };
