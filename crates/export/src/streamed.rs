@@ -6,6 +6,7 @@
 use bitfront_hardware::circuit::BuildOptions;
 use bitfront_hardware::engine::vivado;
 use bitfront_hardware::streamed::{StreamOptions, StreamedCircuit};
+use bitfront_hardware::synthesis_report;
 use bitfront_network::IntegerProgram;
 
 use crate::error::Refusals;
@@ -47,11 +48,9 @@ pub(crate) fn files(
             return refuse(format!("is another function, seen on row {row} of {kept}"));
         }
     }
-    // Products of two signals may take DSP blocks here.
-    let script = format!(
-        "read_verilog network.v\nsynth_xilinx -family xcup -noiopad -noclkbuf -nosrl -flatten -top {MODULE}\n\
-         tee -o cells.txt stat\n"
-    );
+    let synthesis = synthesis_report::options(circuit.multipliers);
+    let script =
+        format!("read_verilog network.v\n{synthesis} -top {MODULE}\ntee -o cells.txt stat\n");
     Ok(vec![
         File::text("network.v", streamed.verilog(MODULE)),
         File::text("bench.cpp", streamed.test_bench(MODULE)),

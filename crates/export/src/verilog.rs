@@ -70,7 +70,13 @@ pub(crate) fn files(
         }
     }
     let vectors = vectors_file(&circuit, &inputs, &expected);
-    let script = yosys_script(&circuit, "network.v", MODULE, "cells.txt", "path.txt");
+    let script = yosys_script(
+        circuit.multipliers(),
+        "network.v",
+        MODULE,
+        "cells.txt",
+        "path.txt",
+    );
     let period_ps = circuit.delays().period_ps;
     let part = options.part.unwrap_or(vivado::DEFAULT_PART);
     let mut files = vec![

@@ -151,7 +151,7 @@ fn synthesise(
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("net.v"), emit(&circuit, "net"))?;
     let start = Instant::now();
-    let script = yosys_script(&circuit, "net.v", "net", "stat.txt", "ltp.txt");
+    let script = yosys_script(circuit.multipliers(), "net.v", "net", "stat.txt", "ltp.txt");
     yosys(folder.path(), &script)?;
     let read = |file| std::fs::read_to_string(folder.path().join(file));
     Ok(Run {

@@ -1,7 +1,7 @@
 //! The estimates of streamed circuits against Yosys, on random networks: a JSON line each.
 //!
 //! ```text
-//! cargo run --release -p bitfront-hardware --example calibrate_streamed -- FIRST LAST
+//! cargo run --release -p bitfront-hardware --example calibrate_streamed -- FIRST LAST [luts|dsps|PRICE]
 //! ```
 //!
 //! Networks are drawn from the seeds `FIRST` to `LAST`: chains of convolutions on small images or series, dense layers behind them
@@ -16,15 +16,22 @@ use serde_json::{Value, json};
 
 #[path = "../tests/common/streams.rs"]
 mod streams;
-use streams::{Random, activation, built, conv, dense, layer, program_of, window};
+use streams::{Random, activation, built_of, conv, dense, layer, program_of, window};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [first, last] = arguments.as_slice() else {
+    let [first, last, made_of @ ..] = arguments.as_slice() else {
         return Err("two seeds are needed: the first and the last".into());
     };
+    let multipliers = match made_of.first().map(String::as_str) {
+        None | Some("luts") => Multipliers::Luts,
+        Some("dsps") => Multipliers::Dsps,
+        Some(price) => Multipliers::Auto {
+            luts_per_dsp: price.parse()?,
+        },
+    };
     for seed in first.parse::<u64>()?..=last.parse()? {
-        println!("{}", measured(seed)?);
+        println!("{}", measured(seed, multipliers)?);
     }
     Ok(())
 }
@@ -35,7 +42,7 @@ fn pick<T: Copy>(random: &mut Random, values: &[T]) -> T {
     values[(place as usize).min(values.len() - 1)]
 }
 
-fn measured(seed: u64) -> Result<Value, Box<dyn Error>> {
+fn measured(seed: u64, multipliers: Multipliers) -> Result<Value, Box<dyn Error>> {
     // The generator is a plain one: its first numbers of neighbouring seeds are alike.
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -84,13 +91,13 @@ fn measured(seed: u64) -> Result<Value, Box<dyn Error>> {
         layers,
         |_, _, drawn| drawn,
     );
-    let circuit = built(&program, reuse);
+    let circuit = built_of(&program, reuse, multipliers);
     let inventory = circuit.inventory();
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("net.v"), circuit.verilog("net"))?;
     let script = format!(
         "read_verilog net.v; {} -top net; tee -o stat.txt stat; tee -o ltp.txt ltp -noff * t:FD* %d",
-        options(Multipliers::Luts)
+        options(multipliers)
     );
     let run = Command::new("yosys")
         .args(["-q", "-p", &script])
@@ -100,10 +107,14 @@ fn measured(seed: u64) -> Result<Value, Box<dyn Error>> {
         return Err("yosys failed".into());
     }
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name));
-    let counted = parse(&read("stat.txt")?, &read("ltp.txt")?, false)?;
+    let counted = parse(
+        &read("stat.txt")?,
+        &read("ltp.txt")?,
+        multipliers != Multipliers::Luts,
+    )?;
     Ok(json!({
         "seed": seed, "shape": shape, "reuse": reuse, "bits": bits, "inventory": inventory,
-        "lut_estimate": inventory.lut_estimate(), "lut": counted.lut, "ff": counted.ff,
+        "lut_estimate": inventory.lut_estimate(), "lut": counted.lut, "ff": counted.ff, "dsp": counted.dsp,
         "beats": circuit.beats(), "interval": circuit.initiation_interval(), "multipliers": circuit.multipliers(),
     }))
 }

@@ -66,8 +66,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let path = folder.join("netlist.v");
     if !path.exists() {
-        let script = yosys_script(&circuit, "network.v", "network", "stat.txt", "ltp.txt")
-            + "; splitnets; write_verilog -noattr netlist.v";
+        let script = yosys_script(
+            circuit.multipliers(),
+            "network.v",
+            "network",
+            "stat.txt",
+            "ltp.txt",
+        ) + "; splitnets; write_verilog -noattr netlist.v";
         let mut yosys = Command::new("yosys");
         let status = yosys
             .args(["-q", "-p", &script])

@@ -222,7 +222,7 @@ impl Design {
     pub fn multipliers(&self) -> Multipliers {
         match self {
             Self::Unrolled(circuit) => circuit.multipliers(),
-            Self::Streamed(_) => Multipliers::Luts,
+            Self::Streamed(circuit) => circuit.made_of(),
         }
     }
 }

@@ -98,8 +98,9 @@ pub fn streamed_costs(program: &IntegerProgram, circuit: &StreamedCircuit) -> Co
     Costs {
         lut_estimate,
         ff_estimate: inventory.flip_flops,
+        dsp_estimate: inventory.dsp_blocks,
         initiation_interval: circuit.initiation_interval(),
-        lut_equivalent: lut_estimate,
+        lut_equivalent: lut_estimate + u64::from(LUTS_PER_DSP) * inventory.dsp_blocks,
         ..of_network(program, cycles, circuit.period_ps())
     }
 }

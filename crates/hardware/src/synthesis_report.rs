@@ -3,7 +3,7 @@
 //! The rule this module keeps: a cell that the target does not have, or that the flow was told not to
 //! use, is an error with the cell's name, never a smaller number.
 
-use crate::circuit::{Circuit, Multipliers};
+use crate::circuit::Multipliers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,19 +70,19 @@ pub fn options(multipliers: Multipliers) -> &'static str {
     }
 }
 
-/// The Yosys commands whose reports [`parse`] reads: synthesis of a circuit's file by the command of [`options`], with the
-/// cell statistics written to `stat` and the longest path to `ltp`.
+/// The Yosys commands whose reports [`parse`] reads: synthesis of a circuit's file by the command of [`options`], for what
+/// its products were to be made of, with the cell statistics written to `stat` and the longest path to `ltp`.
 ///
 /// Flip-flops are taken out of the path report by name: `ltp -noff` alone does not know mapped ones
 /// and would add up the stages of the whole pipeline.
 pub fn yosys_script(
-    circuit: &Circuit,
+    multipliers: Multipliers,
     verilog: &str,
     module_name: &str,
     stat: &str,
     ltp: &str,
 ) -> String {
-    let synthesis = options(circuit.multipliers());
+    let synthesis = options(multipliers);
     format!(
         "read_verilog {verilog}; {synthesis} -top {module_name}; tee -o {stat} stat; tee -o {ltp} ltp -noff * t:FD* %d"
     )

@@ -6,6 +6,8 @@ mod common;
 mod gates;
 #[path = "common/verilator.rs"]
 mod verilator;
+#[path = "common/yosys.rs"]
+mod yosys;
 
 use bitfront_hardware::Inventory;
 use bitfront_hardware::circuit::{BuildOptions, Circuit, Operation};

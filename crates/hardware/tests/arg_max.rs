@@ -6,6 +6,8 @@ mod common;
 mod gates;
 #[path = "common/verilator.rs"]
 mod verilator;
+#[path = "common/yosys.rs"]
+mod yosys;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel, Operation, OutputForm};
 use bitfront_network::{Head, IntegerOperation, IntegerProgram, Linear};

@@ -6,15 +6,18 @@ mod common;
 mod gates;
 #[path = "common/verilator.rs"]
 mod verilator;
+#[path = "common/yosys.rs"]
+mod yosys;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers, Operation};
 use bitfront_hardware::engine::Engine;
 use bitfront_hardware::verilog::{cells, emit, test_bench, vectors_file};
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval};
 use common::{Rule, Spec, logits, program, rows};
-use gates::{Passed, VECTORS, pass, synthesise};
+use gates::{Passed, VECTORS, pass};
 use std::process::Command;
 use verilator::{build_runtime, compile, run};
+use yosys::synthesise;
 
 fn options(multipliers: Multipliers) -> BuildOptions {
     BuildOptions {
@@ -84,8 +87,12 @@ fn blocks_are_counted_as_yosys_takes_them_at_every_width() {
         let program = products(&ranges, &factors);
         let circuit = Circuit::build_with(&program, &options(Multipliers::Dsps)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("net.v"), emit(&circuit, "net")).unwrap();
-        let counted = synthesise(folder.path(), "net", &circuit);
+        let (counted, _) = synthesise(
+            folder.path(),
+            "net",
+            &emit(&circuit, "net"),
+            circuit.multipliers(),
+        );
         assert_eq!(circuit.dsp_blocks(), counted.dsp, "{name}");
         let operations = circuit.nodes().iter().map(|node| &node.operation);
         let multiplies = |operation: &&Operation| matches!(operation, Operation::Multiply { .. });

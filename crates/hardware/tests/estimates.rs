@@ -29,7 +29,7 @@ fn specs() -> Vec<Spec> {
 fn synthesised(circuit: &Circuit) -> SynthesisReport {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("net.v"), emit(circuit, "net")).unwrap();
-    let script = yosys_script(circuit, "net.v", "net", "stat.txt", "ltp.txt");
+    let script = yosys_script(circuit.multipliers(), "net.v", "net", "stat.txt", "ltp.txt");
     let output = Command::new("yosys")
         .args(["-q", "-p", &script])
         .current_dir(folder.path())

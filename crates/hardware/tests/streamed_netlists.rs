@@ -7,6 +7,8 @@ mod skipped;
 mod streams;
 #[path = "common/verilator.rs"]
 mod verilator;
+#[path = "common/yosys.rs"]
+mod yosys;
 
 use std::path::Path;
 use std::process::Command;
@@ -16,11 +18,11 @@ use bitfront_hardware::engine::Engine;
 use bitfront_hardware::netlist::{
     NetlistError, parse, simulate, simulate_by_cycles, simulate_streamed,
 };
-use bitfront_hardware::synthesis_report::options;
 use bitfront_hardware::verilog::{BenchReport, cells, emit};
 use skipped::skipped;
 use streams::{built, cases, features, rows};
 use verilator::{build_runtime, compile, run};
+use yosys::synthesise;
 
 fn missing() -> bool {
     let lacks = |program: &str, flag: &str| Command::new(program).arg(flag).output().is_err();
@@ -31,21 +33,9 @@ fn missing() -> bool {
     any
 }
 
-/// What Yosys makes of a module.
-fn netlist_of(folder: &Path, name: &str, rtl: &str, multipliers: Multipliers) -> String {
-    std::fs::write(folder.join("rtl.v"), rtl).unwrap();
-    let script = format!(
-        "read_verilog rtl.v; {} -top {name}; check -assert; splitnets; write_verilog -noattr netlist.v",
-        options(multipliers)
-    );
-    let output = Command::new("yosys")
-        .args(["-q", "-p", &script])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {log}");
-    std::fs::read_to_string(folder.join("netlist.v")).unwrap()
+/// What Yosys makes of a module, all of LUTs.
+fn netlist_of(folder: &Path, name: &str, rtl: &str) -> String {
+    synthesise(folder, name, rtl, Multipliers::Luts).1
 }
 
 /// The netlist with its `n`th table of two inputs turned, `rows` of it.
@@ -86,7 +76,7 @@ fn streamed_netlists_equal_integer_inference_and_verilator() {
         let codes = rows(&program, 700);
         let expected = program.logits(&codes);
         let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
-        let text = netlist_of(folder, name, &circuit.verilog(name), Multipliers::Luts);
+        let text = netlist_of(folder, name, &circuit.verilog(name));
         let found = |text: &str, expected: &[i64]| {
             simulate_streamed(&parse(text).unwrap(), &circuit, &inputs, expected).unwrap()
         };
@@ -128,7 +118,7 @@ fn a_mutant_of_a_streamed_netlist_is_caught() {
     let simulated = |text: &str| {
         simulate_streamed(&parse(text).unwrap(), &circuit, &inputs, &expected).unwrap()
     };
-    let right = netlist_of(folder.path(), "features", &rtl, Multipliers::Luts);
+    let right = netlist_of(folder.path(), "features", &rtl);
     let mutants = (0..).map_while(|n| mutant(&right, n, 0b1111)).step_by(101);
     let (mut caught, mut made) = (0, 0);
     for mutant in mutants {
@@ -143,7 +133,7 @@ fn a_mutant_of_a_streamed_netlist_is_caught() {
     let (size, value) = literal.split_once("'h").unwrap();
     let value = u64::from_str_radix(value, 16).unwrap() ^ 1;
     let other = format!("{before}w0_0 <= {size}'h{value:x};{after}");
-    let other = netlist_of(folder.path(), "features", &other, Multipliers::Luts);
+    let other = netlist_of(folder.path(), "features", &other);
     assert!(simulated(&other).mismatches > 0);
     // A beat that comes a clock late: the outputs are right, and the cycles are not those that are said.
     let late = rtl.replacen(
@@ -153,7 +143,7 @@ fn a_mutant_of_a_streamed_netlist_is_caught() {
     );
     let late = late.replacen("start <= rst ?", "start_ <= rst ?", 1);
     assert_ne!(late, rtl);
-    let late = netlist_of(folder.path(), "features", &late, Multipliers::Luts);
+    let late = netlist_of(folder.path(), "features", &late);
     assert!(simulated(&late).mismatches > 0);
 }
 
@@ -168,12 +158,7 @@ fn pipelines_are_the_same_in_both_simulators() {
     let codes = rows(&program, 1300);
     let expected = program.logits(&codes);
     let inputs: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
-    let right = netlist_of(
-        folder.path(),
-        "net",
-        &emit(&circuit, "net"),
-        Multipliers::Luts,
-    );
+    let right = netlist_of(folder.path(), "net", &emit(&circuit, "net"));
     let both = |text: &str| {
         let netlist = parse(text).unwrap();
         let by_cycles = simulate_by_cycles(&netlist, &circuit, &inputs, &expected).unwrap();

@@ -43,6 +43,7 @@ pub use build::{BuildError, BuildOptions, OutputForm};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use multiplier::Multipliers;
+pub(crate) use multiplier::{fits_block, is_mapped_to_block};
 pub use node::{Node, Operand, Operation, Port, Wire};
 pub use observed::{Observed, Ranges};
 pub use proof::CircuitMismatch;

@@ -37,7 +37,7 @@ pub enum Multipliers {
 impl Multipliers {
     /// Whether the product of a variable in `range` and an odd factor goes into a block.
     pub(crate) fn takes_block(self, range: Interval, factor: i64) -> bool {
-        if factor < 3 || !fits_block(range, factor) {
+        if factor < 3 || range.width() < LEAST_FACTOR_BITS {
             return false;
         }
         let product = Interval {
@@ -45,21 +45,31 @@ impl Multipliers {
             hi: range.hi * factor,
         };
         let bits = product.width();
+        let signed = |range: Interval| range.width() + u32::from(!range.is_signed());
         bits >= LEAST_PRODUCT_BITS
-            && match self {
-                Self::Luts => false,
-                Self::Dsps => true,
-                Self::Auto { luts_per_dsp } => adder_cells(bits, factor) > u64::from(luts_per_dsp),
-            }
+            && fits_block([signed(range), signed(Interval::point(factor))])
+            && self.pays_a_block(adder_cells(bits, factor))
+    }
+
+    /// Whether a block is taken for a product that would take so many LUTs.
+    pub(crate) fn pays_a_block(self, luts: u64) -> bool {
+        match self {
+            Self::Luts => false,
+            Self::Dsps => true,
+            Self::Auto { luts_per_dsp } => luts > u64::from(luts_per_dsp),
+        }
     }
 }
 
-fn fits_block(range: Interval, factor: i64) -> bool {
-    let signed = |range: Interval| range.width() + u32::from(!range.is_signed());
-    let bits = [signed(range), signed(Interval::point(factor))];
+/// Whether synthesis makes a block, and not LUTs, of a product where it may: factors and product of so many bits.
+pub(crate) fn is_mapped_to_block(factors: [u32; 2], product: u32) -> bool {
+    factors.iter().all(|bits| *bits >= LEAST_FACTOR_BITS) && product >= LEAST_PRODUCT_BITS
+}
+
+/// Whether factors of so many bits, two's complement, fit one block.
+pub(crate) fn fits_block([left, right]: [u32; 2]) -> bool {
     let [wide, narrow] = FACTOR_BITS;
-    let [larger, smaller] = [bits[0].max(bits[1]), bits[0].min(bits[1])];
-    larger <= wide && smaller <= narrow && range.width() >= LEAST_FACTOR_BITS
+    left.max(right) <= wide && left.min(right) <= narrow
 }
 
 /// LUTs of a multiplier of adders, nothing shared: an adder of the product's width for each signed digit but

@@ -108,6 +108,7 @@ impl StreamedCircuit {
             beats,
             output_beats,
             period_ps: options.circuit.delays.period_ps,
+            made_of: options.circuit.multipliers,
             gap: 0,
             latency: 0,
         };
@@ -224,7 +225,13 @@ impl Chain<'_> {
         }
         self.close(false).map_err(|error| error.to_string())?;
         let reuse = if self.beats > 1 { 1 } else { reuse };
-        let (shared, sums) = Shared::new(linear, &self.format, self.beats, reuse);
+        let (shared, sums) = Shared::new(
+            linear,
+            &self.format,
+            self.beats,
+            reuse,
+            self.options.circuit.multipliers,
+        );
         if shared.multipliers() > MOST_MULTIPLIERS {
             return Err(too_many_multipliers(shared.multipliers()));
         }

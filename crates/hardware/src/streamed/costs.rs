@@ -12,6 +12,7 @@ use bitfront_network::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::product_luts::{WeightBit, product_luts};
+use super::products::Made;
 use super::shared::{Shared, signed_bits};
 use super::verilog::{bus_bits, counter_bits, inside};
 use super::window::Window;
@@ -39,10 +40,12 @@ pub struct StreamInventory {
     pub table_cells: u64,
     /// Four-to-one choices of bits among the parts of a beat.
     pub word_cells: u64,
-    /// LUTs of different products.
+    /// LUTs of different products that stand in no DSP block.
     pub product_luts: u64,
     /// Bits that trees of lanes add, and two for each bit of an accumulator.
     pub sum_bits: u64,
+    /// DSP blocks, of the positions' circuits and of shared products.
+    pub dsp_blocks: u64,
 }
 
 impl StreamInventory {
@@ -57,7 +60,9 @@ impl StreamInventory {
 
     fn count(&mut self, stage: &Stage) {
         let core = &stage.core;
-        self.core_luts += Inventory::of(core).lut_estimate();
+        let inventory = Inventory::of(core);
+        self.core_luts += inventory.lut_estimate();
+        self.dsp_blocks += inventory.dsp_blocks;
         // A valid bit runs beside the circuit.
         self.flip_flops += core.flip_flops() + u64::from(core.cycles());
         match &stage.front {
@@ -117,6 +122,7 @@ impl StreamInventory {
                 self.word_cells += bits * shared.parts.div_ceil(4) as u64;
             }
         }
+        self.dsp_blocks += shared.blocks();
         let products = self.count_products(shared);
         let mut made = HashMap::new();
         for (j, partial) in shared.partial.iter().enumerate() {
@@ -188,7 +194,10 @@ impl StreamInventory {
                 let number = *products.entry((lane, weight.clone())).or_insert(next);
                 if number == next {
                     self.flip_flops += u64::from(bits - zeros);
-                    self.product_luts += product_luts(&weight, word_bits(word), word.lo < 0, bits);
+                    if shared.made(lane, j) != Made::Block {
+                        self.product_luts +=
+                            product_luts(&weight, word_bits(word), word.lo < 0, bits);
+                    }
                 }
                 Some(Word {
                     number,
@@ -215,7 +224,7 @@ struct Word {
 
 /// The bits of a lane's weight for an output; `registers` numbers their contents over the cycles, `cells` takes those of
 /// each 64 of them.
-fn weight_bits(
+pub(super) fn weight_bits(
     shared: &Shared,
     lane: usize,
     output: usize,
@@ -248,7 +257,7 @@ fn weight_bits(
 }
 
 /// Bits of a word's register: the sign of what is never negative is a constant.
-fn word_bits(range: Interval) -> u32 {
+pub(super) fn word_bits(range: Interval) -> u32 {
     signed_bits(range) - u32::from(range.lo >= 0)
 }
 

@@ -26,6 +26,7 @@ mod core;
 mod costs;
 mod evaluate;
 mod product_luts;
+mod products;
 mod schedule;
 mod shared;
 mod shared_verilog;
@@ -34,7 +35,7 @@ mod window;
 
 use bitfront_network::Interval;
 
-use crate::circuit::{Circuit, Port};
+use crate::circuit::{Circuit, Multipliers, Port};
 
 pub use build::StreamOptions;
 pub(crate) use check::check;
@@ -55,6 +56,7 @@ pub struct StreamedCircuit {
     output_beats: usize,
     /// Period of the clock that the circuits of its positions are cut for.
     period_ps: u32,
+    made_of: Multipliers,
     gap: u64,
     latency: u64,
 }
@@ -119,6 +121,11 @@ impl StreamedCircuit {
     /// Period in ps of the clock that the circuits of single positions are cut for.
     pub fn period_ps(&self) -> u32 {
         self.period_ps
+    }
+
+    /// What its products were to be made of.
+    pub fn made_of(&self) -> Multipliers {
+        self.made_of
     }
 
     /// Multipliers that are shared over time.

@@ -3,7 +3,7 @@
 use bitfront_network::{Interval, Linear, TensorFormat};
 
 use super::with_zero;
-use crate::circuit::Port;
+use crate::circuit::{Multipliers, Port};
 
 /// Sums of products, a part of them in each cycle.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Shared {
     pub(super) weights: Vec<i64>,
     /// Range that holds every partial sum of each output.
     pub(super) partial: Vec<Interval>,
+    /// What products were to be made of.
+    pub(super) made_of: Multipliers,
 }
 
 impl Shared {
@@ -31,6 +33,7 @@ impl Shared {
         input: &TensorFormat,
         beats: usize,
         reuse: usize,
+        made_of: Multipliers,
     ) -> (Self, Vec<Interval>) {
         let channels = input.channels();
         let lanes = channels.div_ceil(reuse);
@@ -72,6 +75,7 @@ impl Shared {
             outputs,
             weights,
             partial,
+            made_of,
         };
         (shared, sums)
     }
@@ -93,11 +97,16 @@ impl Shared {
 
     /// Bits of the widest weight of a lane for an output, two's complement; 0 where all are zero.
     pub(super) fn weight_bits(&self, lane: usize, output: usize) -> u32 {
-        let all = (0..self.cycles()).map(|cycle| Interval::point(self.weight(cycle, lane, output)));
-        match all.reduce(Interval::hull) {
-            None | Some(Interval { lo: 0, hi: 0 }) => 0,
-            Some(range) => signed_bits(range),
+        match self.weight_range(lane, output) {
+            Interval { lo: 0, hi: 0 } => 0,
+            range => signed_bits(range),
         }
+    }
+
+    /// Range of the weights of a lane for an output.
+    pub(super) fn weight_range(&self, lane: usize, output: usize) -> Interval {
+        let all = (0..self.cycles()).map(|cycle| Interval::point(self.weight(cycle, lane, output)));
+        all.reduce(Interval::hull).unwrap_or(Interval::point(0))
     }
 
     /// Range of the words that a lane takes in its parts, and zero.

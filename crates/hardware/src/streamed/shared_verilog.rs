@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use bitfront_network::Interval;
 
+use super::products::Made;
 use super::shared::{Shared, signed_bits};
 use super::verilog::{bus_bits, counter_bits};
 use crate::circuit::Port;
@@ -74,7 +75,7 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
     text.push_str("    endcase\n  end\n");
     let trees: Vec<Vec<Vec<Interval>>> = (0..outputs).map(|j| shared.tree(j)).collect();
     for (j, tree) in trees.iter().enumerate() {
-        text.push_str(&products_and_sums(tree, j));
+        text.push_str(&products_and_sums(shared, tree, j));
     }
     let levels = shared.levels();
     let stages = levels + 2;
@@ -123,15 +124,24 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
 }
 
 /// Products of an output and the tree that adds its lanes, a register behind each; what is always zero is left out.
-fn products_and_sums(tree: &[Vec<Interval>], j: usize) -> String {
+fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> String {
     let mut text = String::new();
     for (lane, range) in tree[0].iter().enumerate() {
         if *range != ZERO {
+            let bits = signed_bits(*range);
+            let made = shared.made(lane, j);
+            let hint = match made {
+                Made::Block => "(* use_dsp = \"yes\" *) ",
+                Made::Luts | Made::Rows => "",
+            };
+            let product = match made {
+                Made::Block | Made::Luts => format!("$signed(x{lane}) * $signed(w{lane}_{j})"),
+                Made::Rows => rows(shared, lane, j, bits),
+            };
             let _ = write!(
                 text,
-                "  reg [{}:0] t0_{lane}_{j};\n  always @(posedge clk) t0_{lane}_{j} <= \
-                 $signed(x{lane}) * $signed(w{lane}_{j});\n",
-                signed_bits(*range) - 1,
+                "  {hint}reg [{}:0] t0_{lane}_{j};\n  always @(posedge clk) t0_{lane}_{j} <= {product};\n",
+                bits - 1,
             );
         }
     }
@@ -156,6 +166,16 @@ fn products_and_sums(tree: &[Vec<Interval>], j: usize) -> String {
         }
     }
     text
+}
+
+/// A product of `bits` bits, row by row of the weight's, so that synthesis finds no multiplier for a DSP block in it. The highest
+/// row counts below zero.
+fn rows(shared: &Shared, lane: usize, j: usize, bits: u32) -> String {
+    let word = signed_to(&format!("x{lane}"), signed_bits(shared.word(lane)), bits);
+    let of_weight = shared.weight_bits(lane, j);
+    let row = |bit: u32| format!("(({{{bits}{{w{lane}_{j}[{bit}]}}}} & {word}) << {bit})");
+    let low: Vec<String> = (0..of_weight - 1).map(row).collect();
+    format!("{} - {}", low.join(" + "), row(of_weight - 1))
 }
 
 /// A node of a tree as a two's complement word of `bits`; `None` for one that is always zero, or none.

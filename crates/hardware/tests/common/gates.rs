@@ -2,14 +2,14 @@
 
 use super::common::{logits, rows};
 use super::verilator::{compile, run};
-use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers, OutputForm};
+use super::yosys::synthesise;
+use bitfront_hardware::circuit::{BuildOptions, Circuit, OutputForm};
 use bitfront_hardware::netlist;
-use bitfront_hardware::synthesis_report::{SynthesisReport, parse, yosys_script};
+use bitfront_hardware::synthesis_report::SynthesisReport;
 use bitfront_hardware::verilog::{BenchReport, emit, test_bench, vectors_file};
 use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::IntegerProgram;
 use std::path::Path;
-use std::process::Command;
 
 /// Vectors of either simulation.
 pub(crate) const VECTORS: usize = 2_000;
@@ -61,9 +61,7 @@ pub(crate) fn pass(
     let vectors = vectors_file(&circuit, &inputs, &expected);
     assert_eq!(run(folder, &binary, &vectors), (equal, true), "{name}: RTL");
 
-    let counted = synthesise(folder, name, &circuit);
-    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
-    let text = read("netlist.v");
+    let (counted, text) = synthesise(folder, name, &rtl, circuit.multipliers());
     let found = netlist::parse(&text)
         .and_then(|netlist| netlist::simulate(&netlist, &circuit, &inputs, &expected));
     assert_eq!(found, Ok(equal), "{name}: netlist");
@@ -72,24 +70,4 @@ pub(crate) fn pass(
         counted,
         netlist: text,
     }
-}
-
-/// Synthesises `NAME.v` of a folder and leaves `netlist.v` there.
-pub(crate) fn synthesise(folder: &Path, name: &str, circuit: &Circuit) -> SynthesisReport {
-    let script = yosys_script(circuit, &format!("{name}.v"), name, "stat.txt", "ltp.txt");
-    let script = script + "; check -assert; splitnets; write_verilog -noattr netlist.v";
-    let output = Command::new("yosys")
-        .args(["-q", "-p", &script])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {log}");
-    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
-    parse(
-        &read("stat.txt"),
-        &read("ltp.txt"),
-        circuit.multipliers() != Multipliers::Luts,
-    )
-    .unwrap()
 }

@@ -6,6 +6,7 @@
     reason = "layers read better as values"
 )]
 
+use bitfront_hardware::circuit::{BuildOptions, Multipliers};
 use bitfront_hardware::streamed::{StreamOptions, StreamedCircuit};
 use bitfront_network::{Candidate, IntegerProgram, Part, Weights};
 use serde_json::{Value, json};
@@ -221,9 +222,18 @@ pub(crate) fn cases() -> Vec<(&'static str, IntegerProgram, u32)> {
 }
 
 pub(crate) fn built(program: &IntegerProgram, reuse: u32) -> StreamedCircuit {
-    let options = StreamOptions {
-        reuse,
-        ..StreamOptions::default()
+    built_of(program, reuse, Multipliers::Luts)
+}
+
+/// The same with products that are made of something.
+pub(crate) fn built_of(
+    program: &IntegerProgram,
+    reuse: u32,
+    multipliers: Multipliers,
+) -> StreamedCircuit {
+    let circuit = BuildOptions {
+        multipliers,
+        ..BuildOptions::default()
     };
-    StreamedCircuit::build(program, &options).unwrap()
+    StreamedCircuit::build(program, &StreamOptions { reuse, circuit }).unwrap()
 }

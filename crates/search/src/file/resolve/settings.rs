@@ -399,10 +399,6 @@ pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
             Layout::Unrolled
         }
         LayoutName::Streamed => {
-            if !matches!(spec.multipliers, None | Some(MultipliersName::Luts)) {
-                let detail = "a streamed circuit's multipliers are made of LUTs; accepted: `luts`";
-                faults.push(Fault::new(at.at("multipliers"), detail));
-            }
             if spec.output == Some(OutputName::Argmax) {
                 let detail = "a streamed circuit's bus carries logits; accepted: `logits`";
                 faults.push(Fault::new(at.at("output"), detail));

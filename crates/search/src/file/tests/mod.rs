@@ -302,10 +302,6 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
         (json!({"reuse": 2}), "/circuit/reuse"),
         (json!({"layout": "unrolled", "reuse": 1}), "/circuit/reuse"),
         (json!({"layout": "streamed", "reuse": 0}), "/circuit/reuse"),
-        (
-            json!({"layout": "streamed", "multipliers": "dsps"}),
-            "/circuit/multipliers",
-        ),
     ];
     for (circuit, at) in faults {
         assert_eq!(pointers(&json!({ "circuit": circuit })), set(&[at]));
@@ -338,6 +334,10 @@ fn networks_are_streamed_where_the_layout_says_so() {
     // Its interval may be bounded.
     search_with(&json!({"circuit": streamed["circuit"],
         "constraints": [{"metric": "initiation_interval", "max": 8}]}));
+    let blocks = search_with(&json!({"circuit": {"layout": "streamed", "multipliers": "dsps"}}));
+    let options = blocks.design_options();
+    assert_eq!(options.circuit.multipliers, Multipliers::Dsps);
+    assert_eq!(options.layout, Layout::Streamed { reuse: 1 });
     let routed = json!({"circuit": streamed["circuit"], "synthesis": {"policy": "front", "engine": "yosys-nextpnr-ice40"}});
     assert_eq!(pointers(&routed), set(&["/synthesis/engine"]));
 }
