@@ -65,7 +65,7 @@ impl Layout {
 }
 
 impl Design {
-    /// The circuit of a program. Those of a streamed one's positions are proven against their layers' integers.
+    /// The circuit of a program. A streamed one is proven as it is built.
     ///
     /// # Errors
     /// [`BuildError`] for what has no circuit in this layout.
@@ -97,14 +97,14 @@ impl Design {
         }
     }
 
-    /// Proves an unrolled circuit from the graph alone; a streamed one's parts were proven as they were built.
+    /// Proves the circuit from its graph, or its stages, alone.
     ///
     /// # Errors
     /// The first difference.
     pub fn check_against(&self, program: &IntegerProgram) -> Result<(), CircuitMismatch> {
         match self {
             Self::Unrolled(circuit) => circuit.check_against(program),
-            Self::Streamed(_) => Ok(()),
+            Self::Streamed(circuit) => circuit.check_against(program),
         }
     }
 

@@ -9,6 +9,7 @@ use bitfront_hardware::design::{Design, DesignOptions, Layout};
 use bitfront_hardware::streamed::{StreamOptions, StreamedCircuit};
 use bitfront_hardware::verilog::BenchReport;
 use bitfront_hardware::{Costs, program_costs};
+use bitfront_network::{IntegerOperation, IntegerProgram};
 use serde_json::{Value, json};
 use streams::{activation, built, cases, features, layer, program, rows, window};
 use verilator::{build_runtime, compile, run};
@@ -151,4 +152,39 @@ fn what_does_not_stream_is_refused_by_layer() {
         text.contains("layer sum has no circuit: it reads other layers"),
         "{text}"
     );
+}
+
+#[test]
+fn a_weight_of_another_bit_is_no_proof() {
+    for (name, program, reuse) in cases() {
+        let circuit = built(&program, reuse);
+        circuit.check_against(&program).unwrap();
+        let weights = |number: usize| match &program.layers[number].operation {
+            IntegerOperation::Linear(linear) => linear.kernel.len(),
+            _ => 0,
+        };
+        let codes = rows(&program, 50);
+        let mut other = program.clone();
+        for number in 0..other.layers.len() {
+            for at in (0..weights(number)).step_by(7) {
+                flip(&mut other, number, at);
+                if let Err(error) = circuit.check_against(&other) {
+                    assert_eq!(error.layer, program.layers[number].name, "{name}: {error}");
+                } else {
+                    // What a filter that is always silent sums up is no part of a circuit.
+                    assert_eq!(name, "silent", "weight {at} of layer {number}");
+                    assert_eq!(program.logits(&codes), other.logits(&codes));
+                }
+                flip(&mut other, number, at);
+            }
+        }
+        circuit.check_against(&other).unwrap();
+    }
+}
+
+/// Turns the lowest bit of a weight.
+fn flip(program: &mut IntegerProgram, layer: usize, at: usize) {
+    if let IntegerOperation::Linear(linear) = &mut program.layers[layer].operation {
+        linear.kernel[at] ^= 1;
+    }
 }

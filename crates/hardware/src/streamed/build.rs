@@ -77,26 +77,19 @@ impl StreamedCircuit {
                 return refuse(&layer.name, check::NO_CHAIN);
             }
         }
+        let plan = plan(program, options)?;
         let beats = positions(&program.input);
-        let mut chain = Chain {
-            program,
-            options,
-            stages: Vec::new(),
-            front: Front::Pointwise,
-            core: Core::new(program, &program.input, 1, false),
-            format: program.input.clone(),
-            beats,
-        };
-        for layer in &program.layers {
-            chain.layer(layer).map_err(|reason| BuildError {
-                layer: layer.name.clone(),
-                reason,
-            })?;
-        }
-        chain.close(true)?;
-        let output_beats = chain.beats;
+        let output_beats = plan.last().map_or(beats, |stage| stage.beats);
+        let built = plan.into_iter().map(|stage| {
+            let core = Circuit::build_with(&stage.core, &options.circuit)?;
+            Ok(Stage {
+                front: stage.front,
+                core,
+                beats: stage.beats,
+            })
+        });
         let mut circuit = Self {
-            stages: chain.stages,
+            stages: built.collect::<Result<_, _>>()?,
             inputs: Port::pack(
                 program
                     .input
@@ -107,15 +100,56 @@ impl StreamedCircuit {
             ),
             beats,
             output_beats,
-            period_ps: options.circuit.delays.period_ps,
-            made_of: options.circuit.multipliers,
+            options: *options,
             gap: 0,
             latency: 0,
         };
         let timing = schedule::timing(&circuit);
         (circuit.gap, circuit.latency) = (timing.gap, timing.latency);
+        circuit.check_against(program).map_err(|error| BuildError {
+            reason: format!("its circuit is another function: {error}"),
+            layer: error.layer,
+        })?;
         Ok(circuit)
     }
+}
+
+/// A stage whose circuit is not built yet.
+pub(super) struct Planned {
+    pub(super) front: Front,
+    /// What is computed on one beat.
+    pub(super) core: IntegerProgram,
+    pub(super) beats: usize,
+    /// The dense layer of a shared stage, by its number in the program.
+    pub(super) dense: Option<usize>,
+}
+
+/// The stages of a program, in order.
+///
+/// # Errors
+/// The layer that does not stream.
+pub(super) fn plan(
+    program: &IntegerProgram,
+    options: &StreamOptions,
+) -> Result<Vec<Planned>, BuildError> {
+    let mut chain = Chain {
+        program,
+        options,
+        stages: Vec::new(),
+        front: Front::Pointwise,
+        core: Core::new(program, &program.input, 1, false),
+        dense: None,
+        format: program.input.clone(),
+        beats: positions(&program.input),
+    };
+    for (number, layer) in program.layers.iter().enumerate() {
+        chain.layer(number, layer).map_err(|reason| BuildError {
+            layer: layer.name.clone(),
+            reason,
+        })?;
+    }
+    chain.close(true);
+    Ok(chain.stages)
 }
 
 /// Positions of a tensor: what stands before its channels.
@@ -126,10 +160,11 @@ fn positions(format: &TensorFormat) -> usize {
 struct Chain<'a> {
     program: &'a IntegerProgram,
     options: &'a StreamOptions,
-    stages: Vec<Stage>,
+    stages: Vec<Planned>,
     /// The stage that is being filled.
     front: Front,
     core: Core<'a>,
+    dense: Option<usize>,
     /// Format of the values that it has so far; the shape is the layer's.
     format: TensorFormat,
     /// Beats of a row that it gives.
@@ -137,10 +172,10 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn layer(&mut self, layer: &IntegerLayer) -> Result<(), String> {
+    fn layer(&mut self, number: usize, layer: &IntegerLayer) -> Result<(), String> {
         match &layer.operation {
             IntegerOperation::Linear(linear) => match linear.taps {
-                Taps::Dense => self.dense(layer, linear)?,
+                Taps::Dense => self.dense(number, layer, linear)?,
                 Taps::Window(geometry) | Taps::Depthwise(geometry) => {
                     self.window(layer, geometry)?;
                 }
@@ -192,7 +227,7 @@ impl Chain<'_> {
     }
 
     fn window(&mut self, layer: &IntegerLayer, geometry: Geometry) -> Result<(), String> {
-        self.close(false).map_err(|error| error.to_string())?;
+        self.close(false);
         let window = Window::new(geometry, &self.format)?;
         let words = window.entries().saturating_mul(self.channels());
         if words > MOST_ENTRIES {
@@ -208,7 +243,12 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn dense(&mut self, layer: &IntegerLayer, linear: &Linear) -> Result<(), String> {
+    fn dense(
+        &mut self,
+        number: usize,
+        layer: &IntegerLayer,
+        linear: &Linear,
+    ) -> Result<(), String> {
         let flat = linear.inputs != self.channels();
         let reuse = (self.options.reuse as usize).min(self.channels());
         if !flat && (reuse <= 1 || self.beats > 1) {
@@ -223,7 +263,7 @@ impl Chain<'_> {
                 self.channels()
             ));
         }
-        self.close(false).map_err(|error| error.to_string())?;
+        self.close(false);
         let reuse = if self.beats > 1 { 1 } else { reuse };
         let (shared, sums) = Shared::new(
             linear,
@@ -249,32 +289,24 @@ impl Chain<'_> {
         self.core = Core::new(self.program, &raw, 1, false);
         self.core.push_operation(&layer.name, rest, &layer.output);
         self.front = Front::Shared(shared);
+        self.dense = Some(number);
         self.beats = 1;
         Ok(())
     }
 
     /// Ends the stage that is being filled, if it does anything.
-    fn close(&mut self, last: bool) -> Result<(), BuildError> {
+    fn close(&mut self, last: bool) {
         let core = Core::new(self.program, &self.format, 1, false);
         let done = std::mem::replace(&mut self.core, core);
         let front = std::mem::replace(&mut self.front, Front::Pointwise);
         if done.is_empty() && matches!(front, Front::Pointwise) && !last {
-            return Ok(());
+            return;
         }
-        let program = done.finish(last);
-        let core = Circuit::build_with(&program, &self.options.circuit)?;
-        core.check_against(&program).map_err(|error| BuildError {
-            layer: program
-                .layers
-                .first()
-                .map_or_else(String::new, |l| l.name.clone()),
-            reason: format!("its circuit is another function: {error}"),
-        })?;
-        self.stages.push(Stage {
+        self.stages.push(Planned {
             front,
-            core,
+            core: done.finish(last),
             beats: self.beats,
+            dense: self.dense.take(),
         });
-        Ok(())
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! The rule this module keeps: [`StreamedCircuit::evaluate`] has the same index arithmetic as the
 //! Verilog and equals integer inference on every row, and the cycles that are said are those of a
-//! simulation.
+//! simulation; every table, window and circuit of a position has the program's constants, recomputed from the stages.
 
 mod bench;
 mod build;
@@ -27,6 +27,7 @@ mod costs;
 mod evaluate;
 mod product_luts;
 mod products;
+mod proof;
 mod schedule;
 mod shared;
 mod shared_verilog;
@@ -54,9 +55,8 @@ pub struct StreamedCircuit {
     beats: usize,
     /// Beats of an output row.
     output_beats: usize,
-    /// Period of the clock that the circuits of its positions are cut for.
-    period_ps: u32,
-    made_of: Multipliers,
+    /// How it was built.
+    options: StreamOptions,
     gap: u64,
     latency: u64,
 }
@@ -120,12 +120,12 @@ impl StreamedCircuit {
 
     /// Period in ps of the clock that the circuits of single positions are cut for.
     pub fn period_ps(&self) -> u32 {
-        self.period_ps
+        self.options.circuit.delays.period_ps
     }
 
     /// What its products were to be made of.
     pub fn made_of(&self) -> Multipliers {
-        self.made_of
+        self.options.circuit.multipliers
     }
 
     /// Multipliers that are shared over time.

@@ -36,7 +36,7 @@ impl Shared {
         let signless = word.lo >= 0 && weight.lo >= 0;
         let signed = [signed_bits(word), signed_bits(weight) - zeros];
         let seen = signed.map(|bits| bits - u32::from(signless));
-        let product = signed_bits(self.product(lane, output)) - zeros;
+        let product = signed_bits(self.product(lane, output)).saturating_sub(zeros);
         let is_shift = weight.lo == weight.hi && (weight.lo >> zeros).abs() == 1;
         if is_shift || !is_mapped_to_block(seen, product.min(seen[0] + seen[1])) {
             return Made::Luts;

@@ -177,7 +177,7 @@ fn sum(a: Interval, b: Interval) -> Interval {
     }
 }
 
-fn scaled(range: Interval, weight: i64) -> Interval {
+pub(super) fn scaled(range: Interval, weight: i64) -> Interval {
     let ends = [range.lo * weight, range.hi * weight];
     Interval {
         lo: ends[0].min(ends[1]),

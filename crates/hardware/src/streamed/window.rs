@@ -9,7 +9,7 @@ use bitfront_network::{Geometry, TensorFormat};
 use crate::circuit::Port;
 
 /// A window over a stream of positions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Window {
     pub(super) geometry: Geometry,
     /// Words of a beat.
