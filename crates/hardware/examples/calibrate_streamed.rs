@@ -115,6 +115,9 @@ fn measured(seed: u64, multipliers: Multipliers) -> Result<Value, Box<dyn Error>
     Ok(json!({
         "seed": seed, "shape": shape, "reuse": reuse, "bits": bits, "inventory": inventory,
         "lut_estimate": inventory.lut_estimate(), "lut": counted.lut, "ff": counted.ff, "dsp": counted.dsp,
+        "carry_estimate": circuit.carry_estimate(), "carry": counted.carry,
+        "levels_estimate": circuit.levels_estimate(), "levels": counted.levels,
+        "fmax_estimate_mhz": circuit.fmax_estimate_mhz(),
         "beats": circuit.beats(), "interval": circuit.initiation_interval(), "multipliers": circuit.multipliers(),
     }))
 }

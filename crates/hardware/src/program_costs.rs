@@ -90,7 +90,7 @@ pub fn circuit_costs(program: &IntegerProgram, circuit: &Circuit) -> Costs {
     }
 }
 
-/// Costs of a trained network whose streamed circuit is there already. Carry cells, levels and the clock are not estimated.
+/// Costs of a trained network whose streamed circuit is there already.
 pub fn streamed_costs(program: &IntegerProgram, circuit: &StreamedCircuit) -> Costs {
     let inventory = circuit.inventory();
     let lut_estimate = inventory.lut_estimate();
@@ -99,6 +99,9 @@ pub fn streamed_costs(program: &IntegerProgram, circuit: &StreamedCircuit) -> Co
         lut_estimate,
         ff_estimate: inventory.flip_flops,
         dsp_estimate: inventory.dsp_blocks,
+        carry_estimate: Some(circuit.carry_estimate()),
+        levels_estimate: Some(circuit.levels_estimate()),
+        fmax_estimate_mhz: Some(circuit.fmax_estimate_mhz()),
         initiation_interval: circuit.initiation_interval(),
         lut_equivalent: lut_estimate + u64::from(LUTS_PER_DSP) * inventory.dsp_blocks,
         ..of_network(program, cycles, circuit.period_ps())

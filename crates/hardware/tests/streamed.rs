@@ -86,7 +86,7 @@ fn sharing_takes_fewer_multipliers_and_more_cycles() {
 }
 
 #[test]
-fn costs_say_the_interval_and_nothing_that_is_not_estimated() {
+fn costs_say_the_interval_and_what_is_estimated() {
     for (name, program, reuse) in cases() {
         let layout = Layout::Streamed { reuse };
         layout.check(&program.candidate).unwrap();
@@ -102,7 +102,9 @@ fn costs_say_the_interval_and_nothing_that_is_not_estimated() {
             "{name}"
         );
         assert!(costs.lut_estimate > 0 && costs.ff_estimate > 0, "{name}");
-        assert_eq!((costs.carry_estimate, costs.levels_estimate), (None, None));
+        assert!(costs.carry_estimate > Some(0), "{name}");
+        assert!(costs.levels_estimate > Some(1), "{name}");
+        assert!(costs.fmax_estimate_mhz > Some(100.0), "{name}");
         let json = serde_json::to_value(costs).unwrap();
         assert_eq!(json["initiation_interval"], costs.initiation_interval);
         // Scores of unrolled circuits are stored as they were.

@@ -84,6 +84,11 @@ impl DelayModel {
         (1 + address_bits.saturating_sub(6).div_ceil(2)) * self.level_ps()
     }
 
+    /// LUTs one behind the other.
+    pub(crate) fn levels_ps(&self, levels: u32) -> u32 {
+        levels * self.level_ps()
+    }
+
     fn level_ps(&self) -> u32 {
         self.lut_ps + self.route_ps
     }

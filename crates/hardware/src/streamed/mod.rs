@@ -25,6 +25,7 @@ mod check;
 mod core;
 mod costs;
 mod evaluate;
+mod paths;
 mod product_luts;
 mod products;
 mod proof;
