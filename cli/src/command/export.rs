@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bitfront_coordinator::artifacts::Digest;
 use bitfront_dataset::Dataset;
 use bitfront_export::{ExportError, Format, Options, Trained, export_with};
-use bitfront_hardware::circuit::Ranges;
+use bitfront_hardware::circuit::{OutputForm, Ranges};
 use bitfront_hardware::design::{DesignOptions, Layout};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target};
@@ -40,13 +40,18 @@ pub(super) async fn run(global: &Global, options: &Export) -> Outcome {
         part,
         train_rows,
     } = match (&options.candidate, &options.weights) {
-        (Some(candidate), Some(weights)) => Source {
-            candidate: candidate_of(candidate)?,
-            weights: read(weights)?,
-            design: DesignOptions::default(),
-            part: None,
-            train_rows: None,
-        },
+        (Some(candidate), Some(weights)) => {
+            let candidate = candidate_of(candidate)?;
+            let mut design = DesignOptions::default();
+            design.circuit.output = OutputForm::of(candidate.head);
+            Source {
+                candidate,
+                weights: read(weights)?,
+                design,
+                part: None,
+                train_rows: None,
+            }
+        }
         _ => of_trial(global, options).await?,
     };
     if let Err(faults) = candidate.check() {

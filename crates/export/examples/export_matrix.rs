@@ -10,7 +10,7 @@
 use std::error::Error;
 
 use bitfront_export::{ExportError, Format, Trained, export};
-use bitfront_hardware::circuit::BuildOptions;
+use bitfront_hardware::circuit::{BuildOptions, OutputForm};
 use bitfront_network::{Candidate, Weights};
 use serde_json::{Value, json};
 
@@ -172,7 +172,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let names = Format::ALL.map(|format| format!("`{format}`"));
     println!("| a network with | {} |", names.join(" | "));
     println!("|{}", "---|".repeat(1 + names.len()));
-    for (name, layers) in rows() {
+    let logits = json!({"kind": "softmax"});
+    let tables = json!({"kind": "softmax", "tables": {"address_bits": 6, "address_fraction": 3, "exp_fraction": 8,
+        "inverse_fraction": 8, "output_fraction": 8}});
+    let all = rows()
+        .into_iter()
+        .map(|(name, layers)| (name, layers, &logits));
+    let first = rows().swap_remove(0).1;
+    let by_tables = ("softmax by integer tables".to_owned(), first, &tables);
+    for (name, layers, head) in all.chain([by_tables]) {
         let is_image = layers[2]["name"] == "flat";
         let shape = if is_image {
             json!([6, 6, 2])
@@ -180,11 +188,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             json!([4])
         };
         let candidate: Candidate = serde_json::from_value(json!({
-            "input_shape": shape, "input_quantizer": FOUR, "layers": layers, "head": {"kind": "softmax"}}))?;
+            "input_shape": shape, "input_quantizer": FOUR, "layers": layers, "head": head}))?;
         let trained = Trained {
             candidate: &candidate,
             weights: &weights(&candidate),
-            circuit: BuildOptions::default(),
+            circuit: BuildOptions {
+                output: OutputForm::of(candidate.head),
+                ..BuildOptions::default()
+            },
         };
         let mut cells = Vec::new();
         for format in Format::ALL {

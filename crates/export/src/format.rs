@@ -37,6 +37,11 @@ impl Format {
         Self::Rust,
     ];
 
+    /// Whether it says what the integer tables of a softmax make of logits.
+    pub(crate) fn has_tables(self) -> bool {
+        matches!(self, Self::Json | Self::Cpp | Self::Rust | Self::Verilog)
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -45,6 +45,7 @@ use bitfront_hardware::circuit::BuildOptions;
 use bitfront_hardware::engine::vivado;
 use bitfront_network::{Candidate, IntegerProgram, Weights};
 
+use error::Refusals;
 pub use error::{ExportError, Refusal};
 pub use format::Format;
 pub use hls4ml::project as hls4ml_project;
@@ -116,6 +117,14 @@ pub fn export_with(
     options: Options<'_>,
 ) -> Result<Vec<File>, ExportError> {
     let program = IntegerProgram::freeze(trained.candidate, trained.weights)?;
+    if !format.has_tables() && program.softmax().is_some() {
+        let mut refusals = Refusals::default();
+        refusals.add(
+            "softmax",
+            "is by integer tables; accepted are logits, and with tables json, cpp, rust and verilog",
+        );
+        return refusals.none(format.name(), Vec::new());
+    }
     match format {
         Format::Json => Ok(vec![File::text("network.json", json::text(&program))]),
         Format::Cpp => cpp::text(&program).map(|text| vec![File::text("network.hpp", text)]),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bitfront_export::{ExportError, Format, Options, Trained, export, export_with};
-use bitfront_hardware::circuit::{BuildOptions, Ranges};
-use bitfront_network::{Candidate, Weights};
+use bitfront_hardware::circuit::{BuildOptions, OutputForm, Ranges};
+use bitfront_network::{Candidate, Head, SoftmaxTables, Weights};
 use tempfile::TempDir;
 
 #[path = "../../hardware/tests/common/skipped.rs"]
@@ -57,6 +57,54 @@ fn written(options: Options<'_>) -> TempDir {
         std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
     }
     folder
+}
+
+#[test]
+fn probabilities_by_tables_are_simulated_and_refused_where_there_is_no_form_for_them() {
+    let mut candidate = candidate("quantized_relu(3,1)");
+    candidate.head = Head::Softmax {
+        tables: Some(SoftmaxTables {
+            address_bits: 6,
+            address_fraction: 3,
+            exp_fraction: 8,
+            inverse_fraction: 8,
+            output_fraction: 8,
+        }),
+    };
+    let trained = Trained {
+        candidate: &candidate,
+        weights: &weights(&candidate),
+        circuit: BuildOptions {
+            output: OutputForm::of(candidate.head),
+            ..BuildOptions::default()
+        },
+    };
+    for format in Format::ALL {
+        match export(format, &trained) {
+            Ok(_) => assert!(
+                ["verilog", "json", "cpp", "rust"].contains(&format.name()),
+                "{format}"
+            ),
+            Err(error) => assert_eq!(
+                error.to_string(),
+                format!(
+                    "{format} cannot say this network exactly: softmax is by integer tables; accepted are logits, and with \
+                     tables json, cpp, rust and verilog"
+                )
+            ),
+        }
+    }
+    if Command::new("iverilog").arg("-V").output().is_err() {
+        skipped("iverilog");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for file in export(Format::Verilog, &trained).unwrap() {
+        std::fs::write(folder.path().join(file.name), file.bytes).unwrap();
+    }
+    assert_equal(folder.path(), "check-icarus");
+    spoil(folder.path(), 5);
+    assert!(!make(folder.path(), "check-icarus").status.success());
 }
 
 /// Changes the last digit of one line of the vectors.

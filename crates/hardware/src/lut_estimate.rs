@@ -2,7 +2,7 @@
 //!
 //! `LUT = ADDER * adder cells + REQUANTIZER * requantizer bits + COMPARATOR * comparator bits`
 //! `+ MAXIMUM * maximum bits + mode cells + table cells + TABLE_LEAF * leaves + TABLE_GATE * gates`
-//! `+ TABLE_SELECTION * selections`
+//! `+ TABLE_SELECTION * selections + digit cells`
 //!
 //! * An adder takes one LUT in front of the carry chain for each pair of bits that it adds. Bits that
 //!   meet a constant go into the chain as they are, low bits below a shifted operand pass by, the
@@ -21,6 +21,8 @@
 //!   constant or the complement of the other; each has a factor
 //!   (`cargo run --release -p bitfront-hardware --example tables`). A table has no more than each bit of its code by itself,
 //!   twice as many LUTs for each address bit beyond six.
+//! * A choice among the multiples of a number has a LUT a bit, but where an adder's LUT, which has a sixth input to spare,
+//!   takes it in.
 //! * A maximum has the bits that it compares and selects; a comparison alone has a LUT a bit, and a selection what is left
 //!   of a maximum's.
 //!
@@ -94,6 +96,9 @@ pub struct Inventory {
     /// Bits of comparisons of two wires.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub compared_bits: u64,
+    /// LUTs of choices among the multiples of a number, those that go into an adder's apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub digit_cells: u64,
     /// Bits of selections of one of two wires.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub selected_bits: u64,
@@ -111,6 +116,7 @@ impl Inventory {
             adder_bits: circuit.adder_bits(),
             adder_cells: circuit.adder_cells() + circuit.soft_multiplier_cells(),
             dsp_blocks: circuit.dsp_blocks(),
+            digit_cells: circuit.digit_cells(),
             ..Self::default()
         };
         for node in circuit.nodes() {
@@ -170,6 +176,8 @@ impl Inventory {
                 let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
                 self.compared_bits += u64::from(width(left).max(width(right)));
             }
+            // Counted bit by bit.
+            Operation::Digit { .. } => {}
             Operation::Select { .. } => self.selected_bits += u64::from(node.width()),
             Operation::Input { .. }
             | Operation::Constant { .. }
@@ -193,6 +201,7 @@ impl Inventory {
             })
             + MAXIMUM * self.maximum_bits as f64
             + self.compared_bits as f64
+            + self.digit_cells as f64
             + (MAXIMUM - 1.0) * self.selected_bits as f64;
         lut.round() as u64
     }

@@ -4,7 +4,7 @@ mod common;
 
 use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel, Operation};
 use bitfront_hardware::{Inventory, candidate_costs, program_costs};
-use bitfront_network::{ActivationRule, Head, IntegerOperation, IntegerProgram, SoftmaxTables};
+use bitfront_network::{ActivationRule, IntegerOperation, IntegerProgram};
 use common::graphs::{candidates, frozen, weights};
 use common::rows;
 
@@ -223,12 +223,11 @@ fn frozen_scales_multiply_finished_sums() {
 
 #[test]
 fn what_has_no_circuit_is_named() {
-    let mut program = frozen("sequence", 1);
-    program.candidate.head = Head::Softmax {
-        tables: Some(SoftmaxTables::default()),
-    };
+    let mut program = common::program(&common::Spec::default());
+    let rule = ActivationRule::Function("quantized_hswish(13,2)".parse().unwrap());
+    program.layers[1].operation = IntegerOperation::Activation(rule);
     let error = Circuit::build(&program).unwrap_err();
-    assert_eq!(error.layer, "softmax");
+    assert_eq!(error.layer, "relu1");
     assert_eq!(program_costs(&program).unwrap_err(), error);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::search::{Network, Search};
 use crate::space::{Parameter, Point, PointError};
-use bitfront_network::{Candidate, Head, Layer, Place};
+use bitfront_network::{Candidate, Head, Layer, Place, SoftmaxTables};
 use bitfront_quantizer::Quantizer;
 
 impl Search {
@@ -40,6 +40,15 @@ impl Search {
 }
 
 impl Network {
+    /// The same with the softmax tables of its circuits, where there are any and its outputs are classes.
+    #[must_use]
+    pub(crate) fn with_tables(mut self, asked: Option<SoftmaxTables>) -> Self {
+        if let Head::Softmax { tables } = &mut self.float.head {
+            *tables = asked;
+        }
+        self
+    }
+
     /// The network of a candidate: its graph without quantizers. Rectifying activation layers become
     /// rectifiers, the others pass values on. Plain outputs in one axis are the logits of classes,
     /// since the data of a search have classes.
@@ -49,7 +58,7 @@ impl Network {
     pub fn of(candidate: &Candidate) -> Result<Self, String> {
         let mut float = candidate.clone();
         float.input_quantizer = Quantizer::Float;
-        if float.head == Head::Linear {
+        if matches!(float.head, Head::Linear | Head::Softmax { .. }) {
             float.head = Head::ARG_MAX;
         }
         for layer in &mut float.layers {

@@ -21,6 +21,22 @@ pub(crate) enum Bit {
     Signal(u32, u32),
 }
 
+/// Two bits that choose among four, and the highest number that they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    bits: [Bit; 2],
+    most: u32,
+}
+
+impl Choice {
+    /// Whether they may be this number.
+    pub(crate) fn may_be(self, number: u32) -> bool {
+        let mut bits = self.bits.iter().zip(0..);
+        number <= self.most
+            && bits.all(|(bit, place)| !matches!(bit, Bit::Known(known) if *known != (number >> place & 1 == 1)))
+    }
+}
+
 /// The bits of all wires.
 pub(crate) struct Bits {
     rows: Vec<Vec<Bit>>,
@@ -112,6 +128,30 @@ impl Bits {
                     };
                     all.map(bit).collect()
                 }
+                Operation::Digit {
+                    multiplier,
+                    bit: place,
+                    once,
+                    thrice,
+                } => {
+                    let choice = bits.choice(circuit, *multiplier, *place);
+                    let bit = |bit| {
+                        let multiple = |times: u32| match (times, bit) {
+                            (0, _) | (2, 0) => Bit::Known(false),
+                            (2, bit) => bits.of_operand(circuit, *once, bit - 1),
+                            (3, bit) => bits.of_operand(circuit, *thrice, bit),
+                            (_, bit) => bits.of_operand(circuit, *once, bit),
+                        };
+                        let mut open = (0..4).filter(|times| choice.may_be(*times)).map(multiple);
+                        let first = open.next().unwrap_or(Bit::Known(false));
+                        if open.all(|other| other == first) {
+                            first
+                        } else {
+                            own(bit)
+                        }
+                    };
+                    all.map(bit).collect()
+                }
                 Operation::Input { .. } | Operation::Max { .. } | Operation::AtLeast { .. } => {
                     all.map(own).collect()
                 }
@@ -149,6 +189,16 @@ impl Bits {
             _ => rule.dropped.saturating_sub(1),
         };
         (first..rule.dropped).any(|bit| self.of_operand(circuit, whole, bit) != Bit::Known(false))
+    }
+
+    /// What two bits of a wire, from `bit` on, may choose.
+    pub(crate) fn choice(&self, circuit: &Circuit, wire: Wire, bit: u32) -> Choice {
+        let of = |bit| self.of_operand(circuit, Operand { wire, shift: 0 }, bit);
+        let most = circuit.node(wire).range.hi >> bit;
+        Choice {
+            bits: [of(bit), of(bit + 1)],
+            most: most.min(3) as u32,
+        }
     }
 
     /// Bit `bit` of a shifted and extended operand.
@@ -325,6 +375,7 @@ mod tests {
             delays: DelayModel::default(),
             multipliers: Multipliers::Luts,
             output: crate::circuit::OutputForm::Logits,
+            softmax: None,
             observed: None,
         }
     }

@@ -2,11 +2,12 @@
 
 use super::arg_max::arg_max;
 use super::node::{Node, Operand, Operation, Port, StepMark, Value, Wire};
+use super::output::OutputForm;
+use super::softmax::{SoftmaxMark, softmax};
 use super::steps::Builder;
 use super::{Circuit, DelayModel, Multipliers, Observed, Ranges, pipeline};
 use crate::adder_graph;
-use bitfront_network::{Head, IntegerProgram, Interval};
-use serde::{Deserialize, Serialize};
+use bitfront_network::{IntegerProgram, Interval};
 
 /// How a circuit is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,42 +22,6 @@ pub struct BuildOptions {
     pub output: OutputForm,
     /// What the ranges of sums are taken from; those of data are handed to [`Circuit::build_within`].
     pub ranges: Ranges,
-}
-
-/// What the output bus of a circuit carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputForm {
-    /// A code for each output of the network.
-    #[default]
-    Logits,
-    /// The index of the largest, the lowest of equal ones.
-    #[serde(rename = "argmax")]
-    ArgMax,
-}
-
-impl OutputForm {
-    /// What the output bus carries for rows of input codes, by integer inference: row-major.
-    ///
-    /// # Panics
-    /// As [`IntegerProgram::logits`]; where there are no classes to choose from, which no circuit of this form has.
-    pub fn expected(self, program: &IntegerProgram, input_codes: &[i32]) -> Vec<i64> {
-        match self {
-            Self::Logits => program.logits(input_codes),
-            Self::ArgMax => {
-                let classes = program.classify(input_codes).expect("its head has classes");
-                classes.into_iter().map(i64::from).collect()
-            }
-        }
-    }
-
-    /// Words of an output row.
-    pub fn words(self, program: &IntegerProgram) -> usize {
-        match self {
-            Self::Logits => program.outputs(),
-            Self::ArgMax => 1,
-        }
-    }
 }
 
 impl Default for BuildOptions {
@@ -108,6 +73,7 @@ pub(crate) struct Combinational {
     /// Whether each step has registers in front of it: those that multiply by a kernel.
     pub(crate) registered: Vec<bool>,
     pub(crate) outputs: Vec<Value>,
+    pub(crate) softmax: Option<SoftmaxMark>,
 }
 
 impl Circuit {
@@ -122,8 +88,9 @@ impl Circuit {
     /// The circuit of a program.
     ///
     /// # Errors
-    /// [`BuildError`] for activations that are neither uniform nor step functions nor narrow, for a softmax by
-    /// tables, for networks of more than 2^19 digits and comparisons, which fit no device, and for ranges of data.
+    /// [`BuildError`] for activations that are neither uniform nor step functions nor narrow, for an output that the
+    /// network's head has not, for networks of more than 2^19 digits and comparisons, which fit no device, and for ranges
+    /// of data.
     pub fn build_with(
         program: &IntegerProgram,
         options: &BuildOptions,
@@ -159,10 +126,7 @@ impl Circuit {
         let mut graph = combinational(program, options, observed)?;
         remove_unread(&mut graph);
         let outputs = graph.outputs.iter().map(|value| value.range(&graph.nodes));
-        let fraction = match options.output {
-            OutputForm::Logits => program.output_fraction,
-            OutputForm::ArgMax => 0,
-        };
+        let fraction = options.output.fraction(program);
         let outputs = Port::pack(outputs.map(|range| (range, fraction)));
         let pipelined = pipeline::pipeline(graph, &options.delays);
         Ok(Self {
@@ -181,6 +145,7 @@ impl Circuit {
             delays: options.delays,
             multipliers: options.multipliers,
             output: options.output,
+            softmax: pipelined.softmax,
             observed: observed.cloned(),
         })
     }
@@ -204,31 +169,11 @@ pub(crate) fn logit_shifts(program: &IntegerProgram) -> Vec<u32> {
     (0..format.size()).map(shift).collect()
 }
 
-/// Refuses networks whose outputs are no classes.
-fn check_classes(program: &IntegerProgram) -> Result<(), BuildError> {
-    match program.candidate.head {
-        Head::Softmax { .. } => Ok(()),
-        Head::Sigmoid | Head::Linear => Err(BuildError {
-            layer: "argmax".to_owned(),
-            reason:
-                "the network's outputs are no classes to choose from; accepted: output `logits`"
-                    .to_owned(),
-        }),
-    }
-}
-
 fn combinational(
     program: &IntegerProgram,
     options: &BuildOptions,
     observed: Option<&Observed>,
 ) -> Result<Combinational, BuildError> {
-    if let Head::Softmax { tables: Some(_) } = program.candidate.head {
-        return Err(BuildError {
-            layer: "softmax".to_owned(),
-            reason: "its tables are not built yet; accepted is a head that ends in logits"
-                .to_owned(),
-        });
-    }
     let input = &program.input;
     let nodes: Vec<Node> = (0..input.size())
         .map(|index| Node {
@@ -260,17 +205,28 @@ fn combinational(
     let outputs = values.iter().zip(logit_shifts(program));
     let outputs = outputs.map(|(value, shift)| value.shifted(shift));
     let mut outputs: Vec<Value> = outputs.collect();
-    if options.output == OutputForm::ArgMax {
-        check_classes(program)?;
-        let last = builder.steps.len().saturating_sub(1) as u32;
-        let index = arg_max(&mut builder.nodes, &outputs, last, program.output_fraction);
-        outputs = vec![index];
+    let last = builder.steps.len().saturating_sub(1) as u32;
+    let mut mark = None;
+    options.output.check(&program.candidate)?;
+    match options.output {
+        OutputForm::Logits => {}
+        OutputForm::ArgMax => {
+            let index = arg_max(&mut builder.nodes, &outputs, last, program.output_fraction);
+            outputs = vec![index];
+        }
+        OutputForm::Softmax => {
+            if let Some(tables) = program.softmax() {
+                let (probabilities, parts) = softmax(&mut builder.nodes, &outputs, last, &tables);
+                (outputs, mark) = (probabilities, Some(parts));
+            }
+        }
     }
     Ok(Combinational {
         outputs,
         nodes: builder.nodes,
         steps: builder.steps,
         registered: builder.registered,
+        softmax: mark,
     })
 }
 
@@ -318,9 +274,10 @@ fn remove_unread(graph: &mut Combinational) {
         }
     };
     graph.outputs = graph.outputs.iter().filter_map(moved).collect();
-    for step in &mut graph.steps {
-        for value in step.inputs.iter_mut().chain(&mut step.outputs) {
-            *value = value.as_ref().and_then(moved);
-        }
+    let steps = graph.steps.iter_mut();
+    let of_steps = steps.flat_map(|step| step.inputs.iter_mut().chain(&mut step.outputs));
+    let of_softmax = graph.softmax.iter_mut().flat_map(SoftmaxMark::values);
+    for value in of_steps.chain(of_softmax) {
+        *value = value.as_ref().and_then(moved);
     }
 }

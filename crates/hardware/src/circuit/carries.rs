@@ -115,6 +115,18 @@ impl Circuit {
                 let bit = |bit| of(*high, bit).max(of(*low, bit)).max(all(*chosen)) + 1;
                 (0..width).map(bit).collect()
             }
+            Operation::Digit {
+                multiplier,
+                once,
+                thrice,
+                ..
+            } => {
+                let bit = |bit: u32| {
+                    let once = of(*once, bit).max(of(*once, bit.saturating_sub(1)));
+                    once.max(of(*thrice, bit)).max(all(*multiplier)) + 1
+                };
+                (0..width).map(bit).collect()
+            }
             Operation::Requantize {
                 source,
                 right_shift,

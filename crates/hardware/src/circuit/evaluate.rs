@@ -47,6 +47,16 @@ impl Circuit {
                 Operation::Select { chosen, high, low } => {
                     shifted(if at(*chosen) == 1 { *high } else { *low })
                 }
+                Operation::Digit {
+                    multiplier,
+                    bit,
+                    once,
+                    thrice,
+                } => match at(*multiplier) >> bit & 3 {
+                    0 => 0,
+                    3 => shifted(*thrice),
+                    times => times * shifted(*once),
+                },
                 Operation::Requantize {
                     source,
                     right_shift,

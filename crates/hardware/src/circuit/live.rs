@@ -65,6 +65,26 @@ pub(crate) fn bits(circuit: &Circuit, known: &Bits) -> Vec<u64> {
                 read(&mut live, circuit, *high, mask);
                 read(&mut live, circuit, *low, mask);
             }
+            Operation::Digit {
+                multiplier,
+                bit,
+                once,
+                thrice,
+            } => {
+                let choice = known.choice(circuit, *multiplier, *bit);
+                let bits = if choice.may_be(2) || choice.may_be(3) {
+                    3
+                } else {
+                    1
+                };
+                live[multiplier.0 as usize] |= bits << bit & all(circuit, *multiplier);
+                let multiples = [(1, *once, mask), (2, *once, mask >> 1), (3, *thrice, mask)];
+                for (times, operand, mask) in multiples {
+                    if choice.may_be(times) {
+                        read(&mut live, circuit, operand, mask);
+                    }
+                }
+            }
             Operation::Max { left, right } | Operation::AtLeast { left, right } => {
                 for operand in [*left, *right] {
                     read(&mut live, circuit, operand, u64::MAX);

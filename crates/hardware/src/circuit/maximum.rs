@@ -1,4 +1,4 @@
-//! Maxima over windows as trees of compare-and-select nodes.
+//! Maxima over windows, and of all logits, as trees of compare-and-select nodes.
 
 use super::node::{Node, Operand, Operation, Value};
 use bitfront_network::{Geometry, Interval, TensorFormat};
@@ -33,6 +33,17 @@ pub(crate) fn max_pool(
             maxima.of(under.into_iter().map(|from| values[from]).collect())
         })
         .collect()
+}
+
+/// What carries the largest of `values`, which have `fraction` bits right of the binary point.
+pub(crate) fn largest(nodes: &mut Vec<Node>, values: &[Value], step: u32, fraction: i32) -> Value {
+    let mut maxima = Maxima {
+        nodes,
+        step,
+        fraction,
+        shared: HashMap::new(),
+    };
+    maxima.of(values.to_vec())
 }
 
 /// The input elements under the window of an output element.

@@ -29,34 +29,39 @@ mod movement;
 mod multiplier;
 mod node;
 mod observed;
+mod output;
 mod pipeline;
+mod product;
 mod proof;
 mod ranges;
 mod recover;
 mod registers;
 mod requantizer;
+mod softmax;
+mod softmax_proof;
 mod steps;
 mod table;
 mod timing;
 
-pub use build::{BuildError, BuildOptions, OutputForm};
+pub use build::{BuildError, BuildOptions};
 pub use delay::DelayModel;
 pub use digits::{Digit, signed_digits};
 pub use multiplier::Multipliers;
 pub(crate) use multiplier::{fits_block, is_mapped_to_block};
 pub use node::{Node, Operand, Operation, Port, Wire};
 pub use observed::{Observed, Ranges};
+pub use output::OutputForm;
 pub use proof::CircuitMismatch;
 pub use recover::Coefficients;
 pub(crate) use requantizer::Requantizer;
 pub(crate) use table::{Selected, Table, TableCells};
 
 use node::StepMark;
+use softmax::SoftmaxMark;
 
 /// A fully unrolled, pipelined circuit with an initiation interval of one.
 ///
-/// Inputs and outputs are registered; the outputs are the logit codes, or the index of the largest
-/// ([`OutputForm`]).
+/// Inputs and outputs are registered; the outputs are the logit codes, or what is made of them ([`OutputForm`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circuit {
     nodes: Vec<Node>,
@@ -68,6 +73,8 @@ pub struct Circuit {
     delays: DelayModel,
     multipliers: Multipliers,
     output: OutputForm,
+    /// Where the parts of a softmax are.
+    softmax: Option<SoftmaxMark>,
     /// Ranges of the data that sums were narrowed to.
     observed: Option<Observed>,
 }

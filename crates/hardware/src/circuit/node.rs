@@ -102,6 +102,18 @@ pub enum Operation {
         /// Taken where it is 0.
         low: Operand,
     },
+    /// Two bits of `multiplier`, from `bit` on, times a number: 0, `once`, twice that or `thrice`. Nothing here is ever
+    /// negative.
+    Digit {
+        /// What chooses.
+        multiplier: Wire,
+        /// Its lower bit that is read.
+        bit: u32,
+        /// The number.
+        once: Operand,
+        /// Three times the number; read only where both bits may be set.
+        thrice: Operand,
+    },
     /// The source, one clock later.
     Register {
         /// What is kept.
@@ -146,6 +158,12 @@ impl Operation {
             | Self::Max { left, right }
             | Self::AtLeast { left, right } => (Some(left.wire), Some(right.wire), None),
             Self::Select { chosen, high, low } => (Some(*chosen), Some(high.wire), Some(low.wire)),
+            Self::Digit {
+                multiplier,
+                once,
+                thrice,
+                ..
+            } => (Some(*multiplier), Some(once.wire), Some(thrice.wire)),
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }
             | Self::Steps { source, .. }
@@ -170,6 +188,16 @@ impl Operation {
                 *chosen = rewire(*chosen);
                 high.wire = rewire(high.wire);
                 low.wire = rewire(low.wire);
+            }
+            Self::Digit {
+                multiplier,
+                once,
+                thrice,
+                ..
+            } => {
+                *multiplier = rewire(*multiplier);
+                once.wire = rewire(once.wire);
+                thrice.wire = rewire(thrice.wire);
             }
             Self::Multiply { source, .. }
             | Self::Requantize { source, .. }

@@ -3,6 +3,7 @@
 use super::DelayModel;
 use super::build::Combinational;
 use super::node::{Node, Operand, Operation, StepMark, Value, Wire};
+use super::softmax::SoftmaxMark;
 use super::timing::delay_ps;
 use bitfront_network::Interval;
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ pub(crate) struct Pipelined {
     pub(crate) nodes: Vec<Node>,
     pub(crate) steps: Vec<StepMark>,
     pub(crate) outputs: Vec<Operand>,
+    pub(crate) softmax: Option<SoftmaxMark>,
     pub(crate) cycles: u32,
 }
 
@@ -53,7 +55,8 @@ impl Copier {
 ///
 /// The input bus is registered, so logic starts in stage 1. A step that multiplies by a kernel starts
 /// one stage behind the last stage of what it reads; any other goes on where its operands are.
-/// A node moves to the next stage when its arrival time would pass the budget of a clock period.
+/// A node moves to the next stage when its arrival time would pass the budget of a clock period, and behind the inverse of a
+/// softmax: all products read it, and synthesis would make its table again in each of their choices.
 pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
     let mut copier = Copier {
         nodes: Vec::with_capacity(2 * graph.nodes.len()),
@@ -61,6 +64,7 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
     };
     let mut moved: Vec<Wire> = Vec::with_capacity(graph.nodes.len());
     let mut arrival_ps: Vec<u32> = Vec::with_capacity(graph.nodes.len());
+    let inverse = graph.softmax.as_ref().and_then(|mark| mark.inverse);
     let mut nodes = graph.nodes.iter().peekable();
     let mut last_stages: Vec<u32> = Vec::with_capacity(graph.steps.len());
     for (number, (step, registered)) in graph.steps.iter().zip(&graph.registered).enumerate() {
@@ -94,8 +98,12 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
                 stage,
                 ..node.clone()
             });
+            let original = Wire(moved.len() as u32);
             moved.push(wire);
-            arrival_ps.push(arrival);
+            arrival_ps.push(match inverse {
+                Some(Value::Wire(operand)) if operand.wire == original => delays.budget_ps(),
+                _ => arrival,
+            });
             last_stage = last_stage.max(stage);
         }
         last_stages.push(last_stage);
@@ -132,6 +140,12 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
         let values = values.into_iter().map(|value| value.map(place_of));
         values.collect()
     };
+    let softmax = graph.softmax.map(|mut mark| {
+        for value in mark.values() {
+            *value = value.map(place_of);
+        }
+        mark
+    });
     let steps = graph
         .steps
         .into_iter()
@@ -145,6 +159,7 @@ pub(crate) fn pipeline(graph: Combinational, delays: &DelayModel) -> Pipelined {
         nodes: copier.nodes,
         steps,
         outputs,
+        softmax,
         cycles,
     }
 }

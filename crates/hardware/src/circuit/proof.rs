@@ -248,7 +248,7 @@ impl Circuit {
     }
 
     /// The leaves of a tree of maxima are under the window, and what is left out is never larger.
-    fn check_maximum(&self, under: &[Value], value: Value) -> Result<(), String> {
+    pub(super) fn check_maximum(&self, under: &[Value], value: Value) -> Result<(), String> {
         let leaf = |operand: Operand| match self.node(operand.wire).operation {
             Operation::Constant { value } => (None, value << operand.shift),
             _ => (
@@ -303,7 +303,7 @@ impl Circuit {
         }
     }
 
-    /// The output bus carries the last step's outputs, shifted to one fraction, or the index of the largest. `ranges`
+    /// The output bus carries the last step's outputs, shifted to one fraction, or what is made of them. `ranges`
     /// are the program's intervals of every step's outputs.
     fn check_outputs(
         &self,
@@ -313,28 +313,8 @@ impl Circuit {
         let Some(last) = self.steps.last() else {
             return Ok(());
         };
-        if self.output == OutputForm::ArgMax {
-            let [operand] = self.output_operands[..] else {
-                return Err((0, "the bus carries more than an index".to_owned()));
-            };
-            let shifts = logit_shifts(program);
-            let logits: Vec<Option<Value>> = last
-                .outputs
-                .iter()
-                .zip(&shifts)
-                .map(|(value, shift)| value.map(|value| value.shifted(*shift)))
-                .collect();
-            let bounds = ranges.last().map(Vec::as_slice).unwrap_or_default();
-            let bounds = bounds.iter().zip(&shifts);
-            let bounds: Vec<Interval> = bounds
-                .map(|(range, shift)| shifted(*range, *shift))
-                .collect();
-            if bounds.len() != logits.len() {
-                return Err((0, "the program has no intervals of its outputs".to_owned()));
-            }
-            return self
-                .check_arg_max(operand, &logits, &bounds)
-                .map_err(|problem| (0, problem));
+        if self.output != OutputForm::Logits {
+            return self.check_made_of_logits(program, &last.outputs, ranges);
         }
         let outputs = last.outputs.iter().zip(logit_shifts(program));
         for (output, ((value, shift), operand)) in outputs.zip(&self.output_operands).enumerate() {
@@ -355,6 +335,39 @@ impl Circuit {
             }
         }
         Ok(())
+    }
+
+    /// The output bus carries the index of the largest of the last step's `values`, or their softmax.
+    fn check_made_of_logits(
+        &self,
+        program: &IntegerProgram,
+        values: &[Option<Value>],
+        ranges: &[Vec<Interval>],
+    ) -> Result<(), (usize, String)> {
+        let shifts = logit_shifts(program);
+        let shifted_values = values.iter().zip(&shifts);
+        let logits: Vec<Option<Value>> = shifted_values
+            .map(|(value, shift)| value.map(|value| value.shifted(*shift)))
+            .collect();
+        let bounds = ranges.last().map(Vec::as_slice).unwrap_or_default();
+        let bounds = bounds.iter().zip(&shifts);
+        let bounds: Vec<Interval> = bounds
+            .map(|(range, shift)| shifted(*range, *shift))
+            .collect();
+        if bounds.len() != logits.len() {
+            return Err((0, "the program has no intervals of its outputs".to_owned()));
+        }
+        if let Some(mark) = &self.softmax {
+            let Some(softmax) = program.softmax() else {
+                return Err((0, "the program has no softmax tables".to_owned()));
+            };
+            return self.check_softmax(mark, &logits, &bounds, &softmax);
+        }
+        let [operand] = self.output_operands[..] else {
+            return Err((0, "the bus carries more than an index".to_owned()));
+        };
+        self.check_arg_max(operand, &logits, &bounds)
+            .map_err(|problem| (0, problem))
     }
 }
 

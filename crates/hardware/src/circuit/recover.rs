@@ -59,7 +59,7 @@ impl Circuit {
 
     /// The linear form of a wire over those that have one already; `None` where adders do not compute
     /// it. Operands stand before their nodes, so the graph is walked from the wire down.
-    fn form(
+    pub(super) fn form(
         &self,
         wire: Wire,
         forms: &mut HashMap<Wire, Option<LinearForm>>,
@@ -123,6 +123,7 @@ fn propagate(
         | Operation::Table { .. }
         | Operation::Max { .. }
         | Operation::AtLeast { .. }
-        | Operation::Select { .. } => None,
+        | Operation::Select { .. }
+        | Operation::Digit { .. } => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bits::{Bit, Bits};
 use super::node::Operation;
-use super::{Circuit, live};
+use super::{Circuit, Wire, live};
 use std::collections::HashSet;
 
 impl Circuit {
@@ -57,6 +57,48 @@ impl Circuit {
             }
         }
         pairs.len() as u64
+    }
+
+    /// LUTs of choices among the multiples of a number: one for each bit that is a signal and that anything depends on.
+    ///
+    /// A choice reads five bits. That of a pair which an adder adds fits into the LUT in front of its carry chain, with the
+    /// other bit of the pair, where nothing else reads it.
+    pub(crate) fn digit_cells(&self) -> u64 {
+        let is_digit = |wire: Wire| matches!(self.node(wire).operation, Operation::Digit { .. });
+        let nodes = (0..self.nodes.len() as u32).map(Wire);
+        if !nodes.clone().any(is_digit) {
+            return 0;
+        }
+        let bits = Bits::of(self);
+        let live = live::bits(self, &bits);
+        let is_own = |wire: Wire, place: u32, bit: Bit| bit == Bit::Signal(wire.0, place);
+        let digits = nodes.clone().filter(|wire| is_digit(*wire)).map(|wire| {
+            let own = bits.row(wire).iter().zip(0..);
+            let own = own.filter(|(bit, place)| {
+                is_own(wire, *place, **bit) && live[wire.0 as usize] >> place & 1 == 1
+            });
+            own.count() as u64
+        });
+        let mut cells = digits.sum();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Operation::Add { left, right, .. } = node.operation else {
+                continue;
+            };
+            // The choice that is taken in is read by this adder alone, as every digit of a product is.
+            let Some(digit) = [right, left]
+                .into_iter()
+                .find(|operand| is_digit(operand.wire))
+            else {
+                continue;
+            };
+            for place in bits.passed(index).max(digit.shift)..node.width() {
+                let pair = [left, right].map(|operand| bits.of_operand(self, operand, place));
+                let both = pair.iter().all(|bit| matches!(bit, Bit::Signal(..)));
+                let own = bits.of_operand(self, digit, place);
+                cells -= u64::from(both && is_own(digit.wire, place - digit.shift, own));
+            }
+        }
+        cells
     }
 
     /// Bits of all adders, without the low ones that pass through.

@@ -45,7 +45,7 @@ pub(crate) fn delay_ps(node: &Node, nodes: &[Node], delays: &DelayModel) -> u32 
         // Compared are the operands, which may be wider than the larger of them.
         Operation::Max { left, right } => delays.maximum_ps(width(left).max(width(right))),
         Operation::AtLeast { left, right } => delays.adder_ps(width(left).max(width(right))),
-        Operation::Select { .. } => delays.table_ps(1),
+        Operation::Select { .. } | Operation::Digit { .. } => delays.table_ps(1),
         Operation::Requantize {
             source,
             right_shift,

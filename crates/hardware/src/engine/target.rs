@@ -4,7 +4,7 @@
 //! version of the programs; where one differs, nothing is shared and nothing is compared.
 
 use super::{Engine, nextpnr, vitis, vivado};
-use crate::circuit::{BuildOptions, Ranges};
+use crate::circuit::{BuildOptions, OutputForm, Ranges};
 use crate::design::{DesignOptions, Layout};
 use crate::device::Devices;
 use crate::synthesis_report;
@@ -106,6 +106,10 @@ impl Target {
     /// The options that decide about the figures of a circuit built with `design`, as they are stored with a result.
     pub fn options(&self, design: &DesignOptions) -> String {
         let options = self.options_of(&design.circuit);
+        let options = match design.circuit.output {
+            OutputForm::Logits => options,
+            output => format!("ends in {}; {options}", output.name()),
+        };
         let options = match design.circuit.ranges {
             Ranges::Proven => options,
             Ranges::Data => format!("ranges of the train rows; {options}"),
@@ -278,6 +282,16 @@ mod tests {
                 .unwrap()
                 .takes(streamed.layout)
         );
+        for (output, name) in [
+            (OutputForm::ArgMax, "argmax"),
+            (OutputForm::Softmax, "softmax"),
+        ] {
+            let build = BuildOptions { output, ..slow };
+            assert_eq!(
+                of(Engine::Yosys, None, &build),
+                format!("ends in {name}; {unrolled}")
+            );
+        }
         let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);
         assert!(other.contains("--up5k --package sg48"), "{other}");
     }

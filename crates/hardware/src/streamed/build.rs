@@ -1,8 +1,7 @@
 //! From an integer program to a chain of stages.
 
 use bitfront_network::{
-    Geometry, Head, IntegerLayer, IntegerOperation, IntegerProgram, Linear, Source, Taps,
-    TensorFormat,
+    Geometry, IntegerLayer, IntegerOperation, IntegerProgram, Linear, Source, Taps, TensorFormat,
 };
 
 use super::core::Core;
@@ -56,12 +55,10 @@ impl StreamedCircuit {
                 reason: reason.to_owned(),
             })
         };
-        if let Head::Softmax { tables: Some(_) } = program.candidate.head {
-            return refuse("softmax", check::NO_TABLES);
-        }
-        if options.circuit.output != OutputForm::Logits {
+        let output = options.circuit.output;
+        if output != OutputForm::Logits {
             return refuse(
-                "argmax",
+                output.name(),
                 "streamed circuits end in logits; accepted: output `logits`",
             );
         }

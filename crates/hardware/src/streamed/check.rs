@@ -1,6 +1,6 @@
 //! What is refused of a network before it has weights.
 
-use bitfront_network::{Candidate, Head, Operation, Source};
+use bitfront_network::{Candidate, Operation, Source};
 
 use super::build::{MOST_MULTIPLIERS, too_many_multipliers};
 use crate::circuit::BuildError;
@@ -20,9 +20,6 @@ pub(crate) fn check(candidate: &Candidate, reuse: u32) -> Result<(), BuildError>
             reason,
         })
     };
-    if let Head::Softmax { tables: Some(_) } = candidate.head {
-        return refuse("softmax", NO_TABLES.to_owned());
-    }
     let inputs = candidate.first_input_shapes();
     // Words of a beat while a flattened image waits for the dense layer that reads it.
     let mut flattened: Option<usize> = None;
@@ -70,8 +67,6 @@ pub(crate) fn check(candidate: &Candidate, reuse: u32) -> Result<(), BuildError>
     Ok(())
 }
 
-pub(super) const NO_TABLES: &str =
-    "its tables are not built yet; accepted is a head that ends in logits";
 pub(super) const NO_CHAIN: &str =
     "it reads other layers than the one before it; accepted are chains";
 pub(super) const SEVERAL: &str = "reads several layers; accepted are chains";

@@ -1,5 +1,6 @@
 //! The module text: declarations and logic in graph order, then one always block a stage.
 
+use super::digit::digit;
 use super::expression::{extended, net};
 use super::maximum::{difference, maximum};
 use super::multiplier::multiplier;
@@ -108,6 +109,7 @@ fn logic(circuit: &Circuit, wire: Wire, node: &Node) -> String {
             extended(circuit, *first, width),
             extended(circuit, *low, width)
         ),
+        operation @ Operation::Digit { .. } => digit(circuit, wire, node, operation),
         Operation::Requantize {
             source,
             right_shift,

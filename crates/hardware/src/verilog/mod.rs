@@ -15,6 +15,7 @@ mod axi_stream;
 mod bench;
 mod bus;
 mod compared;
+mod digit;
 mod emit;
 mod expression;
 mod maximum;

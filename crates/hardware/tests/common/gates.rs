@@ -45,6 +45,11 @@ pub(crate) fn pass(
                 let index = logits.iter().position(|logit| Some(logit) == largest);
                 index.map(|index| index as i64).into_iter().collect()
             }
+            OutputForm::Softmax => {
+                let softmax = program.softmax().expect("a head with tables");
+                let all = softmax.probabilities(&logits).into_iter();
+                all.map(i64::from).collect()
+            }
         }
     };
     let expected: Vec<i64> = each().flat_map(of_row).collect();

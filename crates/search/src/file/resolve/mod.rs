@@ -106,7 +106,7 @@ pub fn resolve(
     let device = settings::device(file, devices, &mut faults);
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
-    let output = settings::output(file);
+    let (output, tables) = settings::output(file, &mut faults);
     let ranges = settings::ranges(file);
     let layout = settings::layout(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
@@ -114,6 +114,7 @@ pub fn resolve(
     let synthesis_target = settings::synthesis_target(file, &device, devices, &mut faults);
     let training = settings::training(file, &aim, &mut faults);
     let network = network::network(file, &aim, model, &mut faults);
+    let network = network.map(|network| network.with_tables(tables));
     let pools = pools::Pools::new(file);
     let input = network::input_quantizer(file, &pools, &mut faults);
     let choices = network.zip(input).and_then(|(network, input)| {
@@ -193,23 +194,27 @@ fn check_candidates(search: &Search) -> Result<(), Vec<Fault>> {
     })
 }
 
-/// Classes can be chosen from, and only circuits of this project's own can choose.
+/// Only of classes is there more than logits, and only circuits of this project's own have it.
 fn check_output(search: &Search) -> Result<(), Vec<Fault>> {
     if search.output == OutputForm::Logits {
         return Ok(());
     }
-    let fault = |detail: &str| Err(vec![Fault::new("/circuit/output", detail)]);
+    let name = search.output.name();
+    let fault = |detail: String| Err(vec![Fault::new("/circuit/output", detail)]);
     if !matches!(search.network.float.head, Head::Softmax { .. }) {
-        return fault(
-            "`argmax` is of classes, which the network's outputs are not; accepted: `logits`",
-        );
+        return fault(format!(
+            "`{name}` is of classes, which the network's outputs are not; accepted: `logits`"
+        ));
     }
     if search.synthesis_target.engine == Engine::Vitis {
         return fault(
-            "`vitis-hls` makes a circuit of its own, which ends in logits; accepted with it: `logits`",
+            "`vitis-hls` makes a circuit of its own, which ends in logits; accepted with it: `logits`".to_owned(),
         );
     }
-    Ok(())
+    search.output.check(&search.network.float).map_err(|error| {
+        let at = "/circuit/softmax/address_bits";
+        vec![Fault::new(at, error.reason)]
+    })
 }
 
 /// Only circuits of this project's own have ranges of data.

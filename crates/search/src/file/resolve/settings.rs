@@ -6,7 +6,7 @@ use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{
     BoundSpec, CircuitGoalName, DeviceFull, DeviceSpec, EngineName, LayoutName, MultipliersName,
-    ObjectiveSpec, OptimizerKind, OptimizerSpec, OutputName, RangesName, SearchFile,
+    ObjectiveSpec, OptimizerKind, OptimizerSpec, OutputName, RangesName, SearchFile, SoftmaxSpec,
     SynthesisPolicyName, default_clock_mhz,
 };
 use crate::search::{
@@ -19,6 +19,7 @@ use bitfront_hardware::circuit::{Multipliers, OutputForm, Ranges};
 use bitfront_hardware::design::Layout;
 use bitfront_hardware::device::{Devices, Resources};
 use bitfront_hardware::engine::{Engine, Target};
+use bitfront_network::SoftmaxTables;
 
 pub(super) fn objectives(file: &SearchFile, loss: Loss, faults: &mut Vec<Fault>) -> Vec<Objective> {
     let at = Pointer::root().at("objectives");
@@ -370,10 +371,35 @@ pub(super) fn multipliers(file: &SearchFile, faults: &mut Vec<Fault>) -> Multipl
     }
 }
 
-pub(super) fn output(file: &SearchFile) -> OutputForm {
-    match file.circuit.and_then(|circuit| circuit.output) {
+/// What the output bus carries, and the tables of the head that a softmax takes.
+pub(super) fn output(
+    file: &SearchFile,
+    faults: &mut Vec<Fault>,
+) -> (OutputForm, Option<SoftmaxTables>) {
+    let spec = file.circuit.and_then(|circuit| circuit.softmax);
+    let at = Pointer::root().at("circuit").at("softmax");
+    let output = match file.circuit.and_then(|circuit| circuit.output) {
         None | Some(OutputName::Logits) => OutputForm::Logits,
         Some(OutputName::Argmax) => OutputForm::ArgMax,
+        Some(OutputName::Softmax) => {
+            return (OutputForm::Softmax, Some(tables(spec.unwrap_or_default())));
+        }
+    };
+    if spec.is_some() {
+        let detail = format!("output `{}` has no tables; `softmax` has", output.name());
+        faults.push(Fault::new(at, detail));
+    }
+    (output, None)
+}
+
+fn tables(spec: SoftmaxSpec) -> SoftmaxTables {
+    let usual = SoftmaxTables::default();
+    SoftmaxTables {
+        address_bits: spec.address_bits.unwrap_or(usual.address_bits),
+        address_fraction: spec.address_fraction.unwrap_or(usual.address_fraction),
+        exp_fraction: spec.exp_fraction.unwrap_or(usual.exp_fraction),
+        inverse_fraction: spec.inverse_fraction.unwrap_or(usual.inverse_fraction),
+        output_fraction: spec.output_fraction.unwrap_or(usual.output_fraction),
     }
 }
 
@@ -399,7 +425,7 @@ pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
             Layout::Unrolled
         }
         LayoutName::Streamed => {
-            if spec.output == Some(OutputName::Argmax) {
+            if !matches!(spec.output, None | Some(OutputName::Logits)) {
                 let detail = "a streamed circuit's bus carries logits; accepted: `logits`";
                 faults.push(Fault::new(at.at("output"), detail));
             }

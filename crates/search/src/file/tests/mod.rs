@@ -6,6 +6,7 @@ use crate::search::{Sampler, Search, SynthesisPolicy};
 use crate::testing::{dataset, document, document_with, search_with};
 use bitfront_hardware::circuit::{BuildOptions, Multipliers, OutputForm, Ranges};
 use bitfront_hardware::design::Layout;
+use bitfront_network::{Head, SoftmaxTables};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -206,6 +207,54 @@ fn a_clock_that_no_cost_is_computed_for_is_refused() {
     );
     let full = json!({"device": {"part": "xcvu9p", "clock_mhz": 100}});
     assert_eq!(pointers(&full), set(&["/device/clock_mhz"]));
+}
+
+#[test]
+fn a_softmax_puts_its_tables_into_the_network() {
+    let tables = |search: &Search| match search.network.float.head {
+        Head::Softmax { tables } => tables,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tables(&search_with(&json!({}))), None);
+    let usual = search_with(&json!({"circuit": {"output": "softmax"}}));
+    assert_eq!(usual.design_options().circuit.output, OutputForm::Softmax);
+    assert_eq!(tables(&usual), Some(SoftmaxTables::default()));
+    let small = json!({"circuit": {"output": "softmax", "softmax": {"address_bits": 6, "output_fraction": 8}}});
+    let small = search_with(&small);
+    let expected = SoftmaxTables {
+        address_bits: 6,
+        output_fraction: 8,
+        ..SoftmaxTables::default()
+    };
+    assert_eq!(tables(&small), Some(expected));
+    let candidate = small.candidate(&small.space.point(0)).expect("a candidate");
+    assert_eq!(candidate.head, small.network.float.head);
+    let text = serde_json::to_string(&small).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<Search>(&text).expect("a search"),
+        small
+    );
+    for (circuit, says) in [
+        (
+            json!({"output": "softmax", "softmax": {"exp_fraction": 30}}),
+            "/circuit/softmax/exp_fraction: ",
+        ),
+        (
+            json!({"output": "softmax", "softmax": {"address_bits": 13}}),
+            "/circuit/softmax/address_bits: ",
+        ),
+        (
+            json!({"softmax": {"address_bits": 6}}),
+            "/circuit/softmax: output `logits` has no tables; `softmax` has",
+        ),
+        (
+            json!({"output": "softmax", "layout": "streamed"}),
+            "/circuit/output: a streamed circuit's bus carries logits; accepted: `logits`",
+        ),
+    ] {
+        let told = faults(&json!({"circuit": circuit}));
+        assert!(told[0].to_string().starts_with(says), "{told:?}");
+    }
 }
 
 #[test]

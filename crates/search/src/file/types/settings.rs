@@ -217,6 +217,9 @@ pub struct CircuitSpec {
     /// What the output bus carries; default `logits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputName>,
+    /// Of `output: softmax`: the precision of its tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softmax: Option<SoftmaxSpec>,
     /// What the ranges of sums are taken from; default `proven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranges: Option<RangesName>,
@@ -238,6 +241,34 @@ pub enum OutputName {
     Logits,
     /// The index of the largest, the lowest of equal ones: of classes alone.
     Argmax,
+    /// A probability for each class, by tables of exponentials and inverses.
+    Softmax,
+}
+
+/// The tables of an integer softmax; what is left out is that of tables of 1024 entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SoftmaxSpec {
+    /// Address bits of the tables; default 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4, max = 12))]
+    pub address_bits: Option<u32>,
+    /// Fraction bits of the distances below the largest logit that are told apart; default 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 12))]
+    pub address_fraction: Option<u32>,
+    /// Fraction bits of the exponentials; default 17.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4, max = 24))]
+    pub exp_fraction: Option<u32>,
+    /// Fraction bits of the inverses of their sums; default 17.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4, max = 24))]
+    pub inverse_fraction: Option<u32>,
+    /// Fraction bits of the probabilities; default 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 24))]
+    pub output_fraction: Option<u32>,
 }
 
 /// What the ranges of a circuit's sums are taken from.
