@@ -95,7 +95,8 @@ pub(crate) fn files(
         files.push(File::text("network_axis_tb.v", bench));
         makefile += AXI_STREAM_TARGET;
     }
-    if options.valid {
+    // A circuit with flags of its own needs none around it.
+    if options.valid && !circuit.has_valid() {
         let bench = valid_bench(&circuit, MODULE);
         files.push(File::text("network_valid.v", with_valid(&circuit, MODULE)));
         files.push(File::text("network_valid_tb.v", bench));

@@ -64,11 +64,11 @@ fn probabilities_by_tables_are_simulated_and_refused_where_there_is_no_form_for_
     let mut candidate = candidate("quantized_relu(3,1)");
     candidate.head = Head::Softmax {
         tables: Some(SoftmaxTables {
-            address_bits: 6,
-            address_fraction: 3,
-            exp_fraction: 8,
-            inverse_fraction: 8,
-            output_fraction: 8,
+            address_bits: 4,
+            address_fraction: 1,
+            exp_fraction: 5,
+            inverse_fraction: 5,
+            output_fraction: 6,
         }),
     };
     let trained = Trained {

@@ -31,7 +31,7 @@ fn program(classes: usize, tables: SoftmaxTables, seed: u64) -> IntegerProgram {
 fn synthesised(circuit: &Circuit) -> SynthesisReport {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("net.v"), emit(circuit, "net")).expect("a file");
-    let script = yosys_script(circuit, "net.v", "net", "stat.txt", "ltp.txt");
+    let script = yosys_script(circuit.multipliers(), "net.v", "net", "stat.txt", "ltp.txt");
     let output = Command::new("yosys")
         .args(["-q", "-p", &script])
         .current_dir(folder.path())

@@ -160,7 +160,7 @@ impl Design {
     ) -> Result<(BenchReport, NetlistSimulator), NetlistError> {
         let by_cycles = match self {
             Self::Unrolled(circuit) => match simulate(netlist, circuit, inputs, expected) {
-                Err(NetlistError::Loop(_)) => {
+                Err(NetlistError::Loop(_)) if !circuit.has_valid() => {
                     simulate_by_cycles(netlist, circuit, inputs, expected)
                 }
                 report => return Ok((report?, NetlistSimulator::Pipelines)),
@@ -215,6 +215,14 @@ impl Design {
         match self {
             Self::Unrolled(circuit) => circuit.delays().period_ps,
             Self::Streamed(circuit) => circuit.period_ps(),
+        }
+    }
+
+    /// Whether flags of valid rows stand beside the circuit's buses; a streamed one's are part of its protocol.
+    pub fn has_valid(&self) -> bool {
+        match self {
+            Self::Unrolled(circuit) => circuit.has_valid(),
+            Self::Streamed(_) => false,
         }
     }
 

@@ -176,12 +176,11 @@ impl Inventory {
                 let width = |operand: &Operand| circuit.node(operand.wire).width() + operand.shift;
                 self.compared_bits += u64::from(width(left).max(width(right)));
             }
-            // Counted bit by bit.
-            Operation::Digit { .. } => {}
             Operation::Select { .. } => self.selected_bits += u64::from(node.width()),
             Operation::Input { .. }
             | Operation::Constant { .. }
             | Operation::Multiply { .. }
+            | Operation::Digit { .. }
             | Operation::Register { .. } => {}
         }
     }

@@ -17,7 +17,6 @@ use bitfront_network::{
 };
 use bitfront_quantizer::{Quantizer, Role};
 use std::collections::BTreeSet;
-use std::process::Command;
 
 /// Activations of every family, and of every shape that a family has.
 const ACTIVATIONS: [&str; 34] = [
@@ -301,9 +300,7 @@ fn a_function_without_steps_is_a_table_of_a_narrow_source_and_nothing_of_a_wide_
 
 #[test]
 fn tables_pass_every_gate_and_are_priced_as_synthesis_counts_them() {
-    let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
-    if missing("yosys", "-V") || missing("verilator", "--version") {
-        common::skipped::skipped("yosys or verilator");
+    if gates::missing_tools() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,6 @@ mod yosys;
 use bitfront_hardware::circuit::{BuildOptions, Circuit, DelayModel, Operation, OutputForm};
 use bitfront_network::{Head, IntegerOperation, IntegerProgram, Linear};
 use common::{Rule, Spec, program, rows};
-use std::process::Command;
 
 fn options() -> BuildOptions {
     BuildOptions {
@@ -149,9 +148,7 @@ fn values_that_are_no_classes_have_no_largest() {
 
 #[test]
 fn the_index_passes_every_gate_and_is_priced_near_what_synthesis_counts() {
-    let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
-    if missing("yosys", "-V") || missing("verilator", "--version") {
-        common::skipped::skipped("yosys or verilator");
+    if gates::missing_tools() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

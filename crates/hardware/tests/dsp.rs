@@ -14,8 +14,7 @@ use bitfront_hardware::engine::Engine;
 use bitfront_hardware::verilog::{cells, emit, test_bench, vectors_file};
 use bitfront_network::{IntegerOperation, IntegerProgram, Interval};
 use common::{Rule, Spec, logits, program, rows};
-use gates::{Passed, VECTORS, pass};
-use std::process::Command;
+use gates::{Passed, VECTORS, missing_tools, pass};
 use verilator::{build_runtime, compile, run};
 use yosys::synthesise;
 
@@ -24,15 +23,6 @@ fn options(multipliers: Multipliers) -> BuildOptions {
         multipliers,
         ..BuildOptions::default()
     }
-}
-
-fn missing() -> bool {
-    let missing = |tool: &str, version| Command::new(tool).arg(version).output().is_err();
-    let any = missing("yosys", "-V") || missing("verilator", "--version");
-    if any {
-        common::skipped::skipped("yosys or verilator");
-    }
-    any
 }
 
 /// A layer of products of one variable each: of every range, by every factor.
@@ -57,7 +47,7 @@ fn products(ranges: &[Interval], factors: &[i64]) -> IntegerProgram {
 
 #[test]
 fn blocks_are_counted_as_yosys_takes_them_at_every_width() {
-    if missing() {
+    if missing_tools() {
         return;
     }
     let factors = [
@@ -109,7 +99,7 @@ fn blocks_are_counted_as_yosys_takes_them_at_every_width() {
 
 #[test]
 fn networks_with_blocks_pass_every_gate() {
-    if missing() {
+    if missing_tools() {
         return;
     }
     let spec = |widths: &[usize], rule, seed| Spec {

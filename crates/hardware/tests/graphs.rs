@@ -223,7 +223,10 @@ fn frozen_scales_multiply_finished_sums() {
 
 #[test]
 fn what_has_no_circuit_is_named() {
-    let mut program = common::program(&common::Spec::default());
+    let mut program = common::program(&common::Spec {
+        input_bits: 12,
+        ..common::Spec::default()
+    });
     let rule = ActivationRule::Function("quantized_hswish(13,2)".parse().unwrap());
     program.layers[1].operation = IntegerOperation::Activation(rule);
     let error = Circuit::build(&program).unwrap_err();

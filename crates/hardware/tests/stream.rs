@@ -2,12 +2,19 @@
 //! its AXI-Stream under random stalls. Each is seen to fail.
 
 mod common;
+#[path = "common/gates.rs"]
+mod gates;
+#[path = "common/verilator.rs"]
+mod verilator;
+#[path = "common/yosys.rs"]
+mod yosys;
 
-use bitfront_hardware::circuit::Circuit;
+use bitfront_hardware::circuit::{BuildOptions, Circuit, Multipliers};
+use bitfront_hardware::netlist;
 use bitfront_hardware::synthesis_report::{parse, yosys_script};
 use bitfront_hardware::verilog::{
-    BenchReport, axi_stream, axi_stream_bench, emit, parse_bench_report, valid_bench, vectors_file,
-    verilog_bench, with_valid,
+    BenchReport, axi_stream, axi_stream_bench, emit, parse_bench_report, test_bench, valid_bench,
+    vectors_file, verilog_bench, with_valid,
 };
 use common::{Spec, program, rows};
 use std::path::Path;
@@ -73,12 +80,16 @@ struct Case {
 }
 
 fn case(widths: &[usize], seed: u64) -> Case {
+    case_with(widths, seed, &BuildOptions::default())
+}
+
+fn case_with(widths: &[usize], seed: u64, options: &BuildOptions) -> Case {
     let program = program(&Spec {
         widths: widths.to_vec(),
         seed,
         ..Spec::default()
     });
-    let circuit = Circuit::build(&program).unwrap();
+    let circuit = Circuit::build_with(&program, options).unwrap();
     let inputs = rows(&program, VECTORS, seed);
     let of_row = |row: &[i64]| circuit.evaluate(row);
     let expected = inputs
@@ -199,24 +210,40 @@ fn the_stream_loses_nothing_under_stalls_and_runs_at_one_row_a_clock() {
 
 #[test]
 fn valid_rows_come_out_once_in_order_whatever_the_gaps() {
-    for (widths, seed) in [(&[6, 5, 4, 3][..], 34), (&[4, 2][..], 35)] {
+    // The flags in a module around the circuit, and in the circuit's own.
+    for (widths, seed, own) in [
+        (&[6, 5, 4, 3][..], 34, false),
+        (&[4, 2][..], 35, false),
+        (&[4, 3, 2][..], 37, true),
+    ] {
         let folder = tempfile::tempdir().unwrap();
+        let options = BuildOptions {
+            valid: own,
+            ..BuildOptions::default()
+        };
         let Case {
             circuit,
             inputs,
             expected,
-        } = case(widths, seed);
-        let (rtl, valid) = (emit(&circuit, "net"), with_valid(&circuit, "net"));
-        let bench = valid_bench(&circuit, "net");
+        } = case_with(widths, seed, &options);
+        let rtl = emit(&circuit, "net");
+        let (valid, bench, top) = if own {
+            (rtl.clone(), verilog_bench(&circuit, "net"), "net_tb")
+        } else {
+            let bench = valid_bench(&circuit, "net");
+            (with_valid(&circuit, "net"), bench, "net_valid_tb")
+        };
         let run = |valid: &str, expected: &[i64]| {
             let vectors = vectors_file(&circuit, &inputs, expected);
-            let files = [
-                ("net.v", &*rtl),
+            let mut files = vec![
                 ("valid.v", valid),
                 ("bench.v", &*bench),
                 ("vectors.txt", &*vectors),
             ];
-            simulate(folder.path(), "net_valid_tb", &files)
+            if !own {
+                files.push(("net.v", &*rtl));
+            }
+            simulate(folder.path(), top, &files)
         };
         let Some(report) = run(&valid, &expected) else {
             return;
@@ -228,19 +255,79 @@ fn valid_rows_come_out_once_in_order_whatever_the_gaps() {
         wrong[40 * circuit.outputs().len()] ^= 1;
         let report = run(&valid, &wrong).unwrap();
         assert_eq!((report.mismatches, report.first), (2, Some(40)));
-        // A flag a cycle early, one that is always there, and one that a reset leaves.
-        let last = circuit.cycles() - 1;
-        for (right, mutant) in [
-            (
-                format!("= on_the_way[{last}]"),
-                format!("= on_the_way[{}]", last - 1),
-            ),
-            (format!("= on_the_way[{last}]"), "= 1'b1".to_owned()),
-            ("if (rst) ".to_owned(), "if (1'b0) ".to_owned()),
-        ] {
-            caught(&valid, &right, &mutant, |changed| run(changed, &expected));
+        for changed in mutants(&circuit, &valid) {
+            let report = run(&changed, &expected).unwrap();
+            assert!(report.mismatches > 0, "passed: {changed}");
         }
     }
+}
+
+/// A flag a cycle early, one that is always there, and one that a reset leaves.
+fn mutants(circuit: &Circuit, text: &str) -> Vec<String> {
+    let last = circuit.cycles() - 1;
+    let out = format!("= on_the_way[{last}]");
+    let early = format!("= on_the_way[{}]", last - 1);
+    let all = [
+        (&*out, &*early),
+        (&*out, "= 1'b1"),
+        ("if (rst) ", "if (1'b0) "),
+    ];
+    let changed = all.map(|(right, mutant)| text.replacen(right, mutant, 1));
+    assert!(changed.iter().all(|changed| changed != text));
+    changed.into()
+}
+
+#[test]
+fn flags_of_its_own_pass_every_gate_and_take_a_flip_flop_a_cycle() {
+    if gates::missing_tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = verilator::build_runtime(folder.path());
+    let spec = Spec {
+        widths: vec![4, 3, 2],
+        seed: 38,
+        ..Spec::default()
+    };
+    let program = program(&spec);
+    let options = BuildOptions {
+        valid: true,
+        ..BuildOptions::default()
+    };
+    let pass = |name, options| gates::pass(folder.path(), &root, name, &program, options);
+    let without = BuildOptions::default();
+    let plain = pass("plain", &without);
+    let flags = pass("flags", &options);
+    let cycles = u64::from(plain.costs.cycles);
+    assert_eq!(flags.costs.cycles, plain.costs.cycles);
+    assert_eq!(flags.costs.ff_estimate, plain.costs.ff_estimate + cycles);
+    assert_eq!(flags.counted.ff, flags.costs.ff_estimate);
+    assert_eq!(flags.counted.lut, plain.counted.lut);
+    assert_eq!(flags.costs.lut_estimate, plain.costs.lut_estimate);
+
+    // Mutants of the RTL in Verilator, and what synthesis makes of them.
+    let circuit = Circuit::build_with(&program, &options).unwrap();
+    let inputs = rows(&program, gates::VECTORS, 99);
+    let each = inputs.chunks(program.inputs());
+    let outputs: Vec<i64> = each.flat_map(|row| circuit.evaluate(row)).collect();
+    let vectors = vectors_file(&circuit, &inputs, &outputs);
+    let bench = test_bench(&circuit, "flags");
+    for changed in mutants(&circuit, &emit(&circuit, "flags")) {
+        let binary = verilator::compile(folder.path(), &root, "flags", (&changed, &bench));
+        let (report, passed) = verilator::run(folder.path(), &binary, &vectors);
+        assert!(!passed && report.mismatches > 0, "{report:?}: {changed}");
+        let (_, text) = yosys::synthesise(folder.path(), "flags", &changed, Multipliers::Luts);
+        let netlist = netlist::parse(&text).unwrap();
+        let report = netlist::simulate(&netlist, &circuit, &inputs, &outputs).unwrap();
+        assert!(report.mismatches > 0, "{changed}");
+    }
+    // A netlist without the flags is not simulated as one that has them.
+    let plain = netlist::parse(&plain.netlist).unwrap();
+    let error = netlist::simulate(&plain, &circuit, &inputs, &outputs).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "port in_valid has 0 bits, the circuit's has 1"
+    );
 }
 
 #[test]

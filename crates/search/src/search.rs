@@ -55,6 +55,9 @@ pub struct Search {
     /// What the output bus of circuits carries.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: OutputForm,
+    /// Whether circuits have flags of valid rows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub valid: bool,
     /// What the ranges of sums are taken from.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ranges: Ranges,
@@ -494,6 +497,7 @@ impl Search {
         BuildOptions {
             multipliers: self.multipliers,
             output: self.output,
+            valid: self.valid,
             ranges: self.ranges,
             ..BuildOptions::new(self.device.clock_mhz, extra_depth)
         }

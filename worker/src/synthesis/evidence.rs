@@ -121,7 +121,8 @@ impl Within<'_> {
             different += 1;
             let logits = &mut logits[row * outputs..][..outputs];
             match output {
-                OutputForm::Logits => logits.copy_from_slice(&found),
+                // The largest probability is the class, as the largest logit is.
+                OutputForm::Logits | OutputForm::Softmax => logits.copy_from_slice(&found),
                 // Logits of which the circuit's class is the largest.
                 OutputForm::ArgMax => {
                     for (class, logit) in (0..).zip(logits) {

@@ -178,6 +178,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
         circuit: CircuitGoal::default(),
         multipliers: Multipliers::Luts,
         output: OutputForm::Logits,
+        valid: false,
         ranges: Ranges::Proven,
         layout: bitfront_hardware::design::Layout::default(),
         objectives: vec![Objective {

@@ -375,6 +375,7 @@ mod tests {
             delays: DelayModel::default(),
             multipliers: Multipliers::Luts,
             output: crate::circuit::OutputForm::Logits,
+            valid: false,
             softmax: None,
             observed: None,
         }

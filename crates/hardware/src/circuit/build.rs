@@ -20,6 +20,8 @@ pub struct BuildOptions {
     pub multipliers: Multipliers,
     /// What the output bus carries.
     pub output: OutputForm,
+    /// Whether it says which outputs are rows: `in_valid` beside the inputs comes out as `out_valid`.
+    pub valid: bool,
     /// What the ranges of sums are taken from; those of data are handed to [`Circuit::build_within`].
     pub ranges: Ranges,
 }
@@ -36,6 +38,7 @@ impl Default for BuildOptions {
             },
             multipliers: Multipliers::Luts,
             output: OutputForm::Logits,
+            valid: false,
             ranges: Ranges::Proven,
         }
     }
@@ -145,7 +148,8 @@ impl Circuit {
             delays: options.delays,
             multipliers: options.multipliers,
             output: options.output,
-            softmax: pipelined.softmax,
+            valid: options.valid,
+            softmax: pipelined.softmax.map(Box::new),
             observed: observed.cloned(),
         })
     }

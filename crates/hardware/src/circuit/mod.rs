@@ -73,8 +73,10 @@ pub struct Circuit {
     delays: DelayModel,
     multipliers: Multipliers,
     output: OutputForm,
+    /// Whether it has flags of valid rows.
+    valid: bool,
     /// Where the parts of a softmax are.
-    softmax: Option<SoftmaxMark>,
+    softmax: Option<Box<SoftmaxMark>>,
     /// Ranges of the data that sums were narrowed to.
     observed: Option<Observed>,
 }
@@ -137,6 +139,12 @@ impl Circuit {
     /// What the output bus carries.
     pub fn output(&self) -> OutputForm {
         self.output
+    }
+
+    /// Whether it has `in_valid`, which comes out as `out_valid` [`Circuit::cycles`] edges later, and `rst`, which clears what is
+    /// between.
+    pub fn has_valid(&self) -> bool {
+        self.valid
     }
 
     /// What products were to be made of.

@@ -129,8 +129,8 @@ impl Parts<'_> {
             // Digits of the largest multiplier are not all as large as they may be.
             let [a, b] = [multiplier, multiplicand].map(|value| value.range(self.nodes));
             self.nodes[root.0 as usize].range = Interval {
-                lo: a.lo * b.lo >> shift,
-                hi: a.hi * b.hi >> shift,
+                lo: (a.lo * b.lo) >> shift,
+                hi: (a.hi * b.hi) >> shift,
             };
         }
         product
@@ -151,7 +151,7 @@ impl Circuit {
             let Value::Constant(code) = multiplier else {
                 return Ok(());
             };
-            let mut forms = self.seeds([multiplicand]);
+            let mut forms = seeds([multiplicand]);
             return self.check_form(value, &once.scaled(code), &mut forms);
         };
         let wire = self.unregistered(wire);
@@ -171,7 +171,7 @@ impl Circuit {
             if self.unregistered(multiplier) != wire {
                 return Err("it chooses by another number".to_owned());
             }
-            let mut forms = self.seeds([multiplicand]);
+            let mut forms = seeds([multiplicand]);
             self.check_form(Value::Wire(of_once), &once, &mut forms)?;
             if self.node(wire).range.hi >> bit > 2 {
                 self.check_form(Value::Wire(thrice), &once.scaled(3), &mut forms)?;
@@ -185,7 +185,7 @@ impl Circuit {
             return Err("it does not choose by every bit of the multiplier once".to_owned());
         }
         let choices = choices.into_iter();
-        let mut forms = self.seeds(choices.map(|wire| Value::Wire(Operand { wire, shift: 0 })));
+        let mut forms = seeds(choices.map(|wire| Value::Wire(Operand { wire, shift: 0 })));
         self.check_form(value, &expected, &mut forms)
     }
 
@@ -211,20 +211,6 @@ impl Circuit {
         choices
     }
 
-    /// Forms to start from: the wires of these values, each an input of its own.
-    pub(crate) fn seeds(
-        &self,
-        values: impl IntoIterator<Item = Value>,
-    ) -> HashMap<Wire, Option<LinearForm>> {
-        let wires = values.into_iter().filter_map(|value| match value {
-            Value::Constant(_) => None,
-            Value::Wire(operand) => Some(operand.wire),
-        });
-        wires
-            .map(|wire| (wire, Some(LinearForm::input(wire.0 as usize))))
-            .collect()
-    }
-
     /// Proves that adders make a value of the wires that `forms` starts from.
     pub(crate) fn check_form(
         &self,
@@ -244,6 +230,17 @@ impl Circuit {
             None => Err("it is no sum of what it should be".to_owned()),
         }
     }
+}
+
+/// Forms to start from: the wires of these values, each an input of its own.
+pub(crate) fn seeds(values: impl IntoIterator<Item = Value>) -> HashMap<Wire, Option<LinearForm>> {
+    let wires = values.into_iter().filter_map(|value| match value {
+        Value::Constant(_) => None,
+        Value::Wire(operand) => Some(operand.wire),
+    });
+    wires
+        .map(|wire| (wire, Some(LinearForm::input(wire.0 as usize))))
+        .collect()
 }
 
 /// A value as what it is of wires.

@@ -11,7 +11,7 @@ impl Circuit {
     /// An adder hands the low bits of one operand through where the other has zeros, so registers
     /// behind it may hold what another register holds already, or a constant; synthesis merges those,
     /// and so does this count. Bits of a code that its bounds set together are one signal, and bits that
-    /// nothing reads are no registers.
+    /// nothing reads are no registers. The flag of valid rows is one more for each cycle.
     pub fn flip_flops(&self) -> u64 {
         let bits = Bits::of(self);
         let live = live::bits(self, &bits);
@@ -26,7 +26,8 @@ impl Circuit {
                 }));
             }
         }
-        kept.len() as u64
+        let flags = if self.valid { self.cycles } else { 0 };
+        kept.len() as u64 + u64::from(flags)
     }
 
     /// LUTs in front of carry chains: one for each different pair of bits that is added or

@@ -4,7 +4,7 @@
 use super::Circuit;
 use super::linear_form::LinearForm;
 use super::node::{Operand, Operation, Value, Wire};
-use super::product::form_of;
+use super::product::{form_of, seeds};
 use super::softmax::{
     FLOOR, SoftmaxMark, distance_range, exponential, inverse, offset, one, product_shift,
 };
@@ -111,7 +111,7 @@ impl Circuit {
             return Ok(());
         };
         let expected = form_of(largest).combine(1, &form_of(logit), -1);
-        let mut forms = self.seeds([largest, logit]);
+        let mut forms = seeds([largest, logit]);
         self.check_form(distance, &expected, &mut forms)
     }
 
@@ -205,7 +205,7 @@ impl Circuit {
         }
         range.lo = range.lo.max(one(softmax) - offset(softmax));
         if let Some(sum) = mark.sum {
-            let mut forms = self.seeds(exponentials.iter().copied());
+            let mut forms = seeds(exponentials.iter().copied());
             self.check_form(sum, &expected, &mut forms)
                 .map_err(|problem| format!("the sum: {problem}"))?;
         }

@@ -124,22 +124,41 @@ impl Family {
 }
 
 /// The module `<module_name>_pads` around a circuit, with four pads: rows are shifted in bit by bit, and logits
-/// are loaded into a register and shifted out, so that every bit of the circuit stays needed.
-pub fn pads(module_name: &str, input_bits: u32, output_bits: u32) -> String {
+/// are loaded into a register and shifted out, so that every bit of the circuit stays needed. The flags of valid rows, where
+/// the circuit has them (`valid`), are bits above those of its buses.
+pub fn pads(module_name: &str, input_bits: u32, output_bits: u32, valid: bool) -> String {
     let (input_top, output_top) = (input_bits - 1, output_bits - 1);
-    let next = |name: &str, bits: u32, first: &str| match bits {
-        1 => first.to_owned(),
-        _ => format!("{{{name}[{}:0], {first}}}", bits - 2),
+    let (flags, row_top, shown_top) = if valid {
+        let flags = format!(
+            ".rst(row[{}]), .in_valid(row[{input_bits}]), .out_valid(outputs[{output_bits}]), ",
+            input_bits + 1
+        );
+        (flags, input_top + 2, output_top + 1)
+    } else {
+        (String::new(), input_top, output_top)
+    };
+    let next = |name: &str, top: u32, first: &str| match top {
+        0 => first.to_owned(),
+        _ => format!("{{{name}[{}:0], {first}}}", top - 1),
+    };
+    let part = |name: &str, top: u32| {
+        if valid {
+            format!("{name}[{top}:0]")
+        } else {
+            name.to_owned()
+        }
     };
     format!(
         "// Few pads around {module_name}: shift registers on both sides.\n\
          module {module_name}_pads (input wire clk, input wire in, input wire load, output wire out);\n  \
-         reg [{input_top}:0] row;\n  reg [{output_top}:0] shown;\n  wire [{output_top}:0] outputs;\n  \
-         {module_name} circuit (.clk(clk), .inputs(row), .outputs(outputs));\n  \
+         reg [{row_top}:0] row;\n  reg [{shown_top}:0] shown;\n  wire [{shown_top}:0] outputs;\n  \
+         {module_name} circuit (.clk(clk), {flags}.inputs({}), .outputs({}));\n  \
          always @(posedge clk) begin\n    row <= {};\n    shown <= load ? outputs : {};\n  end\n  \
-         assign out = shown[{output_top}];\nendmodule\n",
-        next("row", input_bits, "in"),
-        next("shown", output_bits, "1'b0"),
+         assign out = shown[{shown_top}];\nendmodule\n",
+        part("row", input_top),
+        part("outputs", output_top),
+        next("row", row_top, "in"),
+        next("shown", shown_top, "1'b0"),
     )
 }
 
@@ -301,11 +320,11 @@ mod tests {
 
     #[test]
     fn one_bit_buses_have_no_empty_ranges() {
-        let text = pads("network", 1, 1);
+        let text = pads("network", 1, 1, false);
         assert!(
             text.contains("row <= in;") && text.contains("outputs : 1'b0;"),
             "{text}"
         );
-        assert!(pads("network", 3, 2).contains("row <= {row[1:0], in};"));
+        assert!(pads("network", 3, 2, false).contains("row <= {row[1:0], in};"));
     }
 }

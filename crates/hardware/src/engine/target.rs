@@ -110,6 +110,11 @@ impl Target {
             OutputForm::Logits => options,
             output => format!("ends in {}; {options}", output.name()),
         };
+        let options = if design.circuit.valid {
+            format!("flags of valid rows; {options}")
+        } else {
+            options
+        };
         let options = match design.circuit.ranges {
             Ranges::Proven => options,
             Ranges::Data => format!("ranges of the train rows; {options}"),
@@ -292,6 +297,14 @@ mod tests {
                 format!("ends in {name}; {unrolled}")
             );
         }
+        let flags = BuildOptions {
+            valid: true,
+            ..slow
+        };
+        assert_eq!(
+            of(Engine::Yosys, None, &flags),
+            format!("flags of valid rows; {unrolled}")
+        );
         let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);
         assert!(other.contains("--up5k --package sg48"), "{other}");
     }

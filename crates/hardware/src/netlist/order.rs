@@ -28,6 +28,13 @@ impl Netlist {
         check_port("outputs", self.output("outputs"), outputs)
     }
 
+    /// Refuses a netlist without the flags of valid rows.
+    pub(super) fn check_flags(&self) -> Result<(), NetlistError> {
+        check_port("in_valid", self.input("in_valid"), 1)?;
+        check_port("rst", self.input("rst"), 1)?;
+        check_port("out_valid", self.output("out_valid"), 1)
+    }
+
     /// The bit that another name stands for.
     pub(super) fn resolved(&self, bit: Bit) -> Result<Bit, NetlistError> {
         let mut at = bit;

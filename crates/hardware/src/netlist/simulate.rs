@@ -1,5 +1,6 @@
 //! Runs vectors through a netlist, one a clock, and compares every output bit.
 
+use super::cycles::mixed;
 use super::dsp;
 use super::order::Loops;
 use super::{Bit, Cell, Kind, Netlist, NetlistError, ONE, ZERO};
@@ -11,6 +12,9 @@ pub(super) type History = Vec<u64>;
 
 /// Streams the rows back to back and compares each row's outputs [`Circuit::cycles`] clock edges later,
 /// as the bench of [`test_bench`](crate::verilog::test_bench) does. `inputs` are rows of input codes, `expected` rows of logit codes.
+///
+/// Of a circuit with flags of valid rows a reset comes first, the second half of the rows comes with pauses in which the bus
+/// carries other rows, and `out_valid` must say of each clock whether a row is out.
 ///
 /// Flip-flops without an initial value start with an arbitrary one, which differs from one to the next.
 ///
@@ -34,32 +38,111 @@ pub fn simulate(
     );
     netlist.check_ports(circuit.input_bits(), circuit.output_bits())?;
     let cycles = circuit.cycles() as usize;
-    let clocks = rows + cycles;
-    let driven = histories(circuit.inputs(), inputs, rows, clocks);
-    let outputs = netlist.run(&driven, clocks)?;
-    let wanted = histories(circuit.outputs(), expected, rows, rows);
-    let mut wrong = vec![0; rows.div_ceil(64)];
-    for (found, wanted) in outputs.iter().zip(&wanted) {
-        for row in 0..rows {
-            let differs = bit(found, row + cycles) ^ bit(wanted, row);
-            wrong[row / 64] |= differs << (row % 64);
+    let flags = circuit.has_valid();
+    let beats = if flags {
+        netlist.check_flags()?;
+        with_pauses(rows)
+    } else {
+        (0..rows)
+            .map(|row| Beat {
+                row,
+                is_valid: true,
+            })
+            .collect()
+    };
+    let clocks = beats.len() + cycles;
+    let on_bus = |clock: usize| beats[clock.min(beats.len().saturating_sub(1))].row;
+    let mut driven = vec![(
+        "inputs",
+        histories(circuit.inputs(), inputs, clocks, on_bus),
+    )];
+    let mut read = vec!["outputs"];
+    if flags {
+        let valid = |clock: usize| beats.get(clock).is_some_and(|beat| beat.is_valid);
+        // The reset takes back the row that enters with it.
+        driven.push((
+            "in_valid",
+            vec![history(clocks, |clock| clock == 0 || valid(clock))],
+        ));
+        driven.push(("rst", vec![history(clocks, |clock| clock == 0)]));
+        read.push("out_valid");
+    }
+    let found = netlist.run(&driven, &read, clocks)?;
+    let wanted = histories(circuit.outputs(), expected, rows, |row| row);
+    let mut wrong = vec![false; rows];
+    let mut last_row = 0;
+    for clock in 1..clocks {
+        // What entered so many clocks before; none did before the reset.
+        let beat = clock
+            .checked_sub(cycles)
+            .and_then(|entered| beats.get(entered));
+        let row = beat.filter(|beat| beat.is_valid).map(|beat| beat.row);
+        last_row = row.unwrap_or(last_row);
+        let Some(at) = wrong.get_mut(last_row) else {
+            continue;
+        };
+        if let Some(out_valid) = found.get(1) {
+            *at |= (bit(&out_valid[0], clock) == 1) != row.is_some();
+        }
+        if let Some(row) = row {
+            let mut bits = found[0].iter().zip(&wanted);
+            *at |= bits.any(|(found, wanted)| bit(found, clock) != bit(wanted, row));
         }
     }
+    let differs = |row: &usize| wrong[*row];
     Ok(BenchReport {
         vectors: rows as u64,
-        mismatches: wrong.iter().map(|word| u64::from(word.count_ones())).sum(),
-        first: (0..rows)
-            .find(|row| bit(&wrong, *row) == 1)
-            .map(|row| row as u64),
+        mismatches: (0..rows).filter(differs).count() as u64,
+        first: (0..rows).find(differs).map(|row| row as u64),
     })
+}
+
+/// What a clock puts on the input bus.
+struct Beat {
+    row: usize,
+    is_valid: bool,
+}
+
+/// A reset, the first half of the rows one a clock, the others with pauses at random, and one at the end.
+fn with_pauses(rows: usize) -> Vec<Beat> {
+    let other = |clock: usize| Beat {
+        row: mixed(clock as u64) as usize % rows.max(1),
+        is_valid: false,
+    };
+    let mut beats = vec![other(0)];
+    for row in 0..rows {
+        while row > rows / 2 && mixed(beats.len() as u64).is_multiple_of(3) {
+            beats.push(other(beats.len()));
+        }
+        beats.push(Beat {
+            row,
+            is_valid: true,
+        });
+    }
+    beats.push(other(beats.len()));
+    beats
 }
 
 pub(super) fn bit(history: &[u64], at: usize) -> u64 {
     (history[at / 64] >> (at % 64)) & 1
 }
 
-/// Rows of codes as histories of a packed bus; the last row stays on it.
-fn histories(ports: &[Port], codes: &[i64], rows: usize, clocks: usize) -> Vec<History> {
+/// A bit by the clock.
+fn history(clocks: usize, value: impl Fn(usize) -> bool) -> History {
+    let mut history = vec![0; clocks.div_ceil(64)];
+    for clock in 0..clocks {
+        history[clock / 64] |= u64::from(value(clock)) << (clock % 64);
+    }
+    history
+}
+
+/// Rows of codes as histories of a packed bus: of each clock the row that is on it.
+fn histories(
+    ports: &[Port],
+    codes: &[i64],
+    clocks: usize,
+    row: impl Fn(usize) -> usize,
+) -> Vec<History> {
     let bits = ports
         .iter()
         .flat_map(|port| (0..port.width).map(|bit| bit.min(63)));
@@ -68,30 +151,30 @@ fn histories(ports: &[Port], codes: &[i64], rows: usize, clocks: usize) -> Vec<H
         .enumerate()
         .flat_map(|(column, port)| std::iter::repeat_n(column, port.width as usize));
     let of_bit = |(column, place): (usize, u32)| {
-        let mut history = vec![0; clocks.div_ceil(64)];
-        for clock in 0..clocks {
-            let row = clock.min(rows.saturating_sub(1));
-            let code = codes.get(row * ports.len() + column).copied().unwrap_or(0);
-            history[clock / 64] |= ((code >> place) as u64 & 1) << (clock % 64);
-        }
-        history
+        history(clocks, |clock| {
+            let code = codes.get(row(clock) * ports.len() + column);
+            (code.copied().unwrap_or(0) >> place) & 1 == 1
+        })
     };
     columns.zip(bits).map(of_bit).collect()
 }
 
 impl Netlist {
-    /// Histories of the outputs.
+    /// Histories of the bits of the output ports `read`, from those of the input ports.
     pub(super) fn run(
         &self,
-        inputs: &[History],
+        driven: &[(&str, Vec<History>)],
+        read: &[&str],
         clocks: usize,
-    ) -> Result<Vec<History>, NetlistError> {
+    ) -> Result<Vec<Vec<History>>, NetlistError> {
         let words = clocks.div_ceil(64);
         let mut histories: Vec<Option<History>> = vec![None; self.names.len()];
         histories[ZERO as usize] = Some(vec![0; words]);
         histories[ONE as usize] = Some(vec![u64::MAX; words]);
-        for (&bit, history) in self.input("inputs").iter().zip(inputs) {
-            histories[bit as usize] = Some(history.clone());
+        for (port, inputs) in driven {
+            for (&bit, history) in self.input(port).iter().zip(inputs) {
+                histories[bit as usize] = Some(history.clone());
+            }
         }
         for index in self.order(Loops::None)? {
             let cell = &self.cells[index];
@@ -106,12 +189,13 @@ impl Netlist {
                 histories[bit as usize] = Some(history);
             }
         }
-        let outputs = self.output("outputs").iter().map(|&bit| {
-            let bit = self.resolved(bit)?;
+        let of_bit = |bit: &Bit| {
+            let bit = self.resolved(*bit)?;
             let history = histories[bit as usize].clone();
             history.ok_or_else(|| NetlistError::Undriven(self.name(bit)))
-        });
-        outputs.collect()
+        };
+        let of_port = |port: &&str| self.output(port).iter().map(of_bit).collect();
+        read.iter().map(of_port).collect()
     }
 }
 

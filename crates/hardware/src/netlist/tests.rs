@@ -1,7 +1,7 @@
 //! Every cell against Verilator, and netlists that are refused. Without Verilator on PATH the tests that
 //! need it say so and pass, or fail with `BITFRONT_REQUIRE_TOOLS=1`.
 
-use super::{Netlist, parse};
+use super::{Netlist, NetlistError, parse};
 use crate::engine::Engine;
 use crate::verilog::cells;
 use std::path::Path;
@@ -104,6 +104,15 @@ fn by_verilator(
     Some(text.lines().map(str::to_owned).collect())
 }
 
+fn outputs_of(
+    netlist: &Netlist,
+    inputs: Vec<Vec<u64>>,
+    clocks: usize,
+) -> Result<Vec<Vec<u64>>, NetlistError> {
+    let read = netlist.run(&[("inputs", inputs)], &["outputs"], clocks)?;
+    Ok(read.into_iter().next().unwrap())
+}
+
 /// Histories of the outputs, which are those that Verilator finds with the library's Verilog; none without
 /// Verilator.
 fn equal_to_verilator(
@@ -125,7 +134,7 @@ fn equal_to_verilator(
             words.collect()
         })
         .collect();
-    let outputs = netlist.run(&inputs, stimulus.len()).unwrap();
+    let outputs = outputs_of(netlist, inputs, stimulus.len()).unwrap();
     for (clock, line) in lines.iter().enumerate() {
         for (bit, wanted) in line.bytes().enumerate() {
             let found = outputs[bit][clock / 64] >> (clock % 64) & 1;
@@ -329,7 +338,9 @@ fn loops_open_inputs_and_other_clocks_are_refused() {
     };
     let error = |body: &str| {
         let netlist = parse(&module(body)).unwrap();
-        netlist.run(&[vec![0]], 8).unwrap_err().to_string()
+        outputs_of(&netlist, vec![vec![0]], 8)
+            .unwrap_err()
+            .to_string()
     };
     let flip_flop = |clock: &str, data: &str| {
         format!(
@@ -358,7 +369,7 @@ fn loops_open_inputs_and_other_clocks_are_refused() {
     }
     let right = parse(&module(&flip_flop("clk", "inputs"))).unwrap();
     assert_eq!(
-        right.run(&[vec![0b1011]], 5).unwrap()[0][0] & 0b1_1110,
+        outputs_of(&right, vec![vec![0b1011]], 5).unwrap()[0][0] & 0b1_1110,
         0b1_0110
     );
 }
@@ -388,7 +399,7 @@ fn streams_are_histories(netlist: &Netlist) {
                     history
                 })
                 .collect();
-            netlist.run(&inputs, clocks).unwrap()
+            outputs_of(netlist, inputs, clocks).unwrap()
         })
         .collect();
     for clock in 0..clocks {

@@ -62,6 +62,12 @@ impl StreamedCircuit {
                 "streamed circuits end in logits; accepted: output `logits`",
             );
         }
+        if options.circuit.valid {
+            return refuse(
+                "valid",
+                "streamed circuits have valid bits of their own; accepted: `false`",
+            );
+        }
         if options.circuit.ranges != Ranges::Proven {
             return refuse(
                 "ranges",

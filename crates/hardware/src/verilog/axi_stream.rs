@@ -26,8 +26,15 @@ pub fn axi_stream(circuit: &Circuit, module_name: &str) -> String {
         1 => "take".to_owned(),
         _ => format!("{{on_the_way[{}:0], take}}", cycles - 2),
     };
+    // Credits know which rows are on their way: the pipeline's own flags are not asked.
+    let flags = if circuit.has_valid() {
+        ".rst(1'b1), .in_valid(1'b0), .out_valid(), "
+    } else {
+        ""
+    };
     TEMPLATE
         .replace("@MODULE@", module_name)
+        .replace("@FLAGS@", flags)
         .replace("@INPUT_TOP@", &(8 * input_bytes - 1).to_string())
         .replace("@OUTPUT_TOP@", &(8 * output_bytes - 1).to_string())
         .replace("@IN@", &(input_bits - 1).to_string())
@@ -72,7 +79,7 @@ module @MODULE@_axis (
   assign m_axis_tvalid = |held;
   assign m_axis_tdata = @FILLED@;
 
-  @MODULE@ pipeline (.clk(aclk), .inputs(s_axis_tdata[@IN@:0]), .outputs(outputs));
+  @MODULE@ pipeline (.clk(aclk), @FLAGS@.inputs(s_axis_tdata[@IN@:0]), .outputs(outputs));
 
   always @(posedge aclk) begin
     if (arrive) buffer[write_at] <= outputs;

@@ -12,10 +12,19 @@ use std::fmt::Write;
 /// every output bit. On standard output it prints
 /// `vectors N mismatches M first R` (`R` is the first row that differs, -1 if none). The exit code is
 /// 0 only when every row was equal and there was at least one; 2 for a file it cannot read.
+///
+/// Of a circuit with flags of valid rows there are two passes over the rows, one a clock, then with pauses in which the bus
+/// carries other rows; `out_valid` must say of each clock whether a row is out, and a reset take back what is on its way.
 pub fn test_bench(circuit: &Circuit, module_name: &str) -> String {
     let input_bits = circuit.input_bits();
     let output_bits = circuit.output_bits();
+    let runs = if circuit.has_valid() {
+        WITH_FLAGS
+    } else {
+        PLAIN
+    };
     TEMPLATE
+        .replace("@RUNS@", runs)
         .replace("@MODULE@", module_name)
         .replace("@CYCLES@", &circuit.cycles().to_string())
         .replace("@INPUT_WORDS@", &input_bits.div_ceil(32).to_string())
@@ -112,6 +121,62 @@ fn sample(bits: u32) -> String {
     }
 }
 
+const PLAIN: &str = r"  for (long edge = 0; count > 0 && edge < count + CYCLES - 1; edge++) {
+    const Row& row = rows[edge < count ? edge : count - 1];
+    @DRIVE@
+    top->clk = 0;
+    top->eval();
+    top->clk = 1;
+    top->eval();
+    const long done = edge - (CYCLES - 1);
+    if (done < 0) continue;
+    uint32_t got[OUTPUT_WORDS];
+    @SAMPLE@
+    if (std::memcmp(got, rows[done].out, sizeof got) != 0) {
+      mismatches++;
+      if (first < 0) first = done;
+    }
+  }
+";
+
+/// Pauses are those of a fixed congruential generator.
+const WITH_FLAGS: &str = r"  std::vector<bool> wrong(rows.size());
+  uint32_t state = 1;
+  for (int pass = 0; count > 0 && pass < 2; pass++) {
+    // Rows by the edges that took them, -1 in a pause; those before a reset never come out.
+    std::vector<long> taken;
+    long sent = 0, given = 0;
+    for (long edge = -2; given < count && edge < 16 * (count + CYCLES); edge++) {
+      state = state * 1664525u + 1013904223u;
+      const bool pauses = edge >= 0 && (sent == count || (pass == 1 && (state >> 24) % 3 != 0));
+      const Row& row = rows[pauses ? long(state % count) : sent];
+      @DRIVE@
+      top->rst = edge == -1;
+      top->in_valid = !pauses;
+      top->clk = 0;
+      top->eval();
+      top->clk = 1;
+      top->eval();
+      if (edge == -1 && top->out_valid) wrong[0] = true;
+      if (edge < 0) continue;
+      taken.push_back(pauses ? -1 : sent);
+      if (!pauses) sent++;
+      const long done = edge < CYCLES - 1 ? -1 : taken[edge - (CYCLES - 1)];
+      if (bool(top->out_valid) != (done >= 0)) wrong[given] = true;
+      if (done < 0) continue;
+      given++;
+      uint32_t got[OUTPUT_WORDS];
+      @SAMPLE@
+      if (std::memcmp(got, rows[done].out, sizeof got) != 0) wrong[done] = true;
+    }
+  }
+  for (long row = 0; row < count; row++) {
+    if (!wrong[row]) continue;
+    mismatches++;
+    if (first < 0) first = row;
+  }
+";
+
 const TEMPLATE: &str = r#"// Streams the rows of a vectors file through @MODULE@, one a clock, and compares every output bit.
 #include <cstdint>
 #include <cstdio>
@@ -178,23 +243,7 @@ int main(int argc, char** argv) {
   top->eval();
   long mismatches = 0, first = -1;
   const long count = long(rows.size());
-  for (long edge = 0; count > 0 && edge < count + CYCLES - 1; edge++) {
-    const Row& row = rows[edge < count ? edge : count - 1];
-    @DRIVE@
-    top->clk = 0;
-    top->eval();
-    top->clk = 1;
-    top->eval();
-    const long done = edge - (CYCLES - 1);
-    if (done < 0) continue;
-    uint32_t got[OUTPUT_WORDS];
-    @SAMPLE@
-    if (std::memcmp(got, rows[done].out, sizeof got) != 0) {
-      mismatches++;
-      if (first < 0) first = done;
-    }
-  }
-  top->final();
+@RUNS@  top->final();
   std::printf("vectors %ld mismatches %ld first %ld\n", count, mismatches, first);
   return count > 0 && mismatches == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@ use super::multiplier::multiplier;
 use super::requantizer::requantizer;
 use super::step_function::step_function;
 use super::table::table;
+use super::valid::flags;
 use crate::circuit::{Circuit, Node, Operation, Ranges, Requantizer, Wire};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,6 +29,9 @@ pub fn emit(circuit: &Circuit, module_name: &str) -> String {
             let _ = writeln!(block, "    {} <= {};", net(wire), net(source));
         }
         text.push_str(&logic(circuit, wire, node));
+    }
+    if circuit.has_valid() {
+        text.push_str(&flags(circuit));
     }
     for (stage, block) in stages {
         let _ = write!(
@@ -53,10 +57,18 @@ fn header(circuit: &Circuit, module_name: &str) -> String {
              // integer inference.\n"
         }
     };
+    let (of_inputs, of_outputs) = if circuit.has_valid() {
+        (
+            "  input wire rst,\n  input wire in_valid,\n",
+            "  output wire out_valid,\n",
+        )
+    } else {
+        ("", "")
+    };
     format!(
         "// {} inputs, {} outputs, {} cycles, initiation interval 1.\n\
          {ranges}// First word in the lowest bits; two's complement where a range has negative values.\n\
-         module {module_name} (\n  input wire clk,\n  input wire [{}:0] inputs,\n  \
+         module {module_name} (\n  input wire clk,\n{of_inputs}  input wire [{}:0] inputs,\n{of_outputs}  \
          output wire [{}:0] outputs\n);\n",
         circuit.inputs().len(),
         circuit.outputs().len(),

@@ -9,7 +9,7 @@
 //! feature and the first logit in the lowest bits, each word as wide as its range needs
 //! ([`Circuit::inputs`](crate::circuit::Circuit::inputs) and
 //! [`Circuit::outputs`](crate::circuit::Circuit::outputs) have the positions), two's complement where
-//! the range has negative values.
+//! the range has negative values. A circuit with flags of valid rows also has `rst`, `in_valid` and `out_valid`.
 
 mod axi_stream;
 mod bench;

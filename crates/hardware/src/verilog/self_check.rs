@@ -1,13 +1,18 @@
 //! Self-checking test benches in Verilog, for simulators that take no C++: the module alone, and behind its
 //! AXI-Stream.
 
+use super::valid;
 use crate::circuit::Circuit;
 
 /// A Verilog-2001 test bench, module `<module_name>_tb`, for the module that [`emit`](super::emit) wrote.
 ///
 /// It reads `vectors.txt` (see [`vectors_file`](super::vectors_file)) or the file of `+vectors=FILE`, streams the rows
-/// back to back, one a clock, and prints `vectors N mismatches M first R` as the C++ bench does.
+/// back to back, one a clock, and prints `vectors N mismatches M first R` as the C++ bench does. That of a circuit with
+/// flags of valid rows is the one of [`valid_bench`](super::valid_bench).
 pub fn verilog_bench(circuit: &Circuit, module_name: &str) -> String {
+    if circuit.has_valid() {
+        return valid::bench(circuit, module_name);
+    }
     filled(PLAIN, circuit, module_name)
 }
 
@@ -20,22 +25,34 @@ pub fn axi_stream_bench(circuit: &Circuit, module_name: &str) -> String {
     filled(STREAM, circuit, module_name)
 }
 
-fn filled(template: &str, circuit: &Circuit, module_name: &str) -> String {
+/// A template for a circuit. `@READ@` stands for what reads the vectors, in every bench the same.
+pub(super) fn filled(template: &str, circuit: &Circuit, module_name: &str) -> String {
     let (input_bits, output_bits) = (circuit.input_bits(), circuit.output_bits());
+    // Words of a vectors file are whole 32-bit words.
+    let word = |bits: u32| (32 * bits.div_ceil(32) - 1).to_string();
     template
+        .replace("@READ@", READ)
         .replace("@MODULE@", module_name)
         .replace("@IN@", &(input_bits - 1).to_string())
         .replace("@OUT@", &(output_bits - 1).to_string())
         .replace("@S_TOP@", &(8 * input_bits.div_ceil(8) - 1).to_string())
         .replace("@M_TOP@", &(8 * output_bits.div_ceil(8) - 1).to_string())
-        // Words of a vectors file are whole 32-bit words.
-        .replace("@IN_WORD@", &(32 * input_bits.div_ceil(32) - 1).to_string())
-        .replace(
-            "@OUT_WORD@",
-            &(32 * output_bits.div_ceil(32) - 1).to_string(),
-        )
+        .replace("@IN_WORD@", &word(input_bits))
+        .replace("@OUT_WORD@", &word(output_bits))
         .replace("@CYCLES@", &circuit.cycles().to_string())
+        .replace("@LAST@", &circuit.cycles().saturating_sub(1).to_string())
 }
+
+/// Reads the rows of the vectors file, or of that of `+vectors=FILE`, into `rows` and `wanted`, and counts them.
+const READ: &str = r#"    if (!$value$plusargs("vectors=%s", name)) name = "vectors.txt";
+    file = $fopen(name, "r");
+    count = 0;
+    read = 2;
+    while (file != 0 && read == 2 && count < ROWS) begin
+      read = $fscanf(file, "%h %h\n", rows[count], wanted[count]);
+      if (read == 2) count = count + 1;
+    end
+"#;
 
 const PLAIN: &str = r#"// Streams the rows of a vectors file through @MODULE@, one a clock, and compares every output bit.
 `timescale 1ns / 1ps
@@ -52,15 +69,7 @@ module @MODULE@_tb;
   @MODULE@ dut (.clk(clk), .inputs(inputs), .outputs(outputs));
 
   initial begin
-    if (!$value$plusargs("vectors=%s", name)) name = "vectors.txt";
-    file = $fopen(name, "r");
-    count = 0;
-    read = 2;
-    while (file != 0 && read == 2 && count < ROWS) begin
-      read = $fscanf(file, "%h %h\n", rows[count], wanted[count]);
-      if (read == 2) count = count + 1;
-    end
-    mismatches = 0;
+@READ@    mismatches = 0;
     first = -1;
     for (edges = 0; count > 0 && edges < count + @CYCLES@ - 1; edges = edges + 1) begin
       inputs = rows[edges < count ? edges : count - 1];
@@ -132,16 +141,8 @@ module @MODULE@_axis_tb;
   endtask
 
   initial begin
-    if (!$value$plusargs("vectors=%s", name)) name = "vectors.txt";
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
-    file = $fopen(name, "r");
-    count = 0;
-    read = 2;
-    while (file != 0 && read == 2 && count < ROWS) begin
-      read = $fscanf(file, "%h %h\n", rows[count], wanted[count]);
-      if (read == 2) count = count + 1;
-    end
-    mismatches = 0;
+@READ@    mismatches = 0;
     first = -1;
     for (pass = 0; pass < 2; pass = pass + 1) begin
       aresetn = 0;

@@ -1,19 +1,26 @@
 //! A module around a circuit that says which outputs belong to rows: `in_valid` goes beside the pipeline and comes out as
 //! `out_valid`. There is no back-pressure: a row may enter with every clock, and comes out whether or not it is taken.
 
+use super::self_check::filled;
 use crate::circuit::Circuit;
 
-/// Verilog-2001 of the module `<module_name>_valid` around the one that [`emit`](super::emit) wrote.
+/// Verilog-2001 of the module `<module_name>_valid` around the one that [`emit`](super::emit) wrote of a circuit without
+/// flags.
 ///
 /// Ports: `clk`, `rst` (synchronous, clears the flags alone), `in_valid` with `inputs`, `out_valid` with `outputs`. A row
-/// is out [`Circuit::cycles`] edges after it was put on the bus. It takes that many flip-flops, and no LUT but for
-/// what `rst` may take.
+/// is out [`Circuit::cycles`] edges after it was put on the bus. It takes that many flip-flops, and no LUT.
 pub fn with_valid(circuit: &Circuit, module_name: &str) -> String {
+    let text = MODULE.replace("@FLAGS@", &flags(circuit));
+    filled(&text, circuit, module_name)
+}
+
+/// What a circuit with flags has within its own module: a register for each of its cycles.
+pub(super) fn flags(circuit: &Circuit) -> String {
     let shifted = match circuit.cycles() {
         1 => "in_valid".to_owned(),
         cycles => format!("{{on_the_way[{}:0], in_valid}}", cycles - 2),
     };
-    filled(MODULE, circuit, module_name).replace("@SHIFTED@", &shifted)
+    filled(&FLAGS.replace("@SHIFTED@", &shifted), circuit, "")
 }
 
 /// A self-checking Verilog-2001 test bench for it, module `<module_name>_valid_tb`, which reads the same vectors file as
@@ -23,22 +30,24 @@ pub fn with_valid(circuit: &Circuit, module_name: &str) -> String {
 /// or `+seed=N`) in which the bus carries something else. Rows must come in order, each once, and nothing besides.
 /// Whatever of that fails counts as a mismatch.
 pub fn valid_bench(circuit: &Circuit, module_name: &str) -> String {
+    bench(circuit, &format!("{module_name}_valid"))
+}
+
+/// The same for a module of whatever name that has the flags.
+pub(super) fn bench(circuit: &Circuit, module_name: &str) -> String {
     filled(BENCH, circuit, module_name)
 }
 
-fn filled(template: &str, circuit: &Circuit, module_name: &str) -> String {
-    let (input_bits, output_bits) = (circuit.input_bits(), circuit.output_bits());
-    // Words of a vectors file are whole 32-bit words.
-    let word = |bits: u32| (32 * bits.div_ceil(32) - 1).to_string();
-    template
-        .replace("@MODULE@", module_name)
-        .replace("@IN@", &(input_bits - 1).to_string())
-        .replace("@OUT@", &(output_bits - 1).to_string())
-        .replace("@IN_WORD@", &word(input_bits))
-        .replace("@OUT_WORD@", &word(output_bits))
-        .replace("@CYCLES@", &circuit.cycles().to_string())
-        .replace("@LAST@", &(circuit.cycles() - 1).to_string())
-}
+const FLAGS: &str = r"  // A row that enters with in_valid leaves with out_valid.
+  reg [@LAST@:0] on_the_way;
+
+  assign out_valid = on_the_way[@LAST@];
+
+  always @(posedge clk) begin
+    if (rst) on_the_way <= @CYCLES@'d0;
+    else on_the_way <= @SHIFTED@;
+  end
+";
 
 const MODULE: &str = r"// @MODULE@ with flags beside it: a row that enters with in_valid leaves with out_valid, @CYCLES@ cycles later.
 module @MODULE@_valid (
@@ -49,22 +58,14 @@ module @MODULE@_valid (
   output wire out_valid,
   output wire [@OUT@:0] outputs
 );
-  reg [@LAST@:0] on_the_way;
-
-  assign out_valid = on_the_way[@LAST@];
-
+@FLAGS@
   @MODULE@ pipeline (.clk(clk), .inputs(inputs), .outputs(outputs));
-
-  always @(posedge clk) begin
-    if (rst) on_the_way <= @CYCLES@'d0;
-    else on_the_way <= @SHIFTED@;
-  end
 endmodule
 ";
 
-const BENCH: &str = r#"// Streams the rows of a vectors file through @MODULE@_valid: one a clock, then with random gaps.
+const BENCH: &str = r#"// Streams the rows of a vectors file through @MODULE@: one a clock, then with random gaps.
 `timescale 1ns / 1ps
-module @MODULE@_valid_tb;
+module @MODULE@_tb;
   parameter ROWS = 65536;
   reg clk = 0;
   reg rst = 1;
@@ -77,7 +78,7 @@ module @MODULE@_valid_tb;
   reg [8*256:1] name;
   integer file, read, count, seed, pass, sent, got, clocks, mismatches, first;
 
-  @MODULE@_valid dut (
+  @MODULE@ dut (
     .clk(clk), .rst(rst), .in_valid(in_valid), .inputs(row[@IN@:0]), .out_valid(out_valid), .outputs(outputs)
   );
 
@@ -102,16 +103,8 @@ module @MODULE@_valid_tb;
   endtask
 
   initial begin
-    if (!$value$plusargs("vectors=%s", name)) name = "vectors.txt";
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
-    file = $fopen(name, "r");
-    count = 0;
-    read = 2;
-    while (file != 0 && read == 2 && count < ROWS) begin
-      read = $fscanf(file, "%h %h\n", rows[count], wanted[count]);
-      if (read == 2) count = count + 1;
-    end
-    mismatches = 0;
+@READ@    mismatches = 0;
     first = -1;
     row = 0;
     sent = 0;

@@ -1,5 +1,6 @@
 //! A circuit through every gate that a synthesis job has: proof, evaluation, RTL simulation, synthesis and netlist simulation.
 
+use super::common::skipped::skipped;
 use super::common::{logits, rows};
 use super::verilator::{compile, run};
 use super::yosys::synthesise;
@@ -10,9 +11,20 @@ use bitfront_hardware::verilog::{BenchReport, emit, test_bench, vectors_file};
 use bitfront_hardware::{Costs, circuit_costs};
 use bitfront_network::IntegerProgram;
 use std::path::Path;
+use std::process::Command;
 
 /// Vectors of either simulation.
 pub(crate) const VECTORS: usize = 2_000;
+
+/// Whether Yosys or Verilator is not on PATH, which is said then.
+pub(crate) fn missing_tools() -> bool {
+    let lacks = |tool: &str, flag: &str| Command::new(tool).arg(flag).output().is_err();
+    let any = lacks("yosys", "-V") || lacks("verilator", "--version");
+    if any {
+        skipped("yosys or verilator");
+    }
+    any
+}
 
 /// What was said of a circuit and what was counted; every gate passed.
 pub(crate) struct Passed {

@@ -45,6 +45,7 @@ impl Synthesise for Nextpnr {
             MODULE,
             subject.circuit.input_bits(),
             subject.circuit.output_bits(),
+            subject.circuit.has_valid(),
         );
         write(run, "pads.v", &pads)?;
         let script = nextpnr::script(&self.family, MODULE);

@@ -107,6 +107,7 @@ pub fn resolve(
     let circuit = settings::circuit(file, &mut faults);
     let multipliers = settings::multipliers(file, &mut faults);
     let (output, tables) = settings::output(file, &mut faults);
+    let valid = settings::valid(file);
     let ranges = settings::ranges(file);
     let layout = settings::layout(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
@@ -154,6 +155,7 @@ pub fn resolve(
         circuit,
         multipliers,
         output,
+        valid,
         ranges,
         layout,
         objectives,
@@ -168,7 +170,7 @@ pub fn resolve(
     };
     check_candidates(&search)?;
     check_output(&search)?;
-    check_ranges(&search)?;
+    check_vendor(&search)?;
     check_teacher(&search)?;
     pruning::check_kernels(&search)?;
     Ok(search)
@@ -217,13 +219,25 @@ fn check_output(search: &Search) -> Result<(), Vec<Fault>> {
     })
 }
 
-/// Only circuits of this project's own have ranges of data.
-fn check_ranges(search: &Search) -> Result<(), Vec<Fault>> {
-    if search.ranges == Ranges::Data && search.synthesis_target.engine == Engine::Vitis {
-        let detail = "`vitis-hls` makes a circuit of its own, with ranges of its own; accepted with it: `proven`";
-        return Err(vec![Fault::new("/circuit/ranges", detail)]);
+/// Only circuits of this project's own have ranges of data and flags of valid rows.
+fn check_vendor(search: &Search) -> Result<(), Vec<Fault>> {
+    if search.synthesis_target.engine != Engine::Vitis {
+        return Ok(());
     }
-    Ok(())
+    let mut faults = Vec::new();
+    if search.ranges == Ranges::Data {
+        let detail = "`vitis-hls` makes a circuit of its own, with ranges of its own; accepted with it: `proven`";
+        faults.push(Fault::new("/circuit/ranges", detail));
+    }
+    if search.valid {
+        let detail = "`vitis-hls` makes a circuit of its own, with an interface of its own; accepted with it: `false`";
+        faults.push(Fault::new("/circuit/valid", detail));
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 /// A wider teacher is another network than the parent, and one that fits together.

@@ -403,6 +403,11 @@ fn tables(spec: SoftmaxSpec) -> SoftmaxTables {
     }
 }
 
+/// Whether circuits have flags of valid rows.
+pub(super) fn valid(file: &SearchFile) -> bool {
+    file.circuit.and_then(|circuit| circuit.valid) == Some(true)
+}
+
 pub(super) fn ranges(file: &SearchFile) -> Ranges {
     match file.circuit.and_then(|circuit| circuit.ranges) {
         None | Some(RangesName::Proven) => Ranges::Proven,
@@ -428,6 +433,10 @@ pub(super) fn layout(file: &SearchFile, faults: &mut Vec<Fault>) -> Layout {
             if !matches!(spec.output, None | Some(OutputName::Logits)) {
                 let detail = "a streamed circuit's bus carries logits; accepted: `logits`";
                 faults.push(Fault::new(at.at("output"), detail));
+            }
+            if spec.valid == Some(true) {
+                let detail = "a streamed circuit has valid bits of its own; accepted: `false`";
+                faults.push(Fault::new(at.at("valid"), detail));
             }
             if spec.ranges == Some(RangesName::Data) {
                 let detail =

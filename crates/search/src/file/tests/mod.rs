@@ -317,6 +317,15 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
 
     let proven = search_with(&json!({"circuit": {"ranges": "proven"}}));
     assert_eq!(proven.digest(), luts.digest());
+    let without = search_with(&json!({"circuit": {"valid": false}}));
+    assert_eq!(without.digest(), luts.digest());
+    let flags = search_with(&json!({"circuit": {"valid": true}}));
+    assert!(flags.design_options().circuit.valid);
+    assert_ne!(flags.digest(), luts.digest());
+    let vendor =
+        json!({"circuit": {"valid": true}, "synthesis": {"policy": "none", "engine": "vitis-hls"}});
+    assert_eq!(pointers(&vendor), set(&["/circuit/valid"]));
+
     let data = search_with(&json!({"circuit": {"ranges": "data"}}));
     assert_eq!(data.design_options().circuit.ranges, Ranges::Data);
     assert_ne!(data.digest(), luts.digest());
@@ -327,6 +336,10 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
 
     let faults = [
         (json!({"ranges": "seen"}), "/circuit/ranges"),
+        (
+            json!({"valid": true, "layout": "streamed"}),
+            "/circuit/valid",
+        ),
         (
             json!({"ranges": "data", "layout": "streamed"}),
             "/circuit/ranges",

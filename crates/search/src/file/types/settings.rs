@@ -220,6 +220,9 @@ pub struct CircuitSpec {
     /// Of `output: softmax`: the precision of its tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub softmax: Option<SoftmaxSpec>,
+    /// Whether it says which outputs are rows: `in_valid` beside the inputs comes out as `out_valid`; default `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<bool>,
     /// What the ranges of sums are taken from; default `proven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranges: Option<RangesName>,
