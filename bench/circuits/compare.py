@@ -13,6 +13,7 @@ import matrices
 import peer
 import prices
 import synthesis
+import verdict
 
 
 def ours(solver, content):
@@ -23,17 +24,21 @@ def ours(solver, content):
         return json.loads(answer.read_text())["cases"]
 
 
+def unread(case):
+    """Inputs that are always zero: a graph may leave them out, so their coefficients are not looked at."""
+    return [number for number, (low, high, _) in enumerate(matrices.inputs(case)) if (low, high) == (0, 0)]
+
+
 def check_coefficients(case, graph, name):
-    """Of a graph, from the record of it alone."""
+    """Of a graph, from the record of it alone; not those of `unread` inputs."""
     rows, columns = case["shape"]
-    ranges = matrices.inputs(case)
+    read = set(range(rows)) - set(unread(case))
     scale = Fraction(2) ** -case.get("fraction_bits", 0)
     found = prices.coefficients(graph["adders"], graph["outputs"], rows)
     for column in range(columns):
-        for number in range(rows):
-            low, high, _ = ranges[number]
+        for number in sorted(read):
             expected = case["kernel"][number * columns + column] * scale
-            if (low, high) != (0, 0) and found[column][number] != expected:
+            if found[column][number] != expected:
                 raise SystemExit(f"{name}: entry ({number}, {column}) is wrong")
 
 
@@ -101,8 +106,6 @@ def main():
             assert name == row["name"]
             check(case, row)
             theirs = peer.run(case)
-            if theirs["cost_repriced"] != theirs["cost"]:
-                raise SystemExit(f"{file} {name}: our price of da4ml's graph is not da4ml's")
             check_coefficients(case, theirs["graph"], f"da4ml {name}")
             luts = {}
             if not arguments.no_synthesis and wanted(case, arguments.largest, seen):
@@ -122,7 +125,10 @@ def main():
                 "sparsity": case.get("sparsity"),
                 "cost": row["cost"],
                 "cost_da4ml": theirs["cost"],
+                "cost_da4ml_repriced": float(theirs["cost_repriced"]),
+                "cost_da4ml_differs": theirs["cost_repriced"] != theirs["cost"],
                 "cost_da4ml_recorded": recorded,
+                "unread_inputs": len(unread(case)),
                 "cost_ratio": ratio(row["cost"], theirs["cost"]),
                 "seconds": row["seconds"],
                 "seconds_da4ml": theirs["seconds"],
@@ -167,6 +173,8 @@ def main():
     }
     Path(arguments.report).write_text(json.dumps(report) + "\n")
     print(json.dumps({key: report[key] for key in report if key != "cases"}, indent=1))
+    if faults := verdict.of_prices(report):
+        raise SystemExit("\n".join(faults))
 
 
 if __name__ == "__main__":
