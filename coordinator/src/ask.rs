@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex as SyncMutex, PoisonError},
 };
 
-use bitfront_hardware::candidate_costs;
+use bitfront_hardware::pruned_candidate_costs;
 use bitfront_search::{History, PastTrial, Proposal, Search, propose, trial_seed};
 use tokio::sync::Mutex;
 
@@ -144,8 +144,11 @@ fn answer(search: &Search, number: u32, trials: Vec<PastTrial>) -> Result<Answer
     let history = History::new(trials).map_err(Error::internal)?;
     match propose(search, number, &history).map_err(Error::internal)? {
         Proposal::Trial(proposed) => {
+            let pruning = search.training.pruning;
+            let sparsity = pruning.map_or(0.0, |pruning| pruning.schedule.final_sparsity());
+            let costs = || pruned_candidate_costs(&proposed.candidate, sparsity);
             let tier0 = (!proposed.candidate.is_float())
-                .then(|| serde_json::to_value(candidate_costs(&proposed.candidate)))
+                .then(|| serde_json::to_value(costs()))
                 .transpose()?;
             Ok(Answer::Trial(Box::new(NewTrial {
                 seed: trial_seed(search.seed, &proposed.digest, proposed.repeat),

@@ -39,7 +39,7 @@ pub struct Config {
     pub kinds: Vec<Kind>,
     /// How long running work may go on after a drain begins before it is released.
     pub grace: Duration,
-    /// Limits of one synthesis tool's process.
+    /// Limits of one synthesis tool's process. Others than the default ones hold for vendors' tools too.
     pub limits: Limits,
     /// Bytes that this process may take, shared evenly by its slots: a trial that needs more than its
     /// share is refused before it starts. 0: no limit.
@@ -82,6 +82,16 @@ impl Limits {
             cpu_s,
             address_space,
             wall: Duration::from_secs(cpu_s.saturating_mul(WALL_PER_CPU)),
+        }
+    }
+
+    /// What holds for Vivado and Vitis: limits that were set, or wider ones than the default, since a large part alone takes
+    /// tens of gigabytes to place.
+    pub(crate) fn for_vendors(self) -> Self {
+        if self == Self::default() {
+            Self::new(4 * 3600, 64 << 30)
+        } else {
+            self
         }
     }
 }

@@ -18,6 +18,12 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("vitis-run", "--version"),
 ];
 
+/// What a program is called by older releases: its name, the older one, and the option for its version.
+const OLDER: [(&str, &str, &str); 1] = [("vitis-run", VITIS_HLS, "-version")];
+
+/// C synthesis of Vitis up to 2024.
+pub(crate) const VITIS_HLS: &str = "vitis_hls";
+
 /// The simulator of the RTL, which every engine needs.
 const SIMULATOR: [&str; 2] = ["verilator", "g++"];
 
@@ -51,13 +57,8 @@ pub fn tools() -> Tools {
 impl Tools {
     /// Looks on PATH and asks each tool for its version. Blocks for some tens of milliseconds.
     pub(crate) fn find() -> Self {
-        let found = PROGRAMS.into_iter().filter_map(|(name, flag)| {
-            let path = on_path(name)?;
-            let version = version(&path, flag)?;
-            Some((name, Tool { path, version }))
-        });
         Self {
-            found: found.collect(),
+            found: found(on_path, version),
             prlimit: on_path("prlimit"),
             setpriv: on_path("setpriv"),
         }
@@ -103,6 +104,26 @@ impl Tools {
             .map(|(name, tool)| ((*name).to_owned(), tool.version.clone()))
             .collect()
     }
+}
+
+/// The programs that are there by their names; one by its older name only where it has no other.
+fn found(
+    on_path: impl Fn(&str) -> Option<PathBuf>,
+    version: impl Fn(&Path, &str) -> Option<String>,
+) -> HashMap<&'static str, Tool> {
+    let tool = |file: &str, flag: &str| {
+        let path = on_path(file)?;
+        let version = version(&path, flag)?;
+        Some(Tool { path, version })
+    };
+    let named = |(name, flag)| Some((name, tool(name, flag)?));
+    let mut found: HashMap<_, _> = PROGRAMS.into_iter().filter_map(named).collect();
+    for (name, older, flag) in OLDER {
+        if !found.contains_key(name) {
+            found.extend(tool(older, flag).map(|tool| (name, tool)));
+        }
+    }
+    found
 }
 
 /// The first executable file of that name on PATH.
@@ -183,6 +204,19 @@ mod tests {
         assert!(vendor.can_synthesise());
         let open = with(&["verilator", "g++", "yosys", "nextpnr-ice40"]);
         assert_eq!(open.engines(), [Engine::Yosys, Engine::Ice40]);
+    }
+
+    #[test]
+    fn a_program_may_have_its_older_name() {
+        let with = |names: &[&str]| {
+            let there = |name: &str| names.contains(&name).then(|| PathBuf::from(name));
+            found(there, |_, flag| Some(flag.to_owned()))
+        };
+        let path = |names| with(names).get("vitis-run").map(|tool| tool.path.clone());
+        assert_eq!(path(&["hls4ml"]), None);
+        assert_eq!(path(&["vitis_hls"]), Some("vitis_hls".into()));
+        assert_eq!(path(&["vitis_hls", "vitis-run"]), Some("vitis-run".into()));
+        assert_eq!(with(&["vitis_hls"])["vitis-run"].version, "-version");
     }
 
     #[test]

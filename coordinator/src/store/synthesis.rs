@@ -126,15 +126,9 @@ impl Store {
         target: &Target,
     ) -> Result<(SynthesisId, bool)> {
         let resolved = self.resolved(search).await?;
-        if !target.takes(resolved.layout) {
-            let engine = target.engine;
-            return Err(Error::conflict(
-                "conflict",
-                format!(
-                    "engine {engine} takes no streamed circuits yet, which search {search} has; accepted: yosys"
-                ),
-            ));
-        }
+        target.check(&resolved.design_options()).map_err(|e| {
+            Error::conflict("conflict", format!("a circuit of search {search}: {e}"))
+        })?;
         let queued = queue(
             self.pool(),
             search,

@@ -119,4 +119,4 @@ pub mod verilog;
 
 pub use lut_estimate::Inventory;
 pub use program_costs::{Costs, LUTS_PER_DSP, circuit_costs, program_costs, streamed_costs};
-pub use tier0::{Tier0, candidate_costs};
+pub use tier0::{Tier0, candidate_costs, pruned_candidate_costs};

@@ -7,7 +7,8 @@ use crate::{Inventory, candidate_costs};
 use bitfront_network::IntegerProgram;
 use serde::{Deserialize, Serialize};
 
-/// LUTs that one DSP block counts for in `lut_equivalent`, and its price where none is said.
+/// LUTs that one DSP block counts for in `lut_equivalent`, and its price where none is said: as in HGQ's rule of thumb that EBOPs
+/// are about LUT + 55 DSP after placement and routing (Sun et al., arXiv 2405.00645).
 pub const LUTS_PER_DSP: u32 = 55;
 
 /// Everything a trained candidate is scored with besides accuracy. Estimates, all of them: what

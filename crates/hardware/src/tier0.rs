@@ -37,13 +37,19 @@ pub struct Tier0 {
     pub energy_qtools_0_9_pj: f64,
     /// Effective bit operations if every weight used its full width.
     pub ebops: f64,
-    /// LUTs from widths and the mean number of signed digits of a code: rough, and too high for
-    /// weights that train to zero.
+    /// LUTs from widths, the mean number of signed digits of a code and the share of weights that will be pruned: rough, and
+    /// too high for weights that train to zero unasked.
     pub lut_estimate: u64,
 }
 
-/// Costs of a candidate before training.
+/// Costs of a candidate before training, none of whose weights are pruned.
 pub fn candidate_costs(candidate: &Candidate) -> Tier0 {
+    pruned_candidate_costs(candidate, 0.0)
+}
+
+/// Costs of a candidate before training that prunes this share of each kernel, 0 to 1. Only LUTs are fewer: a product with a
+/// pruned weight is none. Bits and energy count zeros, as they do of trained weights, and EBOPs stay a bound.
+pub fn pruned_candidate_costs(candidate: &Candidate, sparsity: f64) -> Tier0 {
     let network = NetworkDescription::of(candidate);
     let rule = BitRule {
         input_bits: Some(stored_bits(&candidate.input_quantizer)),
@@ -59,19 +65,19 @@ pub fn candidate_costs(candidate: &Candidate) -> Tier0 {
         energy_qtools_0_8_pj: energy(EnergyMode::Qtools08),
         energy_qtools_0_9_pj: energy(EnergyMode::Qtools09),
         ebops: upper_bound_ebops(candidate),
-        lut_estimate: rough_luts(candidate),
+        lut_estimate: rough_luts(candidate, 1.0 - sparsity),
     }
 }
 
 /// What each kind of layer takes:
 ///
-/// * sums: `outputs * (products * digits)` adders of (input bits + half the weight's magnitude bits
+/// * sums: `outputs * (products * kept * digits)` adders of (input bits + half the weight's magnitude bits
 ///   + 1) bits; frozen scales, batch normalisations and reciprocals likewise, one constant each;
 /// * sums of tensors: a whole adder of one bit more than the input for each operand but one; means: a rough adder of as
 ///   many bits for each element;
 /// * maxima: a comparison and a selection for each operand but one;
 /// * activations: requantizers or comparators.
-fn rough_luts(candidate: &Candidate) -> u64 {
+fn rough_luts(candidate: &Candidate, kept: f64) -> u64 {
     let network = NetworkDescription::of(candidate);
     let mut luts = 0.0;
     for (layer, Widths { input, output }) in network.layers.iter().zip(widths(&network)) {
@@ -91,7 +97,8 @@ fn rough_luts(candidate: &Candidate) -> u64 {
             } => {
                 let magnitude = magnitude_bits(kernel);
                 let scale = scale_bits.map_or(0.0, |bits| constant(bits, output - f64::from(bits)));
-                products(*fan_in as f64, mean_digits(kernel.format), input, magnitude) + scale
+                let count = *fan_in as f64 * kept;
+                products(count, mean_digits(kernel.format), input, magnitude) + scale
             }
             LayerKind::BatchNorm { scale, .. } => {
                 let magnitude = magnitude_bits(scale);

@@ -3,7 +3,7 @@
 mod common;
 
 use bitfront_hardware::circuit::{Circuit, Operation};
-use bitfront_hardware::{Costs, candidate_costs, program_costs};
+use bitfront_hardware::{Costs, Tier0, candidate_costs, program_costs, pruned_candidate_costs};
 use bitfront_network::{Candidate, IntegerOperation, IntegerProgram, Operation as Layer, Weights};
 use common::{Random, Spec};
 
@@ -120,6 +120,26 @@ fn costs_before_training_bound_and_resemble_those_after() {
             candidate.layers[0]
         );
     }
+}
+
+#[test]
+fn weights_that_will_be_pruned_are_foreseen_before_training() {
+    let candidate = &candidates()[0];
+    let (dense, pruned) = (
+        candidate_costs(candidate),
+        pruned_candidate_costs(candidate, 0.75),
+    );
+    assert_eq!(pruned_candidate_costs(candidate, 0.0), dense);
+    let after = program_costs(&frozen(candidate, 9, 75)).unwrap();
+    let ratio = |before: Tier0| before.lut_estimate as f64 / after.lut_estimate as f64;
+    assert!(ratio(dense) > 2.5, "{}", ratio(dense));
+    assert!((0.4..2.5).contains(&ratio(pruned)), "{}", ratio(pruned));
+    // Zeros are stored, read and bounded as all weights are.
+    let same = Tier0 {
+        lut_estimate: dense.lut_estimate,
+        ..pruned
+    };
+    assert_eq!(same, dense);
 }
 
 #[test]

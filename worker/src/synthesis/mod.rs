@@ -10,7 +10,7 @@
 //! | evaluate the graph | equal to integer inference on every vector | `circuit-mismatch` |
 //! | simulate the RTL | every output bit equal on every vector | `mismatch` |
 //! | synthesise | only cells that were asked for | `cell-not-allowed` |
-//! | count | LUTs and flip-flops within a factor of three of the estimate | `implausible` |
+//! | count | LUTs and flip-flops within a factor of three of the estimate, DSP blocks as estimated | `implausible` |
 //! | simulate the netlist | every output bit equal on every vector | `netlist-mismatch` |
 //! | compile the hls4ml project (`vitis-hls`) | every output equal on every vector | `emulation-mismatch` |
 //! | any tool | runs to its end within its limits | `tool-failed`, `time-limit`, `out-of-memory` |
@@ -26,6 +26,8 @@ mod simulate;
 mod vectors;
 
 #[cfg(test)]
+mod count_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -35,7 +37,7 @@ use std::time::Instant;
 
 use bitfront_hardware::Costs;
 use bitfront_hardware::circuit::Ranges;
-use bitfront_hardware::design::{Design, DesignOptions};
+use bitfront_hardware::design::{Design, DesignOptions, Layout};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr, vivado};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
@@ -107,10 +109,9 @@ async fn prepare(context: &Context, attempt: &Attempt, work: &SynthesisWork) -> 
         .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
     let (digest, file) = (&work.dataset_digest, &work.dataset_file);
     let data = trial::data(context, attempt, &search, digest, file).await?;
-    if !target.takes(search.layout) {
-        let message = format!("engine {engine} takes no streamed circuits yet; accepted: yosys");
-        return Err(Failure::lasting("tool-failed", message).into());
-    }
+    target
+        .check(&search.design_options())
+        .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
     let folder = JobFolder::new(context.cache.folder())
         .map_err(|e| Failure::internal(format!("make a folder for the job: {e}")))?;
     let path = folder.path().join("weights");
@@ -330,6 +331,9 @@ fn measure(
     }
     let estimate = circuit.costs(program);
     check_counts(engine, &synthesised, &estimate)?;
+    if engine == Engine::Yosys && bench.options.layout == Layout::Unrolled {
+        check_blocks(synthesised.dsp, estimate.dsp_estimate)?;
+    }
     let (netlist_compared, netlist_simulator) = match netlist {
         Some(netlist) => netlist::check(&run, engine, netlist, &circuit, vectors, bench.cache)?,
         None => (0, ""),
@@ -362,6 +366,8 @@ fn measure(
         ff_measured: synthesised.ff,
         carry_measured: synthesised.carry,
         dsp_measured: synthesised.dsp,
+        bram_measured: synthesised.bram,
+        uram_measured: synthesised.uram,
         levels: synthesised.levels,
         cells: synthesised.cells,
         cycles: synthesised.cycles.unwrap_or(circuit.cycles()),
@@ -426,8 +432,28 @@ fn check_counts(engine: Engine, counted: &Synthesised, estimate: &Costs) -> Resu
         Engine::Vitis => return Ok(()),
         Engine::Yosys | Engine::Vivado => (counted.lut, estimate.lut_estimate),
     };
+    if tables == 0 && estimated > 0 {
+        return Err(Failure::lasting(
+            "implausible",
+            format!(
+                "synthesis counts no LUT where {estimated} are estimated: nothing is computed; accepted is none of a circuit of wires and constants alone"
+            ),
+        ));
+    }
     plausible("LUT", tables, estimated)?;
     plausible("flip-flops", counted.ff, estimate.ff_estimate)
+}
+
+/// Products that were to be in DSP blocks, against the blocks that Yosys takes for them: it takes those that the circuit says, or
+/// others than were meant.
+fn check_blocks(measured: u64, estimate: u64) -> Result<(), Failure> {
+    if measured == estimate {
+        return Ok(());
+    }
+    let message = format!(
+        "synthesis counts {measured} DSP blocks where {estimate} are expected; accepted is as many"
+    );
+    Err(Failure::lasting("implausible", message))
 }
 
 /// A count far from its estimate means that the tool did not read the network that was written.

@@ -8,6 +8,9 @@
 //! CPU time and address space are the limits (`RLIMIT_CPU`, `RLIMIT_AS`, for the tool and each process it
 //! starts); wall time is a net far behind them ([`Limits`]). Whatever ends a tool, the failure has the
 //! last lines it printed.
+//!
+//! A tool's environment is empty but for PATH, and the job's folder is its home; a vendor's tool has the worker's
+//! licence and home ([`Run::vendor_tool`]).
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -28,12 +31,23 @@ const LOOK: Duration = Duration::from_millis(10);
 const FILE_SIZE: u64 = 1 << 30;
 /// Text of a failed tool that goes into the message, bytes.
 const TAIL: usize = 2000;
+/// Variables of the worker that say where a vendor's licence is, directly or by files below the home folder.
+const LICENCE: [&str; 3] = ["XILINXD_LICENSE_FILE", "LM_LICENSE_FILE", "HOME"];
+
+/// A tool's variable beside the common ones.
+type Variable = (&'static str, OsString);
+
+/// Those of [`LICENCE`] that are set.
+fn licence(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Variable> {
+    let set = |name| Some((name, variable(name)?));
+    LICENCE.into_iter().filter_map(set).collect()
+}
 
 /// One run of a tool.
 pub(super) struct Run<'a> {
     pub(super) tools: &'a Tools,
     pub(super) limits: Limits,
-    /// The working folder; also its HOME and TMPDIR.
+    /// The working folder; also its TMPDIR, and its HOME but of a vendor's tool.
     pub(super) folder: &'a Path,
     /// Asked while it runs: true ends it.
     pub(super) stopped: &'a dyn Fn() -> bool,
@@ -51,9 +65,40 @@ impl Run<'_> {
         self.tool_with_codes(label, program, arguments, &[0])
     }
 
-    /// The same for a program that speaks through its exit code.
+    /// The same for a vendor's tool: with the licence and the home folder of the worker, within [`Limits::for_vendors`].
+    pub(super) fn vendor_tool(
+        &self,
+        label: &str,
+        program: &Path,
+        arguments: &[OsString],
+    ) -> Result<PathBuf, Ended> {
+        let wide = Run {
+            limits: self.limits.for_vendors(),
+            ..*self
+        };
+        wide.run_in(
+            &licence(|name| std::env::var_os(name)),
+            label,
+            program,
+            arguments,
+            &[0],
+        )
+    }
+
+    /// The same as [`Self::tool`] for a program that speaks through its exit code.
     pub(super) fn tool_with_codes(
         &self,
+        label: &str,
+        program: &Path,
+        arguments: &[OsString],
+        accepted: &[i32],
+    ) -> Result<PathBuf, Ended> {
+        self.run_in(&[], label, program, arguments, accepted)
+    }
+
+    fn run_in(
+        &self,
+        environment: &[Variable],
         label: &str,
         program: &Path,
         arguments: &[OsString],
@@ -72,6 +117,7 @@ impl Run<'_> {
             .env("HOME", self.folder)
             .env("TMPDIR", self.folder)
             .env("LC_ALL", "C")
+            .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -204,10 +250,14 @@ fn why(label: &str, status: ExitStatus, tail: &str, limits: Limits) -> Failure {
             "time-limit",
             format!("{label} used more than {} s of CPU: {tail}", limits.cpu_s),
         ),
-        Some(SIGKILL) => Failure::passing(
-            "out-of-memory",
-            format!("{label} was killed from outside, as a machine short of memory does: {tail}"),
-        ),
+        signal if signal == Some(SIGKILL) || tail.contains("Killed signal terminated") => {
+            Failure::passing(
+                "out-of-memory",
+                format!(
+                    "{label} was killed from outside, as a machine short of memory does: {tail}"
+                ),
+            )
+        }
         _ if [
             "bad_alloc",
             "out of memory",
@@ -218,7 +268,8 @@ fn why(label: &str, status: ExitStatus, tail: &str, limits: Limits) -> Failure {
         .iter()
         .any(|words| tail.to_lowercase().contains(words)) =>
         {
-            Failure::passing(
+            // The same tool meets the same limit on every machine.
+            Failure::lasting(
                 "out-of-memory",
                 format!(
                     "{label} needed more than {} MiB: {tail}",
@@ -280,6 +331,66 @@ mod tests {
     }
 
     #[test]
+    fn a_vendors_tool_has_the_workers_licence_and_home_and_no_other_tool_has() {
+        let variables = |name: &str| match name {
+            "HOME" => Some("/home/of the worker".into()),
+            "XILINXD_LICENSE_FILE" => Some("2100@server:/a.lic".into()),
+            "AWS_SECRET_ACCESS_KEY" => Some("secret".into()),
+            _ => None,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run {
+            tools: &Tools::find(),
+            limits: Limits::default(),
+            folder: folder.path(),
+            stopped: &|| false,
+        };
+        let sh = Path::new("/bin/sh");
+        let script = "echo \"$HOME|$XILINXD_LICENSE_FILE|${LM_LICENSE_FILE-unset}|$TMPDIR|${AWS_SECRET_ACCESS_KEY-unset}\"";
+        let arguments = ["-c".into(), script.into()];
+        let said = |log: Result<PathBuf, Ended>| std::fs::read_to_string(log.unwrap()).unwrap();
+        let here = folder.path().display();
+        assert_eq!(
+            said(run.run_in(&licence(variables), "sh", sh, &arguments, &[0])),
+            format!("/home/of the worker|2100@server:/a.lic|unset|{here}|unset\n")
+        );
+        assert_eq!(
+            said(run.tool("sh", sh, &arguments)),
+            format!("{here}||unset|{here}|unset\n")
+        );
+        // The variables are those of this process.
+        let home = std::env::var_os("HOME").map(|home| home.display().to_string());
+        let said = said(run.vendor_tool("sh", sh, &arguments));
+        let expected = home.unwrap_or_else(|| here.to_string());
+        assert!(said.starts_with(&format!("{expected}|")), "{said}");
+    }
+
+    #[test]
+    fn a_vendors_tool_has_wide_limits_unless_the_worker_sets_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let cpu_seconds = |limits, is_vendors: bool| {
+            let run = Run {
+                tools: &Tools::find(),
+                limits,
+                folder: folder.path(),
+                stopped: &|| false,
+            };
+            let (sh, arguments) = (Path::new("/bin/sh"), ["-c".into(), "ulimit -S -t".into()]);
+            let log = if is_vendors {
+                run.vendor_tool("sh", sh, &arguments)
+            } else {
+                run.tool("sh", sh, &arguments)
+            };
+            let text = std::fs::read_to_string(log.unwrap()).unwrap();
+            text.trim().parse::<u64>().unwrap()
+        };
+        assert_eq!(cpu_seconds(Limits::default(), false), 900);
+        assert_eq!(cpu_seconds(Limits::default(), true), 4 * 3600);
+        let set = Limits::new(1200, 8 << 30);
+        assert_eq!(cpu_seconds(set, true), 1200);
+    }
+
+    #[test]
     fn failures_say_what_ended_the_tool() {
         let limits = Limits {
             cpu_s: 1,
@@ -292,6 +403,28 @@ mod tests {
             let driver = "sh -c 'while :; do :; done'; echo 'CPU time limit exceeded'; exit 1";
             assert_eq!(run(driver), "time-limit");
             assert_eq!(run("echo 'std::bad_alloc'; exit 1"), "out-of-memory");
+        }
+        // A limit is met again by the next attempt, a machine that is short of memory may not be.
+        for (script, is_tried_again) in [
+            ("echo 'std::bad_alloc'; exit 1", false),
+            (
+                "echo 'cc1plus: out of memory allocating 9 bytes'; exit 1",
+                false,
+            ),
+            ("kill -KILL $$", true),
+            (
+                "echo 'g++: fatal error: Killed signal terminated program cc1plus'; exit 1",
+                true,
+            ),
+        ] {
+            match run_sh(&Tools::default(), script, limits, &|| false) {
+                Err(Ended::Failed(failure)) => assert_eq!(
+                    (failure.code, failure.retryable),
+                    ("out-of-memory", is_tried_again),
+                    "{script}"
+                ),
+                other => panic!("{script}: {other:?}"),
+            }
         }
         let wall = Limits {
             wall: Duration::from_millis(50),

@@ -61,6 +61,12 @@ pub struct SynthesisResult {
     pub carry_measured: u64,
     /// DSP blocks.
     pub dsp_measured: u64,
+    /// Block RAMs of 36 Kb, a half one counted whole, where the engine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bram_measured: Option<u64>,
+    /// `UltraRAM`s, where the engine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uram_measured: Option<u64>,
     /// Cells on the longest path between registers, where the engine tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<u32>,

@@ -9,7 +9,7 @@ mod target;
 pub mod vitis;
 pub mod vivado;
 
-pub use target::{PartError, Target};
+pub use target::{DesignError, PartError, Target};
 
 use crate::synthesis_report;
 use serde::{Deserialize, Serialize};
@@ -133,6 +133,10 @@ pub struct Measured {
     pub carry: u64,
     /// DSP blocks.
     pub dsp: u64,
+    /// Block RAMs of 36 Kb, a half one counted whole.
+    pub bram: Option<u64>,
+    /// `UltraRAM`s of 288 Kb.
+    pub uram: Option<u64>,
     /// Worst slack of the clock in ns.
     pub slack_ns: Option<f64>,
     /// Highest clock in MHz.

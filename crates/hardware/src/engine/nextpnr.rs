@@ -250,6 +250,8 @@ pub fn parse(counts: &Counts, report: &str, period_ps: u32) -> Result<Measured, 
         ff: counts.ff,
         carry: counts.carry,
         dsp: 0,
+        bram: None,
+        uram: None,
         slack_ns: Some(f64::from(period_ps) / 1000.0 - 1000.0 / clock.achieved),
         fmax_mhz: Some(clock.achieved),
     })

@@ -4,7 +4,7 @@
 //! version of the programs; where one differs, nothing is shared and nothing is compared.
 
 use super::{Engine, nextpnr, vitis, vivado};
-use crate::circuit::{BuildOptions, OutputForm, Ranges};
+use crate::circuit::{BuildOptions, Multipliers, OutputForm, Ranges};
 use crate::design::{DesignOptions, Layout};
 use crate::device::Devices;
 use crate::synthesis_report;
@@ -67,6 +67,19 @@ pub enum PartError {
     },
 }
 
+/// Why an engine does not take a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DesignError {
+    /// A streamed one.
+    #[error("engine `{0}` takes no streamed circuits yet; accepted: `yosys`")]
+    Streamed(Engine),
+    /// One with products in DSP blocks.
+    #[error(
+        "engine `{0}` puts the registers around a product into its DSP block, a setting that the netlist's simulators do not know; accepted with it: multipliers `luts`"
+    )]
+    Blocks(Engine),
+}
+
 impl Target {
     /// An engine with a part, or with the one it has where none is given: the router's usual board, or for a vendor's tool the
     /// full name of `device`.
@@ -126,9 +139,34 @@ impl Target {
         }
     }
 
-    /// Whether the engine takes circuits of this layout.
-    pub fn takes(&self, layout: Layout) -> bool {
-        layout == Layout::Unrolled || self.engine == Engine::Yosys
+    /// Whether the engine takes circuits built so.
+    ///
+    /// # Errors
+    /// [`DesignError`] where every job of such a circuit would fail.
+    pub fn check(&self, design: &DesignOptions) -> Result<(), DesignError> {
+        let engine = self.engine;
+        if design.layout != Layout::Unrolled && engine != Engine::Yosys {
+            return Err(DesignError::Streamed(engine));
+        }
+        if design.circuit.multipliers != Multipliers::Luts && engine == Engine::Vivado {
+            return Err(DesignError::Blocks(engine));
+        }
+        Ok(())
+    }
+
+    /// Whether its counts are of this device: its part is the device, by its own name or a longer one, or it has none and counts
+    /// cells for the device of the search.
+    pub fn is_on(&self, device: &str, devices: &Devices) -> bool {
+        let Some(part) = &self.part else {
+            return true;
+        };
+        let known = |name| devices.find(name);
+        if known(part).is_some() || known(device).is_some() {
+            return known(part) == known(device);
+        }
+        let (part, device) = (part.to_ascii_lowercase(), device.to_ascii_lowercase());
+        let package = part.strip_prefix(&device);
+        package.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     fn options_of(&self, build: &BuildOptions) -> String {
@@ -174,7 +212,6 @@ fn full_name(device: &str, devices: &Devices) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::Multipliers;
 
     fn target(engine: Engine, part: Option<&str>, device: &str) -> Result<Target, PartError> {
         Target::new(engine, part, device, Devices::known())
@@ -243,6 +280,48 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_of_the_device_where_the_part_is() {
+        let is_on = |engine, part: Option<&str>, device| {
+            let target = Target {
+                engine,
+                part: part.map(str::to_owned),
+            };
+            target.is_on(device, Devices::known())
+        };
+        for (engine, part, device, expected) in [
+            (Engine::Yosys, None, "xcvu9p", true),
+            (Engine::Yosys, None, "my-board", true),
+            (Engine::Ice40, Some("hx8k-ct256"), "xcvu9p", false),
+            (Engine::Ice40, Some("hx8k-ct256"), "my-board", false),
+            (Engine::Ice40, Some("hx8k-ct256"), "HX8K", true),
+            (Engine::Ice40, Some("hx8k-ct256"), "hx8", false),
+            (Engine::Ecp5, Some("85k-CABGA756"), "xcvu9p", false),
+            (Engine::Vivado, Some("xcvu9p-flgb2104-2-i"), "xcvu9p", true),
+            (
+                Engine::Vivado,
+                Some("xcvu9p-flga2104-3-e"),
+                "XCVU9P-flgb2104-2-i",
+                true,
+            ),
+            (Engine::Vivado, Some("xc7z020clg400-1"), "xcvu9p", false),
+            (
+                Engine::Vitis,
+                Some("xcvu9p-flgb2104-2-i"),
+                "my-board",
+                false,
+            ),
+            (
+                Engine::Vivado,
+                Some("xcvu9z-flgb2104-2-i"),
+                "xcvu9z-flgb2104-2-i",
+                true,
+            ),
+        ] {
+            assert_eq!(is_on(engine, part, device), expected, "{part:?} {device}");
+        }
+    }
+
+    #[test]
     fn options_tell_apart_what_measures_differently() {
         let fast = BuildOptions::new(400.0, Some(1));
         let slow = BuildOptions::new(200.0, Some(1));
@@ -281,12 +360,6 @@ mod tests {
             yosys.options(&streamed),
             format!("streamed circuit; {unrolled}")
         );
-        assert!(yosys.takes(streamed.layout));
-        assert!(
-            !target(Engine::Ice40, None, "xcvu9p")
-                .unwrap()
-                .takes(streamed.layout)
-        );
         for (output, name) in [
             (OutputForm::ArgMax, "argmax"),
             (OutputForm::Softmax, "softmax"),
@@ -305,6 +378,33 @@ mod tests {
             of(Engine::Yosys, None, &flags),
             format!("flags of valid rows; {unrolled}")
         );
+        let check =
+            |engine, design: &DesignOptions| target(engine, None, "xcvu9p").unwrap().check(design);
+        for engine in Engine::ALL {
+            let expected = match engine {
+                Engine::Yosys => Ok(()),
+                _ => Err(DesignError::Streamed(engine)),
+            };
+            assert_eq!(check(engine, &streamed), expected);
+        }
+        // Vivado would absorb the pipeline's registers into blocks.
+        for multipliers in [Multipliers::Dsps, Multipliers::Auto { luts_per_dsp: 55 }] {
+            let design = |multipliers| DesignOptions {
+                circuit: BuildOptions {
+                    multipliers,
+                    ..slow
+                },
+                layout: Layout::Unrolled,
+            };
+            for engine in Engine::ALL {
+                let expected = match engine {
+                    Engine::Vivado => Err(DesignError::Blocks(engine)),
+                    _ => Ok(()),
+                };
+                assert_eq!(check(engine, &design(multipliers)), expected);
+                assert_eq!(check(engine, &design(Multipliers::Luts)), Ok(()));
+            }
+        }
         let other = of(Engine::Ice40, Some("up5k-sg48"), &slow);
         assert!(other.contains("--up5k --package sg48"), "{other}");
     }

@@ -47,7 +47,14 @@ pub fn parse(report: &str, period_ps: u32) -> Result<Estimated, ReportError> {
     let document = Document::parse(report)
         .map_err(|e| ReportError::Missing(format!("well-formed XML ({e})")))?;
     let root = document.root_element();
-    let count = |name| number(name, text(root, &["AreaEstimates", "Resources", name])?);
+    let count = |name| -> Result<u64, ReportError> {
+        number(name, text(root, &["AreaEstimates", "Resources", name])?)
+    };
+    // Parts without them have no such element.
+    let memories = |name| -> Result<Option<u64>, ReportError> {
+        let text = text(root, &["AreaEstimates", "Resources", name]).ok();
+        text.map(|text| number(name, text)).transpose()
+    };
     let performance = "PerformanceEstimates";
     let (timing, latency) = ("SummaryOfTimingAnalysis", "SummaryOfOverallLatency");
     let period = text(root, &[performance, timing, "EstimatedClockPeriod"])?;
@@ -60,6 +67,9 @@ pub fn parse(report: &str, period_ps: u32) -> Result<Estimated, ReportError> {
             ff: count("FF")?,
             carry: 0,
             dsp: count("DSP")?,
+            // Blocks of 18 Kb.
+            bram: memories("BRAM_18K")?.map(|halves| halves.div_ceil(2)),
+            uram: memories("URAM")?,
             slack_ns: Some(f64::from(period_ps) / 1000.0 - period_ns),
             fmax_mhz: (period_ns > 0.0).then(|| 1000.0 / period_ns),
         },
@@ -128,6 +138,12 @@ mod tests {
         let Estimated { measured, cycles } = parse(REPORT, 5_000).unwrap();
         assert_eq!((measured.lut, measured.ff), (51_234, 3_802));
         assert_eq!((measured.dsp, measured.carry, cycles), (23, 0, 9));
+        // Four blocks of 18 Kb are two of 36.
+        assert_eq!((measured.bram, measured.uram), (Some(2), Some(0)));
+        let older = REPORT.replace("<BRAM_18K>4<", "<BRAM_18K>5<");
+        let older = older.replacen("<URAM>0</URAM>", "", 1);
+        let measured = parse(&older, 5_000).unwrap().measured;
+        assert_eq!((measured.bram, measured.uram), (Some(3), None));
         assert!((measured.slack_ns.unwrap() - 1.36).abs() < 1e-9);
         assert!((measured.fmax_mhz.unwrap() - 1000.0 / 3.64).abs() < 1e-9);
     }

@@ -8,8 +8,8 @@ use super::{Measured, ReportError, number};
 /// A part where the search names none: the one of most published designs.
 pub const DEFAULT_PART: &str = "xcvu9p-flgb2104-2-i";
 
-/// Options of [`script`].
-const OPTIONS: &str = "synth_design -mode out_of_context -flatten_hierarchy full; opt_design; place_design; phys_opt_design; route_design";
+/// Options of [`script`]. Shift registers stay flip-flops: estimates count them so, and the netlist's simulators know no other.
+const OPTIONS: &str = "synth_design -mode out_of_context -flatten_hierarchy full -no_srlextract; opt_design; place_design; phys_opt_design; route_design";
 
 /// Options of [`script`] with the clock of [`constraints`], as they are stored with a result.
 pub fn options(period_ps: u32) -> String {
@@ -36,7 +36,7 @@ pub fn script(module_name: &str, part: &str) -> String {
          if {{$argc > 0}} {{ set part [lindex $argv 0] }}\n\
          read_verilog network.v\n\
          read_xdc -mode out_of_context constraints.xdc\n\
-         synth_design -top {module_name} -part $part -mode out_of_context -flatten_hierarchy full\n\
+         synth_design -top {module_name} -part $part -mode out_of_context -flatten_hierarchy full -no_srlextract\n\
          opt_design\n\
          place_design\n\
          phys_opt_design\n\
@@ -54,7 +54,7 @@ pub fn script(module_name: &str, part: &str) -> String {
 /// # Errors
 /// [`ReportError`] where a row or the slack is missing or no number, as for a design without paths.
 pub fn parse(utilization: &str, timing: &str, period_ps: u32) -> Result<Measured, ReportError> {
-    let used = |names: &[&str]| -> Result<Option<u64>, ReportError> {
+    let cell = |names: &[&str]| -> Option<(&str, &str)> {
         for line in utilization.lines() {
             let mut cells = line.split('|').map(str::trim).skip(1);
             let (Some(name), Some(used)) = (cells.next(), cells.next()) else {
@@ -62,11 +62,18 @@ pub fn parse(utilization: &str, timing: &str, period_ps: u32) -> Result<Measured
             };
             // Before placement the tool marks the row of LUTs with an asterisk.
             if names.contains(&name.trim_end_matches('*')) {
-                return number(name, used).map(Some);
+                return Some((name, used));
             }
         }
-        Ok(None)
+        None
     };
+    let used = |names: &[&str]| -> Result<Option<u64>, ReportError> {
+        let found = cell(names).map(|(name, used)| number(name, used));
+        found.transpose()
+    };
+    // A tile of which one half is used counts 0.5.
+    let tiles = cell(&["Block RAM Tile"]).map(|(name, used)| number::<f64>(name, used));
+    let bram = tiles.transpose()?.map(|tiles| tiles.ceil() as u64);
     let needed = |names: &[&str]| {
         used(names)?.ok_or_else(|| ReportError::Missing(format!("row `{}`", names[0])))
     };
@@ -86,6 +93,8 @@ pub fn parse(utilization: &str, timing: &str, period_ps: u32) -> Result<Measured
         // A design without adders has no such row.
         carry: used(&["CARRY8", "CARRY4"])?.unwrap_or(0),
         dsp: needed(&["DSPs"])?,
+        bram,
+        uram: used(&["URAM"])?,
         slack_ns: Some(slack_ns),
         fmax_mhz: (delay_ns > 0.0).then(|| 1000.0 / delay_ns),
     })
@@ -114,6 +123,17 @@ mod tests {
 | F7 Muxes                   |    0 |     0 |          0 |    591120 |  0.00 |
 +----------------------------+------+-------+------------+-----------+-------+
 
+3. BLOCKRAM
+-----------
++-------------------+------+-------+------------+-----------+-------+
+|     Site Type     | Used | Fixed | Prohibited | Available | Util% |
++-------------------+------+-------+------------+-----------+-------+
+| Block RAM Tile    |  1.5 |     0 |          0 |      2160 |  0.07 |
+|   RAMB36/FIFO*    |    1 |     0 |          0 |      2160 |  0.05 |
+|   RAMB18          |    1 |     0 |          0 |      4320 |  0.02 |
+| URAM              |    0 |     0 |          0 |       960 |  0.00 |
++-------------------+------+-------+------------+-----------+-------+
+
 4. ARITHMETIC
 -------------
 +-----------+------+-------+------------+-----------+-------+
@@ -138,6 +158,10 @@ mod tests {
         let measured = parse(UTILIZATION, TIMING, 5_000).unwrap();
         assert_eq!((measured.lut, measured.ff), (4866, 1502));
         assert_eq!((measured.carry, measured.dsp), (693, 3));
+        assert_eq!((measured.bram, measured.uram), (Some(2), Some(0)));
+        let without = UTILIZATION.replace("| Block RAM Tile", "| Another");
+        let measured_without = parse(&without, TIMING, 5_000).unwrap();
+        assert_eq!(measured_without.bram, None);
         assert_eq!(measured.slack_ns, Some(0.283));
         assert!((measured.fmax_mhz.unwrap() - 1000.0 / 4.717).abs() < 1e-9);
         // A clock that was missed, and the rows of an older family.
@@ -166,6 +190,17 @@ mod tests {
     #[test]
     fn the_script_routes_before_it_reports() {
         let text = script("network", DEFAULT_PART);
+        // What is stored is what was run.
+        for command in OPTIONS.split("; ") {
+            let asked: Vec<&str> = command.split(' ').collect();
+            let line = text.lines().find(|line| line.starts_with(asked[0]));
+            let words: Vec<&str> = line.unwrap_or_default().split(' ').collect();
+            assert!(
+                asked.iter().all(|word| words.contains(word)),
+                "{command}: {words:?}"
+            );
+        }
+        assert!(OPTIONS.contains(" -no_srlextract"));
         let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("no {word}"));
         for (first, then) in [
             ("read_xdc", "synth_design"),

@@ -38,6 +38,16 @@ pub enum PruningSchedule {
     Polynomial(PolynomialSparsity),
 }
 
+impl PruningSchedule {
+    /// The share that is pruned when training ends.
+    pub fn final_sparsity(&self) -> f64 {
+        match self {
+            Self::Constant(constant) => constant.sparsity,
+            Self::Polynomial(polynomial) => polynomial.final_sparsity,
+        }
+    }
+}
+
 /// One share, at once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

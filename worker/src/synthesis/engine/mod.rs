@@ -32,6 +32,10 @@ pub(super) struct Synthesised {
     pub(super) carry: u64,
     /// DSP blocks.
     pub(super) dsp: u64,
+    /// Block RAMs of 36 Kb, where the engine tells.
+    pub(super) bram: Option<u64>,
+    /// `UltraRAM`s, where the engine tells.
+    pub(super) uram: Option<u64>,
     /// Cells on the longest path between registers, where the engine tells.
     pub(super) levels: Option<u32>,
     /// Cells by type, where the engine tells.
@@ -161,6 +165,8 @@ pub(super) mod tests {
             ff,
             carry: 0,
             dsp: 0,
+            bram: None,
+            uram: None,
             levels: None,
             cells: BTreeMap::new(),
             slack_ns: None,

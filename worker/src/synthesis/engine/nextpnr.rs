@@ -77,6 +77,8 @@ impl Synthesise for Nextpnr {
             ff: measured.ff,
             carry: measured.carry,
             dsp: measured.dsp,
+            bram: measured.bram,
+            uram: measured.uram,
             levels: None,
             cells: counts.cells,
             slack_ns: measured.slack_ns,

@@ -14,14 +14,11 @@ use bitfront_hardware::engine::vitis::{BUILD_OPTIONS, REPORT, parse};
 
 use super::super::process::Run;
 use super::{Subject, Synthesise, Synthesised, left, write};
-use crate::config::Limits;
 use crate::error::{Ended, Failure};
+use crate::tools::VITIS_HLS;
 
 /// hls4ml, its emulation, and C synthesis.
 pub(super) struct Vitis;
-
-/// Unrolled layers take C synthesis long.
-const LIMITS: Limits = Limits::new(4 * 3600, 64 << 30);
 
 /// Where hls4ml writes the project.
 const PROJECT: &str = "project";
@@ -47,32 +44,36 @@ impl Synthesise for Vitis {
                 .map_err(|e| Failure::internal(format!("write {}: {e}", file.name)))?;
         }
         let wide = Run {
-            limits: LIMITS,
+            limits: run.limits.for_vendors(),
             ..*run
         };
+        // Compiling unrolled layers takes long, as synthesising them does.
         emulate(&wide, subject, &python_of(&hls4ml.path))?;
 
         let project = run.folder.join(PROJECT);
         write(run, &format!("{PROJECT}/build_opt.tcl"), BUILD_OPTIONS)?;
-        let arguments = ["--mode", "hls", "--tcl", "build_prj.tcl"];
+        let (program, arguments) = command_line(&vitis.path);
         let inside = Run {
             folder: &project,
-            ..wide
+            ..*run
         };
-        inside.tool("vitis-run", &vitis.path, &arguments.map(Into::into))?;
-        let report = left(&inside, "vitis-run", REPORT)?;
+        let given: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        inside.vendor_tool(program, &vitis.path, &given)?;
+        let report = left(&inside, program, REPORT)?;
         let estimated = parse(&String::from_utf8_lossy(&report), period_ps)
             .map_err(|e| Failure::lasting("tool-failed", e.to_string()))?;
         let measured = estimated.measured;
         Ok(Synthesised {
             command: format!(
-                "python convert.py --output-dir {PROJECT}; cd {PROJECT}; vitis-run {}",
+                "python convert.py --output-dir {PROJECT}; cd {PROJECT}; {program} {}",
                 arguments.join(" ")
             ),
             lut: measured.lut,
             ff: measured.ff,
             carry: measured.carry,
             dsp: measured.dsp,
+            bram: measured.bram,
+            uram: measured.uram,
             levels: None,
             cells: BTreeMap::new(),
             slack_ns: measured.slack_ns,
@@ -83,6 +84,15 @@ impl Synthesise for Vitis {
             cpu_s: None,
             peak_rss_kib: None,
         })
+    }
+}
+
+/// The name and the arguments of C synthesis by the program of this or of older releases.
+fn command_line(program: &Path) -> (&'static str, &'static [&'static str]) {
+    if program.file_name().is_some_and(|name| name == VITIS_HLS) {
+        (VITIS_HLS, &["-f", "build_prj.tcl"])
+    } else {
+        ("vitis-run", &["--mode", "hls", "--tcl", "build_prj.tcl"])
     }
 }
 
@@ -152,6 +162,16 @@ fn emulate(run: &Run<'_>, subject: &Subject<'_>, python: &Path) -> Result<(), En
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn older_releases_have_another_command_line() {
+        let words = |program: &str| command_line(Path::new(program)).1.join(" ");
+        assert_eq!(words("/tools/bin/vitis_hls"), "-f build_prj.tcl");
+        assert_eq!(
+            words("/tools/bin/vitis-run"),
+            "--mode hls --tcl build_prj.tcl"
+        );
+    }
 
     #[test]
     fn an_image_is_turned_channels_first() {

@@ -7,14 +7,10 @@ use bitfront_hardware::engine::vivado::{parse, script};
 use super::super::process::Run;
 use super::super::simulate::{MODULE, NETLIST};
 use super::{Subject, Synthesise, Synthesised, VIVADO_SCRIPT, left, write};
-use crate::config::Limits;
 use crate::error::{Ended, Failure};
 
 /// Synthesis, placement and routing.
 pub(super) struct Vivado;
-
-/// A large part alone takes tens of gigabytes to place.
-const LIMITS: Limits = Limits::new(4 * 3600, 64 << 30);
 
 impl Synthesise for Vivado {
     fn synthesise(
@@ -30,11 +26,7 @@ impl Synthesise for Vivado {
         // The job has written the constraints that the script reads.
         write(run, VIVADO_SCRIPT, &script(MODULE, part))?;
         let arguments = ["-mode", "batch", "-nojournal", "-source", VIVADO_SCRIPT];
-        let wide = Run {
-            limits: LIMITS,
-            ..*run
-        };
-        wide.tool("vivado", &vivado.path, &arguments.map(Into::into))?;
+        run.vendor_tool("vivado", &vivado.path, &arguments.map(Into::into))?;
         let utilization = left(run, "vivado", "utilization.rpt")?;
         let timing = left(run, "vivado", "timing.rpt")?;
         let measured = parse(
@@ -49,6 +41,8 @@ impl Synthesise for Vivado {
             ff: measured.ff,
             carry: measured.carry,
             dsp: measured.dsp,
+            bram: measured.bram,
+            uram: measured.uram,
             levels: None,
             cells: BTreeMap::new(),
             slack_ns: measured.slack_ns,

@@ -61,6 +61,8 @@ impl Synthesise for Yosys {
             ff: totals.ff,
             carry: totals.carry,
             dsp: totals.dsp,
+            bram: None,
+            uram: None,
             levels: Some(totals.levels),
             cells: totals.cells,
             slack_ns: None,

@@ -17,7 +17,7 @@ use super::types::{DatasetSpec, SearchFile};
 use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start};
 use bitfront_hardware::circuit::{OutputForm, Ranges};
 use bitfront_hardware::device::Devices;
-use bitfront_hardware::engine::Engine;
+use bitfront_hardware::engine::{DesignError, Engine};
 use bitfront_network::{Candidate, CandidateError, Head};
 
 /// What resolving needs to know of a data set.
@@ -171,6 +171,7 @@ pub fn resolve(
     check_candidates(&search)?;
     check_output(&search)?;
     check_vendor(&search)?;
+    check_engine(&search)?;
     check_teacher(&search)?;
     pruning::check_kernels(&search)?;
     Ok(search)
@@ -238,6 +239,18 @@ fn check_vendor(search: &Search) -> Result<(), Vec<Fault>> {
     } else {
         Err(faults)
     }
+}
+
+/// What the engine cannot build is refused before anything is trained. Streamed circuits were checked with the engine's name.
+fn check_engine(search: &Search) -> Result<(), Vec<Fault>> {
+    let checked = search.synthesis_target.check(&search.design_options());
+    checked.map_err(|error| {
+        let at = match error {
+            DesignError::Streamed(_) => "/synthesis/engine",
+            DesignError::Blocks(_) => "/circuit/multipliers",
+        };
+        vec![Fault::new(at, error.to_string())]
+    })
 }
 
 /// A wider teacher is another network than the parent, and one that fits together.

@@ -371,6 +371,17 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
 }
 
 #[test]
+fn products_in_blocks_are_for_an_engine_that_keeps_their_setting() {
+    let file = |multipliers: &str, engine: &str| json!({"circuit": {"multipliers": multipliers}, "synthesis": {"policy": "front", "engine": engine}});
+    for multipliers in ["dsps", "auto"] {
+        let vendor = file(multipliers, "vivado");
+        assert_eq!(pointers(&vendor), set(&["/circuit/multipliers"]));
+        search_with(&file(multipliers, "yosys"));
+    }
+    search_with(&file("luts", "vivado"));
+}
+
+#[test]
 fn networks_are_streamed_where_the_layout_says_so() {
     let unrolled = search_with(&json!({"circuit": {"layout": "unrolled"}}));
     assert_eq!(unrolled.digest(), search_with(&json!({})).digest());
