@@ -10,6 +10,9 @@ export const usageOf = (trial, resource) => trial.usage?.find((row) => row.resou
 /** A count with its share of the device behind it, where both are known. */
 export const withShare = (count, percent) => (Number.isFinite(count) && Number.isFinite(percent) ? [number.whole(count), ' ', h('span', { class: 'faint share' }, number.share(percent))] : number.whole(count));
 
+/** The same with what the device has: `480 of 5,280 (9.1 %)`. */
+export const ofDevice = (count, use, percent) => (Number.isFinite(count) && Number.isFinite(percent) ? [number.whole(count), h('span', { class: 'faint share' }, ` of ${number.whole(use.available)} (${number.share(percent)})`)] : number.whole(count));
+
 /** A bar a resource: filled by what synthesis measured, else by the estimate; a tick stands at the estimate beside a measurement. */
 export function deviceBars(usage) {
   const row = (it) => {
@@ -31,7 +34,7 @@ export function deviceBars(usage) {
       bar.append(tick);
     }
     return h('li', { 'data-testid': 'device-row', 'data-resource': it.resource }, h('span', {}, NAMES[it.resource] ?? it.resource), bar,
-      h('span', { class: 'figure' }, h('strong', {}, number.whole(used)), known ? ` of ${number.whole(it.available)}` : ' of an unknown number', known && h('span', { class: over ? 'over' : 'faint' }, ` ${number.share(percent)}${over ? ', does not fit' : ''}`), h('span', { class: 'faint' }, isMeasured ? ` measured${it.estimate === null ? '' : `, estimate ${number.whole(it.estimate)}`}` : ' estimated')));
+      h('span', { class: 'figure' }, h('strong', {}, number.whole(used)), known ? ` of ${number.whole(it.available)}` : isMeasured && it.available !== null ? ' on another part' : ' of an unknown number', known && h('span', { class: over ? 'over' : 'faint' }, ` ${number.share(percent)}${over ? ', does not fit' : ''}`), h('span', { class: 'faint' }, isMeasured ? ` measured${it.estimate === null ? '' : `, estimate ${number.whole(it.estimate)}`}` : ' estimated')));
   };
   return h('ul', { class: 'uses', 'data-testid': 'device' }, usage.map(row));
 }

@@ -2,7 +2,7 @@
 
 import { get, post } from './api.js';
 import { ago, between, chip, h, link, number, show, span, table } from './dom.js';
-import { usageOf, withShare } from './device.js';
+import { ofDevice, usageOf, withShare } from './device.js';
 import { legend, onWidth, scatter } from './plot.js';
 import { progress } from './searches.js';
 
@@ -103,7 +103,7 @@ export function search(root, id, signal) {
     const yName = isOfValues(it) ? 'variance explained, 1 − MSE' : 'accuracy';
     const tip = (t) => () => [
       h('strong', {}, `Trial ${trialName(t)}`),
-      h('dl', {}, [...qualities(it).map((column) => [column.title === 'Test' ? 'test' : column.title, column.cell(t)]), [METRICS[metric], number.short(cost(t, metric))], measured(t) && ['LUT measured', number.whole(measured(t).lut_measured)]]
+      h('dl', {}, [...qualities(it).map((column) => [column.title === 'Test' ? 'test' : column.title, column.cell(t)]), [METRICS[metric], number.short(cost(t, metric))], measured(t) && ['LUT measured', ofDevice(measured(t).lut_measured, usageOf(t, 'lut'), usageOf(t, 'lut')?.measured_percent)]]
         .filter(Boolean).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
       h('div', { class: 'mono' }, t.kernels.map((k) => h('div', {}, brief(k))))];
     const byId = new Map([...cloud, ...front.baselines, ...front.members, ...(byMeasured?.members ?? [])].filter((t) => t.scores).map((t) => [t.id, t]));

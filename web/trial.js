@@ -2,7 +2,7 @@
 
 import { download, get, post, text } from './api.js';
 import { ago, between, chip, h, link, number, show, span, table } from './dom.js';
-import { deviceBars, usageOf } from './device.js';
+import { deviceBars, ofDevice, usageOf } from './device.js';
 import { lines, onWidth } from './plot.js';
 import { trialName } from './search.js';
 
@@ -13,7 +13,7 @@ const COSTS = [
   ['carry_estimate', 'Carry cells, estimate', number.whole], ['levels_estimate', 'Logic levels, estimate', number.whole], ['fmax_estimate_mhz', 'Fmax (MHz), modelled, not measured', number.short],
 ];
 
-const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['Carry cells', 'carry_estimate', 'carry_measured'], ['Logic levels', 'levels_estimate', 'levels'], ['Cycles', 'cycles', 'cycles']];
+const ROOMS = [['LUT', 'lut_estimate', 'lut_measured'], ['FF', 'ff_estimate', 'ff_measured'], ['DSP', 'dsp_estimate', 'dsp_measured'], ['BRAM', 'bram_estimate', 'bram_measured'], ['URAM', null, 'uram_measured'], ['Carry cells', 'carry_estimate', 'carry_measured'], ['Logic levels', 'levels_estimate', 'levels'], ['Cycles', 'cycles', 'cycles']];
 
 const FIGURES = [['AUC', 'auc', 'area under the one-against-rest ROC curve'], ['B at 50 %', 'background_efficiency_50', 'background efficiency at a signal efficiency of 50 %'], ['B at 80 %', 'background_efficiency_80', 'background efficiency at a signal efficiency of 80 %']];
 
@@ -104,8 +104,9 @@ export function trial(root, id, signal) {
       && h('button', { type: 'button', 'data-testid': 'synthesise', onclick: async () => { try { await post(`/trials/${id}/synthesis-jobs`); } catch (cause) { window.alert(cause.message); } page.load(); } }, 'Synthesise this trial');
     const views = jobs.map((job) => {
       const { result, estimate } = job;
-      const rows = ROOMS.map(([name, from, to]) => ({ name, estimate: from ? estimate?.[from] : undefined, measured: result?.[to] }))
-        .map((row) => { const use = usageOf(it, row.name.toLowerCase()); return { ...row, available: use?.available ?? NaN, share: use?.available && row.measured !== undefined ? (100 * row.measured) / use.available : NaN }; });
+      // Only vendors' engines tell of memories.
+      const rows = ROOMS.filter(([name, , to]) => !name.endsWith('RAM') || result?.[to] !== undefined).map(([name, from, to]) => ({ name, estimate: from ? estimate?.[from] : undefined, measured: result?.[to] }))
+        .map((row) => { const use = usageOf(job, row.name.toLowerCase()); return { ...row, available: use?.available ?? NaN, share: use?.measured_percent ?? NaN }; });
       const columns = [
         { title: 'Resource', cell: (r) => r.name }, { title: 'Estimate', number: true, cell: (r) => number.whole(r.estimate) }, { title: 'Measured', number: true, cell: (r) => number.whole(r.measured) },
         { title: 'Available', number: true, cell: (r) => number.whole(r.available) }, { title: 'Measured share', number: true, cell: (r) => number.share(r.share) },
@@ -141,11 +142,12 @@ export function trial(root, id, signal) {
     const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
     const costs = it.scores?.costs ?? {};
     const done = it.measured;
+    const lut = usageOf(it, 'lut');
     const isOfValues = predictsValues();
     show(parts.tiles,
       ...(isOfValues ? [tile('MSE', number.error(it.scores?.mean_squared_error_validation), 'validation: what chooses'), tile('Test MSE', number.error(it.scores?.mean_squared_error_test), 'shown, never used to choose')]
         : [tile('Accuracy', number.percent(it.scores?.accuracy_validation), 'validation: what chooses'), tile('Test accuracy', number.percent(it.scores?.accuracy_test), 'shown, never used to choose')]), it.scores?.accuracy_float_batch_norm == null ? '' : tile('With float BatchNorm', number.percent(it.scores.accuracy_float_batch_norm), 'validation, before freezing to integers'),
-      tile('LUT', number.whole(done?.lut_measured ?? costs.lut_estimate), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),
+      tile('LUT', ofDevice(done?.lut_measured ?? costs.lut_estimate, lut, done ? lut?.measured_percent : lut?.estimate_percent), `${done ? `measured; estimate ${number.whole(costs.lut_estimate)}` : 'estimate'}${fittedLut(it)}`),
       tile('Bits', number.whole(costs.bits), 'parameters and activations'), tile('Energy', costs.energy_pj === undefined ? '–' : `${number.short(costs.energy_pj)} pJ`, '45 nm model, corrected'), tile('Latency', costs.latency_ns === undefined ? '–' : `${number.short(costs.latency_ns)} ns`, costs.cycles ? `${costs.cycles} cycles${costs.initiation_interval > 1 ? `, a row every ${costs.initiation_interval}` : ''}` : null));
     show(parts.error, it.error_code && h('p', { class: 'error', role: 'alert' }, h('code', {}, it.error_code), ' ', it.error_message));
   }

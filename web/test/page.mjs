@@ -123,6 +123,7 @@ test('one trial: layers with their quantizers, curve, scores, attempts and a log
     const { scores } = await (await fetch(`${base}/api/v1${address}`, process.env.BITFRONT_TOKEN ? { headers: { authorization: `Bearer ${process.env.BITFRONT_TOKEN}` } } : {})).json();
     const isOfValues = scores.accuracy_validation === undefined;
     assert.match(await page.textContent('.tiles'), isOfValues ? /MSE\d+\.\d{4}/ : /\d+\.\d\d %/);
+    assert.match(await page.textContent('.tiles'), /LUT[\d,]+ of [\d,]+ \(\S+ %\)/);
     assert.ok((await page.$$('[data-testid=costs] tr')).length >= 5);
     // One row a class in both tables; a class's test rows are counted once each.
     const classes = await texts(page, '[data-testid=classes-row] td:first-child');

@@ -75,6 +75,8 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
                 "ff_measured",
                 "carry_measured",
                 "dsp_measured",
+                "bram_measured",
+                "uram_measured",
                 "levels",
                 "fmax_mhz",
                 "lut_estimate",
@@ -82,9 +84,11 @@ pub(super) async fn run(global: &Global, options: &Synth) -> Outcome {
             ] {
                 // An engine that does not place has no clock, one that places no levels.
                 if let Some(value) = result.get(name) {
-                    let shown = value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned);
+                    let shown = view::of_device(&job["usage"], name).unwrap_or_else(|| {
+                        value
+                            .as_str()
+                            .map_or_else(|| value.to_string(), str::to_owned)
+                    });
                     view::line(&format!("  {name:<16}{shown}"));
                 }
             }

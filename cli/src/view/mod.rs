@@ -14,7 +14,7 @@ pub(crate) use front::{front, front_summary};
 pub(crate) use lists::{
     datasets, devices, model, models, search, searches, tokens, trial, trials, workers,
 };
-pub(crate) use number::{grouped, percent, quality, share, short, with_share};
+pub(crate) use number::{grouped, of_device, percent, quality, share, short, with_share};
 pub(crate) use unseen::unseen;
 
 /// A table of left- and right-aligned columns without lines: `headings` starting with `>` are right-aligned.

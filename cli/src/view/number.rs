@@ -1,5 +1,7 @@
 //! Numbers as tables show them.
 
+use serde_json::Value;
+
 /// `0.74321` as `74.32`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2}", 100.0 * share)
@@ -52,9 +54,43 @@ pub(crate) fn with_share(count: u64, percent: Option<f64>) -> String {
     }
 }
 
+/// A score (`lut_measured`) with its share and what the device has, `480 (9.09 %) of 5 280`; `None` where `usage` of a job or a
+/// trial says no share of it.
+pub(crate) fn of_device(usage: &Value, score: &str) -> Option<String> {
+    let resource = score.strip_suffix("_measured")?;
+    let row = usage
+        .as_array()?
+        .iter()
+        .find(|row| row["resource"] == resource)?;
+    let percent = row["measured_percent"].as_f64()?;
+    let counted = with_share(row["measured"].as_u64()?, Some(percent));
+    Some(format!(
+        "{counted} of {}",
+        grouped(row["available"].as_u64()?)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn counts_of_the_device_say_what_there_is() {
+        let usage = json!([
+            {"resource": "lut", "measured": 480, "available": 5280, "measured_percent": 9.0909},
+            {"resource": "ff", "measured": 90, "available": 5280, "measured_percent": null},
+        ]);
+        let shown = |score| of_device(&usage, score);
+        assert_eq!(
+            shown("lut_measured").as_deref(),
+            Some("480 (9.09 %) of 5 280")
+        );
+        for without in ["ff_measured", "dsp_measured", "lut_estimate", "levels"] {
+            assert_eq!(shown(without), None);
+        }
+        assert_eq!(of_device(&Value::Null, "lut_measured"), None);
+    }
 
     #[test]
     fn groups_of_three_from_the_right() {

@@ -80,6 +80,35 @@ async fn each_count_stands_beside_what_the_device_has() {
 }
 
 #[tokio::test]
+async fn what_another_part_takes_is_no_share_of_the_device() {
+    let server = Server::with_rows().await;
+    let path = format!("/trials/{}", trial(2));
+    let it = server.read(&path).await;
+    let job = &it["synthesis_jobs"][0];
+    assert_eq!(job["usage"], it["usage"], "Yosys counts for the device");
+    let percent = 100.0 * 180.0 / 20_800.0;
+    assert_eq!(job["usage"][0]["measured_percent"], percent);
+    for statement in [
+        "update synthesis_jobs set tool = 'yosys-nextpnr-ice40', part = 'hx8k-ct256',
+         result = result || '{\"tool\": \"yosys-nextpnr-ice40\", \"part\": \"hx8k-ct256\"}'",
+        "update searches set resolved = jsonb_set(resolved, '{synthesis_target}',
+         '{\"engine\": \"yosys-nextpnr-ice40\", \"part\": \"hx8k-ct256\"}')",
+    ] {
+        sqlx::query(statement)
+            .execute(&server.pool)
+            .await
+            .expect("a job of another engine");
+    }
+    let it = server.read(&path).await;
+    let lut = json!({"resource": "lut", "estimate": 200, "measured": 180, "available": 20_800,
+        "estimate_percent": 100.0 * 200.0 / 20_800.0, "measured_percent": null});
+    assert_eq!(it["usage"][0], lut);
+    let lut = json!({"resource": "lut", "estimate": 200, "measured": 180, "available": null,
+        "estimate_percent": null, "measured_percent": null});
+    assert_eq!(it["synthesis_jobs"][0]["usage"][0], lut);
+}
+
+#[tokio::test]
 async fn a_front_may_be_shown_by_what_was_measured() {
     let server = Server::with_rows().await;
     let numbers = |front: &Value| -> Vec<i64> {

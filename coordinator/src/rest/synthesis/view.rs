@@ -1,5 +1,6 @@
 //! A synthesis job as the API shows it: what was estimated next to what was measured.
 
+use crate::rest::trials::usage::{UsageView, is_of_device, usage};
 use crate::store::read::{SynthesisRow, UnitArtifact};
 use bitfront_hardware::engine::Engine;
 use chrono::{DateTime, Utc};
@@ -54,6 +55,8 @@ pub struct SynthesisView {
     /// What synthesis measured: cells, levels, vectors checked, tool, version, command, digests.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
+    /// What was measured beside what the search's device has; of another part there is no more than the count.
+    pub usage: Vec<UsageView>,
     /// The job of an equal circuit whose result and artifacts these are; nothing was run for this one.
     pub shared_from: Option<Uuid>,
     /// When it was queued.
@@ -66,7 +69,15 @@ pub struct SynthesisView {
 
 impl From<SynthesisRow> for SynthesisView {
     fn from(row: SynthesisRow) -> Self {
+        let device = row.device.as_ref();
+        let device = device
+            .filter(|device| is_of_device(Some(&row.tool), row.part.as_deref(), Some(device)));
+        let (estimate, measured) = (row.estimate.as_ref(), row.result.as_ref());
+        let usage = measured
+            .map(|measured| usage(estimate, (Some(measured), true), device))
+            .unwrap_or_default();
         Self {
+            usage,
             id: row.id,
             search_id: row.search_id,
             trial_id: row.trial_id,

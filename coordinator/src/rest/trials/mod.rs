@@ -4,5 +4,5 @@ pub mod front;
 pub mod list;
 pub mod log;
 pub mod show;
-mod usage;
+pub(in crate::rest) mod usage;
 pub mod view;

@@ -1,6 +1,6 @@
 //! A trial as the API shows it.
 
-use super::usage::{UsageView, usage};
+use super::usage::{UsageView, is_of_device, usage};
 use crate::store::read::TrialRow;
 use bitfront_network::{Candidate, LayerSummary, Operation, Part, Source};
 use bitfront_quantizer::Quantizer;
@@ -44,7 +44,7 @@ pub struct TrialView {
     /// What synthesis measured: `lut_measured`, `ff_measured`, `dsp_measured`, `carry_measured`.
     #[schema(value_type = Option<Object>)]
     pub measured: Option<Value>,
-    /// What its circuit takes of the search's device.
+    /// What its circuit takes of the search's device; no share of what another part takes.
     pub usage: Vec<UsageView>,
     /// Its synthesis job, if it has one.
     pub synthesis: Option<TrialSynthesis>,
@@ -73,6 +73,10 @@ pub struct TrialSynthesis {
 impl From<TrialRow> for TrialView {
     fn from(row: TrialRow) -> Self {
         let synthesis = row.synthesis_id.zip(row.synthesis_state);
+        let (result, device) = (row.synthesis_result.as_ref(), row.device.as_ref());
+        let of_result = |key: &str| result.and_then(|result| result.get(key)?.as_str());
+        let is_of_device = is_of_device(of_result("tool"), of_result("part"), device);
+        let costs = row.scores.as_ref().and_then(|scores| scores.get("costs"));
         Self {
             id: row.id,
             search_id: row.search_id,
@@ -83,11 +87,7 @@ impl From<TrialRow> for TrialView {
             attempt: row.attempt,
             worker: row.worker,
             kernels: row.kernels,
-            usage: usage(
-                row.scores.as_ref(),
-                row.measured.as_ref(),
-                row.device.as_ref(),
-            ),
+            usage: usage(costs, (row.measured.as_ref(), is_of_device), device),
             measured: row.measured,
             scores: row.scores,
             synthesis: synthesis.map(|(id, state)| TrialSynthesis {

@@ -32,6 +32,7 @@ pub struct SynthesisRow {
     pub shared_from: Option<Uuid>,
     pub estimate: Option<Value>,
     pub unseen: Option<Value>,
+    pub device: Option<Value>,
     pub worker: Option<String>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,

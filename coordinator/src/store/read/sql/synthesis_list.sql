@@ -18,6 +18,7 @@ select
     j.shared_from as "shared_from?",
     c.scores -> 'costs' as "estimate?",
     c.scores -> 'unseen' as "unseen?",
+    s.resolved -> 'device' as "device?",
     w.name as "worker?",
     u.created_at,
     u.started_at,
@@ -25,6 +26,7 @@ select
 from synthesis_jobs j
 join units u on u.id = j.id
 join trials t on t.id = j.trial_id
+join searches s on s.id = j.search_id
 left join scores c on c.trial_id = j.trial_id
 left join attempts a on a.unit_id = j.id and a.attempt = u.attempt
 left join workers w on w.id = a.worker_id
