@@ -26,6 +26,7 @@ pub enum Granularity {
 }
 
 impl Granularity {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
