@@ -7,7 +7,7 @@
 //! and lies behind those of all runs, so that it does not matter which run ends first.
 
 use crate::TrialScores;
-use crate::search::Search;
+use crate::search::{Search, is_default};
 use bitfront_network::Candidate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,13 +23,6 @@ pub enum Granularity {
     Channel,
     /// A layer's kernel, its biases, and all that it reads.
     Layer,
-}
-
-impl Granularity {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How bit widths are learned once the float network is trained.
@@ -57,7 +50,7 @@ pub struct LearnedBits {
     /// Share of the running averages that is kept at each step.
     pub averaging: f64,
     /// What has bit widths of its own.
-    #[serde(default, skip_serializing_if = "Granularity::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub granularity: Granularity,
 }
 
