@@ -14,20 +14,15 @@ pub(crate) fn table(circuit: &Circuit, wire: Wire, node: &Node, operation: &Oper
     let (selections, outputs) = table.logic(node.width());
     let term = |selected: Selected| match selected {
         Selected::Known(bit) => format!("1'b{}", u8::from(bit)),
-        Selected::Selection(number) => format!("{name}_s[{number}]"),
+        Selected::Selection(number) => format!("{name}_s{number}"),
     };
+    // A net each, not bits of one bus: Verilator takes a bus whose bits depend on each other for a loop.
     let mut text = String::new();
-    if !selections.is_empty() {
-        let _ = writeln!(text, "  wire [{}:0] {name}_s;", selections.len() - 1);
-    }
     for (number, selection) in selections.iter().enumerate() {
         let bit = selection.bit + dropped;
         let chosen = window(circuit, source, bit, bit);
         let (high, low) = (term(selection.high), term(selection.low));
-        let _ = writeln!(
-            text,
-            "  assign {name}_s[{number}] = {chosen} ? {high} : {low};"
-        );
+        let _ = writeln!(text, "  wire {name}_s{number} = {chosen} ? {high} : {low};");
     }
     let bits: Vec<String> = outputs.into_iter().rev().map(term).collect();
     let _ = writeln!(
