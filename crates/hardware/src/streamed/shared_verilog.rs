@@ -135,7 +135,19 @@ fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> Strin
                 Made::Luts | Made::Rows => "",
             };
             let product = match made {
-                Made::Block | Made::Luts => format!("$signed(x{lane}) * $signed(w{lane}_{j})"),
+                // Of a factor, bits above the product's change nothing.
+                Made::Block | Made::Luts => {
+                    let factor = |net: String, own: u32| {
+                        if own > bits {
+                            signed_to(&net, own, bits)
+                        } else {
+                            net
+                        }
+                    };
+                    let word = factor(format!("x{lane}"), signed_bits(shared.word(lane)));
+                    let weight = factor(format!("w{lane}_{j}"), shared.weight_bits(lane, j));
+                    format!("$signed({word}) * $signed({weight})")
+                }
                 Made::Rows => rows(shared, lane, j, bits),
             };
             let _ = write!(

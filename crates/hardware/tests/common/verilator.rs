@@ -39,7 +39,7 @@ pub(crate) fn build_runtime(folder: &Path) -> String {
     root
 }
 
-/// Compiles a module and its bench; returns the path of the binary.
+/// Compiles a module and its bench; returns the path of the binary. A warning is an error, as of the RTL of jobs.
 pub(crate) fn compile(
     folder: &Path,
     root: &str,
@@ -49,7 +49,7 @@ pub(crate) fn compile(
     let (rtl, bench) = (format!("{name}.v"), format!("{name}_bench.cpp"));
     std::fs::write(folder.join(&rtl), rtl_text).unwrap();
     std::fs::write(folder.join(&bench), bench_text).unwrap();
-    let arguments = format!("--cc -Wno-fatal --top-module {name} --Mdir built {rtl}");
+    let arguments = format!("--cc --top-module {name} --Mdir built {rtl}");
     let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
     tool(folder, "verilator", &arguments);
     let mut arguments = compiler_arguments(root);
