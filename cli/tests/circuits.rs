@@ -239,6 +239,44 @@ fn a_search_of_classes_builds_and_exports_the_comparisons() {
 }
 
 #[test]
+fn searches_of_probabilities_and_with_flags_are_measured_as_they_are_exported() {
+    if !has_tools() {
+        return;
+    }
+    let service = Service::start();
+    let _worker = service.worker("builder");
+    let tables =
+        json!({"address_bits": 5, "exp_fraction": 8, "inverse_fraction": 8, "output_fraction": 6});
+    let softmax = json!({"output": "softmax", "softmax": tables});
+    let probabilities = measured(&service, &search_of("probabilities", &softmax, 1), 2000);
+    let flags = measured(
+        &service,
+        &search_of("flags", &json!({"valid": true}), 1),
+        2000,
+    );
+    // The same network: only its circuit is another.
+    let bits = |trial: &Value| trial["scores"]["costs"]["bits_parameters"].as_u64();
+    assert!(bits(&flags).is_some() && bits(&flags) == bits(&probabilities));
+    let luts = |trial: &Value| trial["scores"]["costs"]["lut_estimate"].as_u64();
+    assert!(luts(&probabilities) > luts(&flags));
+    for (trial, starts) in [
+        (&probabilities, "ends in softmax; "),
+        (&flags, "flags of valid rows; "),
+    ] {
+        let options = trial["synthesis"]["result"]["options"].as_str();
+        assert!(options.is_some_and(|options| options.starts_with(starts)));
+    }
+    // Three probabilities of six fraction bits, none of which is 1.
+    let rtl = exported(&service, &probabilities);
+    assert!(rtl.contains("output wire [17:0] outputs"), "{rtl}");
+    let rtl = exported(&service, &flags);
+    assert!(
+        rtl.contains("input wire in_valid") && rtl.contains("output wire out_valid"),
+        "{rtl}"
+    );
+}
+
+#[test]
 fn a_search_within_the_train_rows_is_measured_on_them() {
     if !has_tools() {
         return;

@@ -1,12 +1,14 @@
 //! Synthesis jobs of several engines: who is given them, what equal ones share, and what stands in a ranking.
 
+use bitfront_coordinator::error::Kind;
 use bitfront_coordinator::ids::{SearchId, SynthesisId};
 use bitfront_coordinator::store::read::{SynthesisFilter, SynthesisRow};
+use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target};
 use serde_json::{Value, json};
 
 use crate::sharing::search_by;
-use crate::support::{TestStore, TestWorker};
+use crate::support::{TestStore, TestWorker, Wanted};
 
 const CIRCUIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const ICE40: &str = "yosys-nextpnr-ice40";
@@ -205,4 +207,38 @@ async fn figures_of_another_engine_stand_in_no_ranking() {
         "select count(*) from scores where on_front and measured ->> 'lut_measured' = '90'";
     assert_eq!(test.count(measured).await, 1);
     assert_eq!(test.search_state(search).await, "finished");
+}
+
+#[tokio::test]
+async fn a_request_for_an_engine_that_does_not_take_the_circuit_is_a_conflict_that_says_so() {
+    let test = TestStore::new().await;
+    let options = "update searches set resolved = resolved || $2 where id = $1";
+    for (circuit, says) in [
+        (json!({ "multipliers": "dsps" }), "multipliers `luts`"),
+        (
+            json!({ "layout": { "streamed": { "reuse": 2 } } }),
+            "streamed",
+        ),
+        (json!({}), "trial"),
+    ] {
+        let search = test.submit(Wanted::default()).await;
+        let updated = sqlx::query(options).bind(search.get()).bind(&circuit);
+        updated.execute(&test.pool).await.unwrap();
+        for engine in Engine::ALL {
+            let target = Target::new(engine, None, "xcvu9p", Devices::known()).unwrap();
+            let asked = test.store().request_synthesis(search, 0, &target).await;
+            let error = asked.unwrap_err();
+            assert_eq!(error.kind(), Kind::Conflict);
+            // Where the engine takes it, the trial is what is missing.
+            let expected = if engine == Engine::Yosys {
+                "trial"
+            } else {
+                says
+            };
+            assert!(
+                error.to_string().contains(expected),
+                "{circuit} {engine}: {error}"
+            );
+        }
+    }
 }

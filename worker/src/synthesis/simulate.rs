@@ -117,6 +117,8 @@ pub(super) fn simulate(
     let runtime = runtime(run, verilator, compiler, &root, cache)?;
     let model = subject.model();
     let mut translate = args(&["--cc", "--top-module", MODULE, "--Mdir", model]);
+    // An unknown constant is what the bench says of it, like a net that nothing drives, and no zero of the translator's.
+    translate.extend(args(&["--x-assign", "unique"]));
     if let Subject::Netlist(engine) = subject {
         write(run, CELLS, bitfront_hardware::verilog::cells(engine))?;
         // A netlist leaves pins open; its warnings are no fault of the network.

@@ -78,6 +78,11 @@ pub enum DesignError {
         "engine `{0}` puts the registers around a product into its DSP block, a setting that the netlist's simulators do not know; accepted with it: multipliers `luts`"
     )]
     Blocks(Engine),
+    /// One with products in DSP blocks, for an engine that takes none.
+    #[error(
+        "engine `{0}` puts no product that the circuit means for one into a DSP block, so that its counts would be of another circuit; accepted with it: multipliers `luts`"
+    )]
+    NoBlocks(Engine),
 }
 
 impl Target {
@@ -148,10 +153,11 @@ impl Target {
         if design.layout != Layout::Unrolled && engine != Engine::Yosys {
             return Err(DesignError::Streamed(engine));
         }
-        if design.circuit.multipliers != Multipliers::Luts && engine == Engine::Vivado {
-            return Err(DesignError::Blocks(engine));
+        match (design.circuit.multipliers, engine) {
+            (Multipliers::Luts, _) | (_, Engine::Yosys) => Ok(()),
+            (_, Engine::Vivado) => Err(DesignError::Blocks(engine)),
+            (_, Engine::Ice40 | Engine::Ecp5 | Engine::Vitis) => Err(DesignError::NoBlocks(engine)),
         }
-        Ok(())
     }
 
     /// Whether its counts are of this device: its part is the device, by its own name or a longer one, or it has none and counts
@@ -387,7 +393,7 @@ mod tests {
             };
             assert_eq!(check(engine, &streamed), expected);
         }
-        // Vivado would absorb the pipeline's registers into blocks.
+        // Vivado would absorb the pipeline's registers into blocks; others have none, or a circuit of their own.
         for multipliers in [Multipliers::Dsps, Multipliers::Auto { luts_per_dsp: 55 }] {
             let design = |multipliers| DesignOptions {
                 circuit: BuildOptions {
@@ -398,8 +404,9 @@ mod tests {
             };
             for engine in Engine::ALL {
                 let expected = match engine {
+                    Engine::Yosys => Ok(()),
                     Engine::Vivado => Err(DesignError::Blocks(engine)),
-                    _ => Ok(()),
+                    _ => Err(DesignError::NoBlocks(engine)),
                 };
                 assert_eq!(check(engine, &design(multipliers)), expected);
                 assert_eq!(check(engine, &design(Multipliers::Luts)), Ok(()));

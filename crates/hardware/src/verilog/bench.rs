@@ -9,12 +9,13 @@ use std::fmt::Write;
 /// Build it with `verilator --cc --exe --build MODULE.v BENCH.cpp --top-module MODULE` and give it
 /// the path of a vectors file. It streams the rows back to back, one a clock, expects the logits of
 /// each row exactly [`Circuit::cycles`] clock edges after the row was put on the bus, and compares
-/// every output bit. On standard output it prints
+/// every output bit; twice, with all that nothing drives or sets at zero, then at one. On standard
+/// output it prints
 /// `vectors N mismatches M first R` (`R` is the first row that differs, -1 if none). The exit code is
 /// 0 only when every row was equal and there was at least one; 2 for a file it cannot read.
 ///
-/// Of a circuit with flags of valid rows there are two passes over the rows, one a clock, then with pauses in which the bus
-/// carries other rows; `out_valid` must say of each clock whether a row is out, and a reset take back what is on its way.
+/// Of a circuit with flags of valid rows the second pass is with pauses in which the bus carries other rows; `out_valid` must
+/// say of each clock whether a row is out, and a reset take back what is on its way.
 pub fn test_bench(circuit: &Circuit, module_name: &str) -> String {
     let input_bits = circuit.input_bits();
     let output_bits = circuit.output_bits();
@@ -121,29 +122,23 @@ fn sample(bits: u32) -> String {
     }
 }
 
-const PLAIN: &str = r"  for (long edge = 0; count > 0 && edge < count + CYCLES - 1; edge++) {
-    const Row& row = rows[edge < count ? edge : count - 1];
-    @DRIVE@
-    top->clk = 0;
-    top->eval();
-    top->clk = 1;
-    top->eval();
-    const long done = edge - (CYCLES - 1);
-    if (done < 0) continue;
-    uint32_t got[OUTPUT_WORDS];
-    @SAMPLE@
-    if (std::memcmp(got, rows[done].out, sizeof got) != 0) {
-      mismatches++;
-      if (first < 0) first = done;
+const PLAIN: &str = r"    for (long edge = 0; edge < count + CYCLES - 1; edge++) {
+      const Row& row = rows[edge < count ? edge : count - 1];
+      @DRIVE@
+      top->clk = 0;
+      top->eval();
+      top->clk = 1;
+      top->eval();
+      const long done = edge - (CYCLES - 1);
+      if (done < 0) continue;
+      uint32_t got[OUTPUT_WORDS];
+      @SAMPLE@
+      if (std::memcmp(got, rows[done].out, sizeof got) != 0) wrong[done] = true;
     }
-  }
 ";
 
 /// Pauses are those of a fixed congruential generator.
-const WITH_FLAGS: &str = r"  std::vector<bool> wrong(rows.size());
-  uint32_t state = 1;
-  for (int pass = 0; count > 0 && pass < 2; pass++) {
-    // Rows by the edges that took them, -1 in a pause; those before a reset never come out.
+const WITH_FLAGS: &str = r"    // Rows by the edges that took them, -1 in a pause; those before a reset never come out.
     std::vector<long> taken;
     long sent = 0, given = 0;
     for (long edge = -2; given < count && edge < 16 * (count + CYCLES); edge++) {
@@ -169,12 +164,6 @@ const WITH_FLAGS: &str = r"  std::vector<bool> wrong(rows.size());
       @SAMPLE@
       if (std::memcmp(got, rows[done].out, sizeof got) != 0) wrong[done] = true;
     }
-  }
-  for (long row = 0; row < count; row++) {
-    if (!wrong[row]) continue;
-    mismatches++;
-    if (first < 0) first = row;
-  }
 ";
 
 const TEMPLATE: &str = r#"// Streams the rows of a vectors file through @MODULE@, one a clock, and compares every output bit.
@@ -237,13 +226,24 @@ int main(int argc, char** argv) {
     }
     rows.push_back(row);
   }
-  auto context = std::make_unique<VerilatedContext>();
-  auto top = std::make_unique<V@MODULE@>(context.get());
-  top->clk = 0;
-  top->eval();
-  long mismatches = 0, first = -1;
   const long count = long(rows.size());
-@RUNS@  top->final();
+  std::vector<bool> wrong(rows.size());
+  uint32_t state = 1;
+  for (int pass = 0; count > 0 && pass < 2; pass++) {
+    // What nothing drives or sets is zeros in one pass and ones in the other: outputs that depend on it differ in one.
+    auto context = std::make_unique<VerilatedContext>();
+    context->randReset(pass);
+    auto top = std::make_unique<V@MODULE@>(context.get());
+    top->clk = 0;
+    top->eval();
+@RUNS@    top->final();
+  }
+  long mismatches = 0, first = -1;
+  for (long row = 0; row < count; row++) {
+    if (!wrong[row]) continue;
+    mismatches++;
+    if (first < 0) first = row;
+  }
   std::printf("vectors %ld mismatches %ld first %ld\n", count, mismatches, first);
   return count > 0 && mismatches == 0 ? 0 : 1;
 }

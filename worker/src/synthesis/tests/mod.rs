@@ -1,6 +1,7 @@
 //! The checks of a job, each seen to fail. Without the tools on PATH the tests that need them say so
 //! and pass, or fail with `BITFRONT_REQUIRE_TOOLS=1`.
 
+mod combinations;
 mod gates;
 mod images;
 mod netlists;

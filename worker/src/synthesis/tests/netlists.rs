@@ -123,3 +123,58 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     let wrong = vendors.replacen(".INIT(4'h6)", ".INIT(4'h7)", 1);
     assert_eq!(code(own(&wrong).unwrap_err()), "netlist-mismatch");
 }
+
+#[test]
+fn outputs_that_depend_on_a_net_that_nothing_drives_are_a_mismatch() {
+    let Some(tools) = found_tools() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(cache.path()).unwrap();
+    let run = Run {
+        tools: &tools,
+        limits: Limits::default(),
+        folder: folder.path(),
+        stopped: &|| false,
+    };
+    let program = program(&[3, 4, 2]);
+    let options = |valid| {
+        let mut options = DesignOptions::default();
+        options.circuit.valid = valid;
+        options
+    };
+    for valid in [false, true] {
+        let circuit = Design::build(&program, &options(valid)).unwrap();
+        let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
+        std::fs::write(folder.path().join(BENCH), circuit.test_bench(MODULE)).unwrap();
+        let by_verilator = |netlist: &str| {
+            let subject = Subject::Netlist(Engine::Yosys);
+            let _ = std::fs::remove_dir_all(folder.path().join(subject.model()));
+            std::fs::write(folder.path().join(simulate::NETLIST), netlist).unwrap();
+            simulate::simulate(&run, subject, &circuit, &vectors, cache.path())
+        };
+        let own = |netlist: &str| {
+            let bytes = netlist.as_bytes();
+            let checked =
+                netlist::check(&run, Engine::Yosys, bytes, &circuit, &vectors, cache.path());
+            checked.map(|(compared, _)| compared)
+        };
+        let netlist = netlist_of_yosys(&run, &circuit.verilog(MODULE));
+        // Nothing reads it, as where Yosys keeps the name of a bit that it took away.
+        let named = netlist.replacen("  wire ", "  wire nothing;\n  wire ", 1);
+        // It carries into a sum, which is right where it happens to be zero; so is an unknown constant.
+        let carried = |by: &str| named.replacen(".CI(1'h0)", &format!(".CI({by})"), 1);
+        assert_ne!(carried("nothing"), named, "no carry into a sum");
+        for right in [&netlist, &named, &carried("1'h0")] {
+            assert_eq!(by_verilator(right), Ok(2000));
+            assert_eq!(own(right), Ok(2000));
+        }
+        for wrong in [carried("nothing"), carried("1'hx")] {
+            let refused = by_verilator(&wrong).unwrap_err();
+            assert_eq!(code(refused), "netlist-mismatch");
+            let Err(Ended::Failed(failure)) = own(&wrong) else {
+                panic!("an undriven net passed")
+            };
+            assert_eq!(failure.code, "tool-failed");
+            assert!(failure.message.contains("not driven"), "{failure}");
+        }
+    }
+}

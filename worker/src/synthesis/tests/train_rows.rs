@@ -4,26 +4,31 @@ use super::*;
 use bitfront_dataset::{Prepared, Table};
 use bitfront_hardware::circuit::Observed;
 
-/// Splits of rows of six features and two classes.
-fn prepared(train: &[f32], validation: &[f32], test: &[f32]) -> Prepared {
+/// Splits of rows of so many features, and two classes.
+pub(super) fn prepared(
+    columns: usize,
+    train: &[f32],
+    validation: &[f32],
+    test: &[f32],
+) -> Prepared {
     let table = |x: &[f32]| Table {
-        rows: x.len() / 6,
-        columns: 6,
+        rows: x.len() / columns,
+        columns,
         x: x.to_vec().into(),
-        y: (0..x.len() / 6).map(|row| (row % 2) as u8).collect(),
+        y: (0..x.len() / columns).map(|row| (row % 2) as u8).collect(),
         values: Vec::new(),
     };
     Prepared {
         train: table(train),
         validation: table(validation),
         test: table(test),
-        mean: vec![0.0; 6],
-        std: vec![1.0; 6],
+        mean: vec![0.0; columns],
+        std: vec![1.0; columns],
         classes: vec!["a".to_owned(), "b".to_owned()],
         targets: Vec::new(),
         target_mean: Vec::new(),
         target_std: Vec::new(),
-        features: (0..6).map(|n| format!("x{n}")).collect(),
+        features: (0..columns).map(|n| format!("x{n}")).collect(),
     }
 }
 
@@ -35,7 +40,7 @@ fn a_circuit_within_the_train_rows_passes_every_gate_on_them_and_says_so() {
         .collect();
     let test: Vec<f32> = train.iter().take(60).map(|x| 3.0 - 9.0 * x).collect();
     let validation: Vec<f32> = train.iter().take(120).map(|x| 0.9 * x).collect();
-    let data = prepared(&train, &validation, &test);
+    let data = prepared(6, &train, &validation, &test);
     let mut options = DesignOptions::default();
     let wide = Design::build(&program, &options).unwrap().costs(&program);
     options.circuit.ranges = Ranges::Data;
@@ -83,7 +88,7 @@ fn unseen_rows_are_said_of_the_circuit_itself() {
         options.circuit.ranges = Ranges::Data;
         options.circuit.output = output;
         // Ranges of four rows: many others leave them, and some wrap.
-        let data = prepared(&rows[..24], validation, test);
+        let data = prepared(6, &rows[..24], validation, test);
         let evidence = Evidence::new(&program, &options, &data, 0, &|| false).unwrap();
         let circuit = Design::build_within(&program, &options, evidence.observed()).unwrap();
         let within = evidence.within.as_ref().unwrap();

@@ -247,7 +247,7 @@ fn check_engine(search: &Search) -> Result<(), Vec<Fault>> {
     checked.map_err(|error| {
         let at = match error {
             DesignError::Streamed(_) => "/synthesis/engine",
-            DesignError::Blocks(_) => "/circuit/multipliers",
+            DesignError::Blocks(_) | DesignError::NoBlocks(_) => "/circuit/multipliers",
         };
         vec![Fault::new(at, error.to_string())]
     })

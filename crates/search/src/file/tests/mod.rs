@@ -372,13 +372,23 @@ fn circuits_are_built_for_a_clock_and_within_a_depth() {
 
 #[test]
 fn products_in_blocks_are_for_an_engine_that_keeps_their_setting() {
+    const OTHERS: [&str; 4] = [
+        "vivado",
+        "yosys-nextpnr-ice40",
+        "yosys-nextpnr-ecp5",
+        "vitis-hls",
+    ];
     let file = |multipliers: &str, engine: &str| json!({"circuit": {"multipliers": multipliers}, "synthesis": {"policy": "front", "engine": engine}});
     for multipliers in ["dsps", "auto"] {
-        let vendor = file(multipliers, "vivado");
-        assert_eq!(pointers(&vendor), set(&["/circuit/multipliers"]));
+        for engine in OTHERS {
+            let other = file(multipliers, engine);
+            assert_eq!(pointers(&other), set(&["/circuit/multipliers"]), "{engine}");
+        }
         search_with(&file(multipliers, "yosys"));
     }
-    search_with(&file("luts", "vivado"));
+    for engine in OTHERS {
+        search_with(&file("luts", engine));
+    }
 }
 
 #[test]
