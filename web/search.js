@@ -145,8 +145,8 @@ export function search(root, id, signal) {
     const button = (verb, when) => when && h('button', { type: 'button', 'data-testid': verb, onclick: () => steer(verb) }, verb[0].toUpperCase() + verb.slice(1));
     const labels = Object.entries(it.labels ?? {}).map(([key, value]) => h('span', { class: 'tag' }, `${key}: ${value}`));
     show(parts.head,
-      h('div', {}, h('p', { class: 'crumb' }, link('/', {}, 'Searches')), h('h1', {}, h('span', { 'data-testid': 'search-name' }, it.name), ' ', chip(it.state), !it.reproducible && h('span', { class: 'tag', title: 'order: arrival' }, 'not reproducible')),
-        it.description && h('p', { class: 'lead' }, it.description), labels.length > 0 && h('p', {}, labels)),
+      h('div', {}, h('p', { class: 'crumb' }, link('/', {}, 'Searches')), h('h1', {}, h('span', { 'data-testid': 'search-name' }, it.name), ' ', chip(it.state), !it.reproducible && h('span', { class: 'tag', title: it.engine_changed ? 'trials of more than one engine version' : 'order: arrival' }, 'not reproducible')),
+        it.description && h('p', { class: 'lead' }, it.description), it.waits_for && h('p', { 'data-testid': 'waits-for' }, `waits for ${it.waits_for}; `, h('code', {}, `bitfront resume ${it.id} --engine-version NUMBER`), ' goes on without it, and the search is then not reproducible'), labels.length > 0 && h('p', {}, labels)),
       h('div', { class: 'actions' }, button('pause', it.state === 'running'), button('resume', it.state === 'paused'), button('cancel', it.state === 'running' || it.state === 'paused')));
     const tile = (title, value, note) => h('div', { class: 'tile' }, h('span', { class: 'tile-title' }, title), h('span', { class: 'tile-value' }, value), note && h('span', { class: 'faint' }, note));
     const baseline = front.baselines.find((t) => t.scores && !t.scores.costs);

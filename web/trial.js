@@ -189,7 +189,7 @@ export function trial(root, id, signal) {
 
   function origin() {
     const from = it.origin?.origin === 'learned_bits' ? `learned bit widths: run ${it.origin.run}, epoch ${it.origin.epoch}, beta ${it.origin.beta.toExponential(2)}` : it.origin?.origin === 'learning_run' ? `run ${it.number}, which learns bit widths` : it.origin?.origin === 'evolved' ? `child of trial ${it.origin.parents.join(' and ')}` : it.origin?.origin === 'seed' ? `seed trial ${it.origin.label}` : it.origin?.origin ?? '–';
-    show(parts.origin, card('Where it comes from', facts([['Proposed as', from], ['Seed', h('code', {}, it.seed)], ['Candidate', h('code', {}, it.candidate_digest)], it.repeat > 0 && ['Repetition', it.repeat], ['Input', quantizer(it.input_quantizer)], it.device && ['Device', `${it.device.part}, ${it.device.clock_mhz} MHz`],
+    show(parts.origin, card('Where it comes from', facts([['Proposed as', from], ['Seed', h('code', {}, it.seed)], it.engine_version !== null && ['Engine version', number.whole(it.engine_version)], ['Candidate', h('code', {}, it.candidate_digest)], it.repeat > 0 && ['Repetition', it.repeat], ['Input', quantizer(it.input_quantizer)], it.device && ['Device', `${it.device.part}, ${it.device.clock_mhz} MHz`],
       it.artifacts.length > 0 && ['Artifacts', h('ul', { class: 'plain' }, it.artifacts.map((a) => h('li', {}, h('button', { type: 'button', class: 'plain', onclick: () => download(a.digest, `${it.search_name}-${it.number}-${a.kind}`) }, a.kind), h('span', { class: 'faint' }, ` ${number.bytes(a.bytes)}, attempt ${a.attempt}, `), h('code', {}, a.digest.slice(0, 16)))))]]),
     h('details', {}, h('summary', {}, 'Candidate'), h('pre', { tabindex: 0 }, JSON.stringify(it.candidate, null, 2)))));
   }

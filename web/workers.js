@@ -15,7 +15,7 @@ const COLUMNS = [
   { title: 'CPU', cell: (w) => w.cpu_level || '–' },
   { title: 'Completed', number: true, cell: (w) => number.whole(w.completed) },
   { title: 'Failed', number: true, cell: (w) => number.whole(w.failed) },
-  { title: 'Version', cell: (w) => w.version || '–' },
+  { title: 'Version', hint: 'of Bitfront, and of what it trains and scores with', cell: (w) => `${w.version || '–'}, engine version ${w.engine_version}` },
   { title: 'Last seen', cell: (w) => ago(w.last_seen_at) },
 ];
 

@@ -112,6 +112,9 @@ fn status(search: &Search) -> String {
     if search.state != "running" {
         let _ = write!(text, ", {}", search.state);
     }
+    if let Some(worker) = &search.waits_for {
+        let _ = write!(text, ", waiting for {worker}");
+    }
     text
 }
 

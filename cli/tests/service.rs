@@ -167,6 +167,35 @@ fn every_refusal_has_its_exit_code() {
 }
 
 #[test]
+fn a_search_says_which_engine_version_it_waits_for_and_goes_on_with_the_one_that_is_here() {
+    let service = Service::start();
+    let id = service.submit(&search_file(4, 3, 0));
+    // Chosen before the first trial: as if a worker that is gone had begun.
+    let resume = |version| service.text(&["resume", &id, "--engine-version", version]);
+    assert_eq!(resume("99"), "points is running\n");
+    let _worker = service.worker("other");
+    wait_for("a worker of another version", || {
+        service
+            .text(&["show", &id])
+            .contains("waiting for a worker of engine version 99; those here are of 1 (")
+            .then_some(())
+    });
+    let waits = "it waits for a worker of engine version 98; those here are of 1\n";
+    assert_eq!(resume("98"), format!("points is running\n{waits}"));
+    assert_eq!(resume("1"), "points is running\n");
+    let (code, _, progress) = run(service.command(&["watch", &id]));
+    assert_eq!(code, 0, "{progress}");
+    let shown = service.text(&["show", &id]);
+    assert!(
+        shown.contains("engine        version 1\n") && shown.contains("reproducible  yes"),
+        "{shown}"
+    );
+    let trial = service.text(&["trial", "show", "points#1"]);
+    assert!(trial.contains(", engine version 1\n"), "{trial}");
+    assert_eq!(service.json(&["workers"])[0]["engine_version"], 1);
+}
+
+#[test]
 fn faults_the_coordinator_finds_are_shown_at_their_lines() {
     let service = Service::start();
     let path = service.path("search.yaml");

@@ -65,7 +65,7 @@ impl Proposer {
         if taken >= ask.capacity {
             return Ok(leases);
         }
-        for candidate in store.proposing().await? {
+        for candidate in store.proposing(ask.worker).await? {
             let memory = self.memory(candidate.search);
             let mut memory = memory.lock().await;
             while taken < ask.capacity {
@@ -113,7 +113,7 @@ impl Memory {
             Answer::Trial(trial) => Ok(match store.start_trial(id, &trial, ask, slot).await? {
                 Some(lease) => Next::Leased(lease),
                 None if store
-                    .proposing()
+                    .proposing(ask.worker)
                     .await?
                     .iter()
                     .any(|other| other.search == id && other.next_number != number) =>

@@ -136,6 +136,7 @@ pub(crate) async fn register(context: &Context) -> Result<(), Status> {
             tools: context.tools.versions(),
             cpu_level: bitfront_kernel::level().to_owned(),
             engines: engines(context),
+            engine_version: bitfront_training::ENGINE_VERSION,
         })
         .await?;
     let lease_ttl = Duration::from_millis(response.lease_ttl_ms.max(100).into());

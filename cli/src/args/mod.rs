@@ -100,8 +100,8 @@ pub(crate) enum Command {
     Synth(Synth),
     /// Stop leasing a search's work; what runs may end.
     Pause(SearchName),
-    /// Go on with a paused search.
-    Resume(SearchName),
+    /// Go on with a paused search, or one whose engine version no worker has.
+    Resume(Resume),
     /// End a search; what runs is stopped.
     Cancel(SearchName),
     /// List workers.

@@ -16,6 +16,17 @@ pub(crate) struct SearchName {
     pub(crate) search: String,
 }
 
+/// How a search goes on.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    pub(crate) search: SearchName,
+    /// Give its trials to workers of this engine version from now on (`bitfront workers` lists them); a search that began with
+    /// another one is then marked as not reproducible.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) engine_version: Option<u32>,
+}
+
 /// A search file.
 #[derive(Debug, Args)]
 pub(crate) struct SearchFileArgs {

@@ -15,6 +15,15 @@ pub(crate) struct Search {
     pub(crate) state: String,
     pub(crate) budget: u64,
     pub(crate) reproducible: bool,
+    /// Engine version that its trials keep to, once one was leased.
+    #[serde(default)]
+    pub(crate) engine_version: Option<u32>,
+    /// Whether its first trials were of another one.
+    #[serde(default)]
+    pub(crate) engine_changed: bool,
+    /// What its trials wait for, where no worker that is here may run them.
+    #[serde(default)]
+    pub(crate) waits_for: Option<String>,
     pub(crate) trials: TrialCounts,
     /// Trials that runs left behind.
     #[serde(default)]

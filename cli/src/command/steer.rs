@@ -3,17 +3,35 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::Global;
+use crate::args::{Global, Resume};
 use crate::client::{Client, Search};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::view;
 
+/// Resumes a search, with workers of another engine version where one is named.
+pub(super) async fn resume(global: &Global, options: &Resume) -> Outcome {
+    let version = options.engine_version.map(|version| version.to_string());
+    let version = version
+        .as_deref()
+        .map(|version| ("engine_version", version));
+    run(global, &options.search.search, "resume", version.as_slice()).await
+}
+
 /// Sends `action` to a search and shows what became of it.
-pub(super) async fn run(global: &Global, name: &str, action: &str) -> Outcome {
+pub(super) async fn run(
+    global: &Global,
+    name: &str,
+    action: &str,
+    query: &[(&str, &str)],
+) -> Outcome {
     let client = Client::new(global)?;
     let id = client.search_id(name).await?;
     let value: Value = client
-        .post(&format!("/api/v1/searches/{id}/{action}"), &[], &json!({}))
+        .post(
+            &format!("/api/v1/searches/{id}/{action}"),
+            query,
+            &json!({}),
+        )
         .await?;
     if global.json {
         view::json(&value);
@@ -22,6 +40,9 @@ pub(super) async fn run(global: &Global, name: &str, action: &str) -> Outcome {
             Failure::general(format!("failed to read the coordinator's answer: {error}"))
         })?;
         view::line(&format!("{} is {}", search.name, search.state));
+        if let Some(worker) = &search.waits_for {
+            view::line(&format!("it waits for {worker}"));
+        }
     }
     Ok(Exit::Ok)
 }

@@ -7,7 +7,7 @@ use bitfront_dataset::{Dataset, SplitSpec, Table};
 use bitfront_hardware::design::DesignOptions;
 use bitfront_network::Candidate;
 use bitfront_search::file::{DatasetInfo, read};
-use bitfront_training::{Control, Recipe, Samples, Targets, train};
+use bitfront_training::{Control, ENGINE_VERSION, Recipe, Samples, Targets, train};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -59,6 +59,7 @@ pub(super) fn run(options: &Train) -> Outcome {
         "candidate_digest": candidate.digest(),
         "data_digest": dataset.digest,
         "seed": options.seed,
+        "engine_version": ENGINE_VERSION,
         "recipe": recipe,
         "train_s": train_s,
         "scores": scores,

@@ -73,8 +73,8 @@ pub(crate) fn search(search: &Search) -> String {
     let jobs = &search.synthesis;
     format!(
         "{} ({})\n  id            {}\n  created       {}\n  trials        {} of {} ended: {} completed, {} failed, {} \
-         pruned, {} cancelled; {} running\n  synthesis     {} completed, {} failed, {} open{}\n  front         {}\n  \
-         reproducible  {}\n",
+         pruned, {} cancelled; {} running{}\n  synthesis     {} completed, {} failed, {} open{}\n  front         {}\n  \
+         reproducible  {}\n  engine        {}\n",
         search.name,
         search.state,
         search.id,
@@ -86,6 +86,12 @@ pub(crate) fn search(search: &Search) -> String {
         trials.pruned,
         trials.cancelled,
         trials.leased,
+        search
+            .waits_for
+            .as_ref()
+            .map_or_else(String::new, |worker| format!(
+                "; waiting for {worker} (`bitfront resume --help` says how to go on without it)"
+            )),
         jobs.completed,
         jobs.failed,
         jobs.open,
@@ -101,11 +107,16 @@ pub(crate) fn search(search: &Search) -> String {
             search.smallest_lut_estimate
         )
         .trim_start_matches("front "),
-        if search.reproducible {
-            "yes"
-        } else {
-            "no: it takes outcomes in order of arrival"
+        match (search.reproducible, search.engine_changed) {
+            (true, _) => "yes",
+            (false, true) => "no: its trials are of more than one engine version",
+            (false, false) => "no: it takes outcomes in order of arrival",
         },
+        or_dash(
+            search
+                .engine_version
+                .map(|version| format!("version {version}"))
+        ),
     )
 }
 
@@ -239,6 +250,13 @@ pub(crate) fn trial(value: &Value) -> String {
         cell(&value["candidate_digest"])
     );
     shown.push_str(&origin(&value["origin"]));
+    if let Some(version) = value["engine_version"].as_u64() {
+        let _ = writeln!(
+            shown,
+            "  seed     {}, engine version {version}",
+            cell(&value["seed"])
+        );
+    }
     let _ = writeln!(
         shown,
         "  input    {}\n",
@@ -311,6 +329,7 @@ pub(crate) fn workers(items: &[Value]) -> String {
     let columns = [
         ("name", "/name"),
         ("host", "/host"),
+        (">engine version", "/engine_version"),
         (">slots", "/slots"),
         (">running", "/leased"),
         (">completed", "/completed"),

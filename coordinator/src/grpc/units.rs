@@ -57,6 +57,12 @@ pub(super) async fn register(state: &State, message: RegisterRequest) -> Result<
         version: message.version,
         slots: message.slots,
         engines: engines(&kinds, message.engines)?,
+        engine_version: i32::try_from(message.engine_version).map_err(|_| {
+            invalid(
+                "engine_version",
+                format_args!("{}, accepted are 0 to {}", message.engine_version, i32::MAX),
+            )
+        })?,
         kinds,
         tools: serde_json::to_value(&message.tools)?,
         cpu_level: message.cpu_level,

@@ -435,7 +435,8 @@ async fn record_scores(
         "src/store/sql/score/insert.sql",
         completion.holding.unit.get(),
         completion.holding.attempt as i32,
-        serde_json::to_value(scores)?
+        serde_json::to_value(scores)?,
+        completion.worker.get()
     )
     .fetch_one(&mut *connection)
     .await?;

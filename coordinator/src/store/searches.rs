@@ -77,10 +77,27 @@ impl Store {
     /// The search does not exist, its state does not allow the wish (conflict), or the database fails.
     pub async fn steer(&self, search: SearchId, wish: SearchEvent) -> Result<SearchState> {
         let store = self.clone();
-        tokio::spawn(async move { store.steer_here(search, wish).await }).await?
+        tokio::spawn(async move { store.steer_here(search, wish, None).await }).await?
     }
 
-    async fn steer_here(&self, id: SearchId, wish: SearchEvent) -> Result<SearchState> {
+    /// Resumes a search with workers of an engine version: what waits for those of another one, which may never come
+    /// back, goes on. Unless no trial was given to any worker before, the search is no longer reproducible.
+    ///
+    /// # Errors
+    /// As [`steer`](Self::steer).
+    pub async fn resume_with(&self, search: SearchId, engine_version: i32) -> Result<SearchState> {
+        let store = self.clone();
+        let wish = SearchEvent::Resume;
+        tokio::spawn(async move { store.steer_here(search, wish, Some(engine_version)).await })
+            .await?
+    }
+
+    async fn steer_here(
+        &self,
+        id: SearchId,
+        wish: SearchEvent,
+        engine_version: Option<i32>,
+    ) -> Result<SearchState> {
         let mut transaction = self.pool().begin().await?;
         let search = settle::lock(&mut transaction, id).await?;
         let next = search.state.next(wish).map_err(|refused| {
@@ -89,7 +106,19 @@ impl Store {
                 format!("search {id} is {}: {refused}", search.state),
             )
         })?;
+        let mut changed = false;
+        if let Some(version) = engine_version {
+            let done = sqlx::query_file!(
+                "src/store/sql/search/set_engine_version.sql",
+                id.get(),
+                version
+            )
+            .execute(&mut *transaction)
+            .await?;
+            changed = done.rows_affected() > 0;
+        }
         if next != search.state {
+            changed = true;
             settle::set_state(&mut transaction, id, next).await?;
             if next == SearchState::Cancelled {
                 let none: Option<uuid::Uuid> = None;
@@ -97,6 +126,8 @@ impl Store {
                     .fetch_one(&mut *transaction)
                     .await?;
             }
+        }
+        if changed {
             let event = json!({ "id": id, "name": search.name, "state": next });
             settle::write_events(&mut transaction, id, vec![("search.updated", event)]).await?;
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    ids::{SearchId, TrialId, UnitId},
+    ids::{SearchId, TrialId, UnitId, WorkerId},
 };
 
 /// A running search that may propose another trial.
@@ -58,20 +58,23 @@ pub struct TrialWork {
 pub const MAX_ATTEMPTS: u32 = 3;
 
 impl Store {
-    /// Running searches with budget left: the most urgent first, then those with the least leased work.
+    /// Running searches with budget left that a worker may be given trials of: the most urgent first, then those with the
+    /// least leased work.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn proposing(&self) -> Result<Vec<Proposing>> {
-        Ok(sqlx::query_file!("src/store/sql/search/proposing.sql")
-            .fetch_all(self.pool())
-            .await?
-            .into_iter()
-            .map(|row| Proposing {
-                search: SearchId(row.id),
-                next_number: row.next_number as u32,
-            })
-            .collect())
+    pub async fn proposing(&self, worker: WorkerId) -> Result<Vec<Proposing>> {
+        Ok(
+            sqlx::query_file!("src/store/sql/search/proposing.sql", worker.get())
+                .fetch_all(self.pool())
+                .await?
+                .into_iter()
+                .map(|row| Proposing {
+                    search: SearchId(row.id),
+                    next_number: row.next_number as u32,
+                })
+                .collect(),
+        )
     }
 
     /// The trials of a search from number `from` on, with their outcomes, in trial order (promise P2).
@@ -110,8 +113,8 @@ impl Store {
             .collect()
     }
 
-    /// Creates a trial and leases it, in slot `slot` of the request. `None`: another coordinator was first, or the
-    /// search is no longer running.
+    /// Creates a trial and leases it, in slot `slot` of the request. `None`: another coordinator was first, the search is
+    /// no longer running, or it keeps to another engine version than the worker's.
     ///
     /// # Errors
     /// The worker is unknown, the same request is being answered by another call (conflict), or the database fails.

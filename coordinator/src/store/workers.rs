@@ -30,6 +30,8 @@ pub struct NewWorker {
     pub cpu_level: String,
     /// Synthesis engines that it has.
     pub engines: Vec<String>,
+    /// Version of what it trains and scores with; 0: unknown.
+    pub engine_version: i32,
 }
 
 impl Store {
@@ -53,7 +55,8 @@ impl Store {
             &kinds,
             worker.tools,
             worker.cpu_level,
-            &worker.engines
+            &worker.engines,
+            worker.engine_version
         )
         .execute(self.pool())
         .await?;

@@ -3,6 +3,7 @@
 //! They need `BITFRONT_TEST_DATABASE_URL`, a server where databases may be created; `scripts/with-postgres` runs a command
 //! with one.
 
+mod engine_versions;
 mod engines;
 mod fencing;
 mod front;

@@ -48,6 +48,7 @@ impl Served {
             tools: [("yosys".to_owned(), "0.23".to_owned())].into(),
             cpu_level: "avx2".to_owned(),
             engines: vec!["yosys".to_owned()],
+            engine_version: 1,
         }
     }
 
@@ -294,6 +295,18 @@ async fn messages_that_make_no_sense_name_their_fault() {
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(
         status.message().starts_with("name: "),
+        "{}",
+        status.message()
+    );
+    let beyond = RegisterRequest {
+        engine_version: u32::MAX,
+        ..served.registration()
+    };
+    let status = served.client.register(beyond).await.unwrap_err();
+    assert!(
+        status
+            .message()
+            .contains("engine_version: 4294967295, accepted are 0 to"),
         "{}",
         status.message()
     );

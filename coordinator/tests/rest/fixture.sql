@@ -4,12 +4,12 @@
 insert into datasets (id, digest, file, bytes, info) values (
     '01900000-0000-7000-8000-000000000001', repeat('d', 64), 'jets_small.npz', 1000,
     '{"inputs": 16, "features": [], "classes": ["g", "q", "W", "Z", "t"], "rows": 100, "test_rows": null}');
-insert into workers (id, name, host, slots, kinds, tools) values (
-    '01900000-0000-7000-8000-000000000002', 'node <b>1</b>', 'host-1', 2, '{trial,synthesis}', '{"yosys": "0.23"}');
-insert into searches (id, name, file, resolved, dataset_id, budget, parallel, next_number) values (
+insert into workers (id, name, host, slots, kinds, tools, engine_version) values (
+    '01900000-0000-7000-8000-000000000002', 'node <b>1</b>', 'host-1', 2, '{trial,synthesis}', '{"yosys": "0.23"}', 3);
+insert into searches (id, name, file, resolved, dataset_id, budget, parallel, next_number, engine_version) values (
     '01900000-0000-7000-8000-000000000003', '<img src=x onerror=alert(1)>', '{"name": "as submitted"}',
     '{"description": "<script>alert(2)</script>", "labels": {"team": "l1t"}, "objectives": [{"metric": "accuracy", "goal": "maximize"}, {"metric": "lut_estimate", "goal": "minimize"}], "device": {"part": "xcvu9p", "clock_mhz": 200}}',
-    '01900000-0000-7000-8000-000000000001', 20, 8, 12);
+    '01900000-0000-7000-8000-000000000001', 20, 8, 12, 3);
 
 create temporary table plan as
 select n, ('01900000-0000-7000-8000-0000000001' || lpad(n::text, 2, '0'))::uuid as id,
@@ -47,8 +47,8 @@ select id, 1, '01900000-0000-7000-8000-000000000002', case when state in ('compl
     'epoch 1 <i>loss</i> 0.9' || chr(10)
 from plan where n < 11;
 
-insert into scores (trial_id, attempt, search_id, scores, on_front, measured)
-select id, 1, '01900000-0000-7000-8000-000000000003',
+insert into scores (trial_id, attempt, search_id, engine_version, scores, on_front, measured)
+select id, 1, '01900000-0000-7000-8000-000000000003', 3,
     jsonb_strip_nulls(jsonb_build_object(
         'accuracy_validation', 0.60 + case when n = 6 then 5 else n end / 100.0,
         'accuracy_test', case when n < 7 then 0.59 + n / 100.0 end,

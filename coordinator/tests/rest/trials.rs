@@ -321,3 +321,59 @@ async fn another_engine_is_asked_for_by_name_and_says_what_it_waits_for() {
         json!(["yosys-nextpnr-ice40"])
     );
 }
+
+#[tokio::test]
+async fn what_trained_a_trial_is_said_and_what_a_search_waits_for() {
+    let server = Server::with_rows().await;
+    let it = server.read(&format!("/trials/{}", trial(2))).await;
+    assert_eq!(it["engine_version"], 3);
+    let queued = server.read(&format!("/trials/{}", trial(11))).await;
+    assert_eq!(queued["engine_version"], Value::Null, "nothing has");
+    assert_eq!(
+        server.read("/workers").await["items"][0]["engine_version"],
+        3
+    );
+    let path = format!("/searches/{SEARCH}");
+    let search = server.read(&path).await;
+    assert_eq!(
+        (&search["engine_version"], &search["waits_for"]),
+        (&json!(3), &Value::Null)
+    );
+
+    sqlx::query("update workers set engine_version = 4")
+        .execute(&server.pool)
+        .await
+        .expect("another build");
+    let search = server.read(&path).await;
+    assert_eq!(
+        search["waits_for"],
+        "a worker of engine version 3; those here are of 4"
+    );
+    let resume = async |query: &str| {
+        let path = format!("{path}/resume{query}");
+        server.post(&path, &json!({})).await
+    };
+    for query in ["?engine_version=-1", "?engine_version=new", "?engine=4"] {
+        problem(resume(query).await).await;
+    }
+    // Without a version it still waits.
+    let same: Value = resume("").await.json().await.expect("JSON");
+    assert_eq!(
+        (&same["engine_version"], &same["reproducible"]),
+        (&json!(3), &json!(true))
+    );
+    let goes_on: Value = resume("?engine_version=4")
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(goes_on["waits_for"], Value::Null);
+    assert_eq!(
+        (
+            &goes_on["engine_version"],
+            &goes_on["engine_changed"],
+            &goes_on["reproducible"]
+        ),
+        (&json!(4), &json!(true), &json!(false))
+    );
+}

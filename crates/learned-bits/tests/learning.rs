@@ -1,5 +1,8 @@
 //! Learned candidates are exact, narrower as the penalty grows, and the same bits on every CPU level.
 
+#[path = "../../../testdata/known-bits/check.rs"]
+mod known_bits;
+
 use bitfront_hardware::circuit::Circuit;
 use bitfront_hardware::costs::program_ebops;
 use bitfront_kernel::{Kernels, Level};
@@ -214,16 +217,13 @@ fn a_layers_values_have_one_format_where_it_is_asked() {
 }
 
 /// As `the_bits_of_a_known_run` of the training engine: when this fails, learned candidates have other bits
-/// than before, which has to be said.
+/// than before, which is a new `ENGINE_VERSION`.
 #[test]
 fn the_bits_of_a_known_front() {
     let (points, _) = run(Kernels::detect(), Granularity::Weight);
     let weights = points.iter().flat_map(|point| &point.weights.layers);
     let values = weights.flat_map(|layer| layer.parts.values().flatten());
-    let hash = values.fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {
-        (hash ^ u64::from(value.to_bits())).wrapping_mul(0x100_0000_01b3)
-    });
-    assert_eq!(format!("{hash:016x}"), "2d76027246417add");
+    known_bits::check("learned-bits", [values.map(|value| value.to_bits())]);
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod statistics;
 #[cfg(test)]
 mod straight_through_check;
 mod train;
+mod version;
 mod weighted;
 mod window;
 
@@ -85,3 +86,4 @@ pub use random::row_order;
 pub use recipe::{EarlyStopping, Recipe, RecipeFault};
 pub use schedule::{Plateau, Schedule};
 pub use train::{Control, EpochReport, Samples, Targets, Trained, Trainer, train};
+pub use version::ENGINE_VERSION;

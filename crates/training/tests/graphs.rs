@@ -1,5 +1,8 @@
 //! Training of whole graphs: convolutions, normalisations, dropout, random quantizers, heads.
 
+#[path = "../../../testdata/known-bits/check.rs"]
+mod known_bits;
+
 use bitfront_kernel::{Kernels, Level};
 use bitfront_network::{
     Candidate, Fold, ForwardPrecision, Head, Layer, Operation, Padding, Part, SCALE_BITS, Weights,
@@ -261,12 +264,7 @@ fn the_bits_of_a_known_graph() {
         &Bars::new(100, 5),
         &recipe(3),
     );
-    let hash = bits(&trained.weights)
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, word| {
-            (hash ^ u64::from(*word)).wrapping_mul(0x100_0000_01b3)
-        });
-    assert_eq!(format!("{hash:016x}"), "ceb0057ad53aafcd");
+    known_bits::check("training-graph", [bits(&trained.weights)]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Whole training runs: determinism, every CPU level, control, errors.
 
+#[path = "../../../testdata/known-bits/check.rs"]
+mod known_bits;
+
 use bitfront_kernel::{Kernels, Level};
 use bitfront_network::{Candidate, ForwardPrecision, Head, Layer, Operation, SCALE_BITS, forward};
 use bitfront_training::{
@@ -165,16 +168,11 @@ fn every_level_gives_the_same_bits() {
 }
 
 /// A stored trial's weights must come out again after any change of the engine. When this fails, the
-/// engine gives other bits than before: that is a new engine version, and has to be said.
+/// engine gives other bits than before: that is a new `ENGINE_VERSION`.
 #[test]
 fn the_bits_of_a_known_run() {
     let trained = run(&six_bits(), &Blobs::new(500), 7);
-    let hash = bits(&trained)
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, word| {
-            (hash ^ u64::from(*word)).wrapping_mul(0x100_0000_01b3)
-        });
-    assert_eq!(format!("{hash:016x}"), "20b88615551d0312");
+    known_bits::check("training-run", [bits(&trained)]);
 }
 
 #[test]

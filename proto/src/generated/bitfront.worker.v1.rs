@@ -31,6 +31,10 @@ pub struct RegisterRequest {
     /// announced: it has "yosys" if it takes synthesis jobs.
     #[prost(string, repeated, tag = "9")]
     pub engines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Version of what trains and scores (promise P2): a search's trials go to workers of one version. 0 from a worker of before it
+    /// was announced.
+    #[prost(uint32, tag = "10")]
+    pub engine_version: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterResponse {

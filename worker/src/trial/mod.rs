@@ -18,7 +18,8 @@ use bitfront_search::Search;
 use bitfront_search::learned::RunResult;
 use bitfront_search::search::Sampler;
 use bitfront_training::{
-    Control, Recipe, Samples, SoftTargets, Targets, TrainError, Trainer, training_bytes,
+    Control, ENGINE_VERSION, Recipe, Samples, SoftTargets, Targets, TrainError, Trainer,
+    training_bytes,
 };
 
 pub use score::{ScoreError, score};
@@ -166,7 +167,7 @@ fn attempt_scores(
         work.number, work.search_id, work.seed, work.dataset_digest
     ));
     attempt.log(&format!(
-        "engine {}, cpu level {}, rows: {} train, {} validation, {} test",
+        "engine version {ENGINE_VERSION}, bitfront {}, cpu level {}, rows: {} train, {} validation, {} test",
         env!("CARGO_PKG_VERSION"),
         bitfront_kernel::level(),
         data.train.rows,

@@ -3,6 +3,8 @@
 
 mod fake;
 mod fixture;
+#[path = "../../../testdata/known-bits/check.rs"]
+mod known_bits;
 
 mod distillation;
 mod drain;

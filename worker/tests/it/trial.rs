@@ -7,12 +7,15 @@ use bitfront_search::TrialScores;
 use bitfront_search::learned::{LearnedBits, PointOutcome, RunResult};
 use bitfront_search::search::Sampler;
 use bitfront_search::space::{Parameter, Variable};
+use bitfront_training::ENGINE_VERSION;
+use serde_json::Value;
 
 use crate::fake::{Call, Fake};
 use crate::fixture::{
     Running, SIX_BITS, candidate, dataset, float_candidate, queue_candidate, queue_of_search,
     queue_trial, search,
 };
+use crate::known_bits;
 
 #[tokio::test]
 async fn a_leased_trial_is_trained_scored_and_completed() {
@@ -48,7 +51,7 @@ async fn a_leased_trial_is_trained_scored_and_completed() {
     let log = fake.with(|s| s.artifacts[&reference("log").digest].clone());
     let log = String::from_utf8(log).unwrap();
     assert!(
-        log.contains("epoch  40:") && log.contains("cpu level"),
+        log.contains("epoch  40:") && log.contains(&format!("engine version {ENGINE_VERSION}, ")),
         "{log}"
     );
 
@@ -62,6 +65,7 @@ async fn a_leased_trial_is_trained_scored_and_completed() {
         Call::Register(request) => {
             assert_eq!((request.name.as_str(), request.slots), ("first", 1));
             assert!(!request.cpu_level.is_empty() && !request.host.is_empty());
+            assert_eq!(request.engine_version, ENGINE_VERSION);
         }
         other => panic!("first call {other:?}"),
     });
@@ -104,6 +108,33 @@ async fn the_same_trial_gives_the_same_bits_on_another_worker() {
         worker.drained().await;
     }
     assert_eq!(results[0], results[1]);
+    let (scores, weights) = &results[0];
+    known_bits::check("trial", [figures(scores), characters(weights)]);
+}
+
+/// The characters of a text, as known bits are made of.
+fn characters(text: &str) -> Vec<u32> {
+    text.bytes().map(u32::from).collect()
+}
+
+/// The figures that stand in fronts, by name: a score that is added later is no other result.
+fn figures(result_json: &str) -> Vec<u32> {
+    let scores: Value = serde_json::from_str(result_json).unwrap();
+    let figures = [
+        "/accuracy_validation",
+        "/accuracy_test",
+        "/auc_validation",
+        "/background_efficiency_50_validation",
+        "/confusion_test",
+        "/costs/bits",
+        "/costs/energy_pj",
+        "/costs/ebops",
+        "/costs/lut_estimate",
+        "/costs/ff_estimate",
+        "/costs/latency_ns",
+    ];
+    let figures = figures.map(|figure| scores.pointer(figure).expect(figure).to_string());
+    characters(&figures.join(" "))
 }
 
 #[tokio::test]

@@ -24,8 +24,15 @@ pub struct SearchView {
     /// `running`, `paused`, `finished`, `cancelled` or `archived`.
     #[schema(example = "running")]
     pub state: String,
-    /// Whether the same file gives the same trials again (promise P2).
+    /// Whether the same file gives the same trials again (promise P2), by workers of the same engine version.
     pub reproducible: bool,
+    /// Engine version of the workers that its trials go to: that of its first trial's; absent before.
+    pub engine_version: Option<i32>,
+    /// Whether a user had it go on with another engine version than it began with.
+    pub engine_changed: bool,
+    /// What its trials wait for, where no worker that is here may run them.
+    #[schema(example = "a worker of engine version 1; those here are of 2")]
+    pub waits_for: Option<String>,
     /// Axes of the front: metric and goal, in order.
     #[schema(value_type = Vec<ObjectiveView>)]
     pub objectives: Value,
@@ -147,6 +154,15 @@ pub struct SynthesisCounts {
     pub waits_for: Option<String>,
 }
 
+/// The worker that trials of an engine version wait for, and of which versions those are that are here.
+fn trainer_of((version, here): (i32, Vec<i32>)) -> String {
+    let here: Vec<String> = here.iter().map(ToString::to_string).collect();
+    format!(
+        "a worker of engine version {version}; those here are of {}",
+        here.join(" and ")
+    )
+}
+
 impl From<SearchRow> for SearchView {
     fn from(row: SearchRow) -> Self {
         Self {
@@ -156,6 +172,9 @@ impl From<SearchRow> for SearchView {
             labels: row.labels,
             state: row.state,
             reproducible: row.reproducible,
+            waits_for: row.engine_version.zip(row.other_versions).map(trainer_of),
+            engine_version: row.engine_version,
+            engine_changed: row.engine_changed,
             objectives: row.objectives,
             device: row.device,
             dataset: DatasetRef {

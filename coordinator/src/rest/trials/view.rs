@@ -41,6 +41,8 @@ pub struct TrialView {
     /// and `costs`, the estimates from the trained weights.
     #[schema(value_type = Option<Object>)]
     pub scores: Option<Value>,
+    /// Engine version of the worker that trained and scored it; absent before, 0 where it announced none.
+    pub engine_version: Option<i32>,
     /// What synthesis measured: `lut_measured`, `ff_measured`, `dsp_measured`, `carry_measured`.
     #[schema(value_type = Option<Object>)]
     pub measured: Option<Value>,
@@ -87,6 +89,7 @@ impl From<TrialRow> for TrialView {
             attempt: row.attempt,
             worker: row.worker,
             kernels: row.kernels,
+            engine_version: row.engine_version,
             usage: usage(costs, (row.measured.as_ref(), is_of_device), device),
             measured: row.measured,
             scores: row.scores,

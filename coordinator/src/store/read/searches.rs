@@ -18,6 +18,10 @@ pub struct SearchRow {
     pub name: String,
     pub state: String,
     pub reproducible: bool,
+    pub engine_version: Option<i32>,
+    pub engine_changed: bool,
+    /// Those of workers that are here, where its trials wait for another one.
+    pub other_versions: Option<Vec<i32>>,
     pub budget: i32,
     pub description: String,
     pub labels: Value,

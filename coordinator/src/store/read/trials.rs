@@ -33,6 +33,7 @@ pub struct TrialRow {
     pub synthesis_state: Option<String>,
     pub synthesis_result: Option<Value>,
     pub measured: Option<Value>,
+    pub engine_version: Option<i32>,
     pub device: Option<Value>,
     /// The value sorted by, turned so that it ascends; infinite where the trial has none.
     pub sort_key: f64,

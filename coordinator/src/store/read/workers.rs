@@ -32,6 +32,8 @@ pub struct WorkerRow {
     pub cpu_level: String,
     /// Synthesis engines whose programs it has.
     pub engines: Vec<String>,
+    /// Version of what it trains and scores with; 0 if it announces none.
+    pub engine_version: i32,
     /// It takes no more work.
     pub draining: bool,
     /// When it registered.

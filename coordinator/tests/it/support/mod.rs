@@ -176,6 +176,15 @@ impl TestStore {
 
     /// A worker with these tools, name to version, and synthesis engines.
     pub(crate) async fn worker_with(&self, tools: Value, engines: &[&str]) -> TestWorker {
+        self.registered(tools, engines, 1).await
+    }
+
+    /// A worker of an engine version.
+    pub(crate) async fn worker_of(&self, engine_version: i32) -> TestWorker {
+        self.registered(json!({}), &["yosys"], engine_version).await
+    }
+
+    async fn registered(&self, tools: Value, engines: &[&str], engine_version: i32) -> TestWorker {
         let id = WorkerId::new();
         let worker = NewWorker {
             id,
@@ -187,6 +196,7 @@ impl TestStore {
             tools,
             cpu_level: "scalar".to_owned(),
             engines: engines.iter().map(|name| (*name).to_owned()).collect(),
+            engine_version,
         };
         self.store()
             .register_worker(&worker)

@@ -5,6 +5,12 @@ select
     s.name,
     s.state,
     s.reproducible as "reproducible!",
+    s.engine_version,
+    s.engine_changed,
+    case
+        when s.state = 'running' and (trials.queued > 0 or (not s.exhausted and s.next_number < s.budget))
+        then trainers.versions
+    end as other_versions,
     s.budget,
     coalesce(s.resolved ->> 'description', '') as "description!",
     coalesce(s.resolved -> 'labels', '{}') as "labels!",
@@ -75,6 +81,13 @@ cross join lateral (
     from scores c
     where c.search_id = s.id and c.on_front
 ) front
+-- Versions of the workers that are here for trials, where the search keeps to another one.
+left join lateral (
+    select array_agg(distinct w.engine_version order by w.engine_version) as versions
+    from workers w
+    where w.last_seen_at > now() - interval '1 minute' and not w.draining and 'trial' = any (w.kinds)
+    having bool_and(w.engine_version <> s.engine_version)
+) trainers on true
 where (s.state = $1::text or ($1 is null and (s.state <> 'archived' or $4::uuid is not null)))
   and ($2::uuid is null or s.id < $2)
   and ($4 is null or s.id = $4)

@@ -23,6 +23,7 @@ with keyed as (
         y.state as synthesis_state,
         y.result as synthesis_result,
         c.measured,
+        c.engine_version,
         s.resolved -> 'device' as device,
         coalesce($4::float8 * case $3::text
             when 'number' then t.number::float8
@@ -84,6 +85,7 @@ select
     synthesis_state as "synthesis_state?",
     synthesis_result as "synthesis_result?",
     measured as "measured?",
+    engine_version as "engine_version?",
     device as "device?",
     sort_key as "sort_key!"
 from keyed

@@ -10,6 +10,7 @@ select
     w.tools as "tools!",
     w.cpu_level,
     w.engines,
+    w.engine_version,
     w.draining,
     w.registered_at,
     w.last_seen_at,

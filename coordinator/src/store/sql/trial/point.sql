@@ -29,5 +29,8 @@ weights as (
     insert into unit_artifacts (unit_id, attempt, kind, digest)
     select unit.id, 1, 'weights', $12 from unit where $12::text is not null
 )
-insert into scores (trial_id, attempt, search_id, scores)
-select unit.id, 1, unit.search_id, $13 from unit where $13::jsonb is not null
+insert into scores (trial_id, attempt, search_id, scores, engine_version)
+select unit.id, 1, unit.search_id, $13, w.engine_version
+from unit
+join workers w on w.id = $5
+where $13::jsonb is not null

@@ -2,10 +2,15 @@
 --
 -- Rule: the budget is exact and a number is given once, however many coordinators propose. They meet at the row of the
 -- search: whoever comes second finds another `next_number` (or another state) and inserts nothing.
-with turn as (
+-- The first trial fixes the engine version of its search: others go to workers of the same version (promise P2).
+with asker as (
+    select engine_version from workers where id = $8
+),
+turn as (
     update searches
-    set next_number = next_number + 1
+    set next_number = next_number + 1, engine_version = (select engine_version from asker)
     where id = $1 and next_number = $2 and state = 'running' and not exhausted and next_number < budget
+      and coalesce(engine_version = (select engine_version from asker), true)
     returning id
 ),
 unit as (

@@ -3,7 +3,8 @@
 -- Rule: two claims never take one unit. `for update skip locked` passes over rows that another claim is taking, and the
 -- materialized CTE keeps the planner from evaluating the limit more than once. The attempt, which is the fencing token,
 -- grows with every lease. Unique (lease_request_id, lease_slot) lets only one of two equal requests through.
--- A synthesis job goes to a worker that has its engine.
+-- A trial goes to a worker of its search's engine version, which its first lease fixed (promise P2); a synthesis job to one that
+-- has its engine.
 -- A paused search leases nothing; a finished one only synthesis jobs that a user asked for later.
 -- Equal circuits are synthesised once: a job waits while an equal one is leased, or waits before it, or has a result that it
 -- will be given. (Two claims at the very moment when such an earlier one becomes free may take both: built twice, each
@@ -16,6 +17,7 @@ with candidate as materialized (
       and u.kind = any($6::text[])
       and u.not_before <= now()
       and (s.state = 'running' or (u.kind = 'synthesis' and s.state = 'finished'))
+      and (u.kind = 'synthesis' or s.engine_version = (select w.engine_version from workers w where w.id = $1))
       and (u.kind = 'trial' or exists (
           select 1
           from synthesis_jobs j
