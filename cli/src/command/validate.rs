@@ -27,6 +27,7 @@ pub(super) fn run(global: &Global, options: &Validate) -> Outcome {
             classes: dataset.classes.len(),
             digest: dataset.digest,
             targets: dataset.targets.len(),
+            has_test_rows: dataset.test.is_some(),
             features: dataset.features,
         })
     });

@@ -110,6 +110,11 @@ pub enum DatasetError {
         /// Rows it needs.
         needed: usize,
     },
+    /// A split whose test rows cannot be those of the file.
+    #[error(
+        "split.test_rows is scikit_learn, and the file has test rows of its own; accepted: each_class, which keeps those"
+    )]
+    OwnTestRows,
     /// A field of the split.
     #[error("split.{field} is {value}; accepted: {accepted}")]
     Split {

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DatasetError;
+use crate::scikit_learn;
 use crate::table::counts;
 
 /// Shares of the rows, each class alike.
@@ -26,6 +27,19 @@ pub struct SplitSpec {
     pub test: f64,
     /// Seed of the permutation.
     pub seed: u64,
+    /// Which rows test.
+    pub test_rows: TestRows,
+}
+
+/// Which rows test, where the file has no test rows of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestRows {
+    /// A share of each class.
+    #[default]
+    EachClass,
+    /// Those of scikit-learn's `train_test_split(test_size=test, random_state=seed)`, of a seed below 2^32.
+    ScikitLearn,
 }
 
 impl Default for SplitSpec {
@@ -36,6 +50,7 @@ impl Default for SplitSpec {
             validation: 0.16,
             test: 0.2,
             seed: 0,
+            test_rows: TestRows::EachClass,
         }
     }
 }
@@ -69,6 +84,13 @@ impl SplitSpec {
                 accepted: "a sum of 1",
             });
         }
+        if self.test_rows == TestRows::ScikitLearn && u32::try_from(self.seed).is_err() {
+            return Err(DatasetError::Split {
+                field: "seed",
+                value: self.seed as f64,
+                accepted: "0 to 4294967295, as scikit_learn takes it",
+            });
+        }
         Ok(())
     }
 
@@ -81,7 +103,18 @@ impl SplitSpec {
         with_test: bool,
     ) -> Result<[Vec<usize>; 3], DatasetError> {
         self.check()?;
-        let (validation, test) = if with_test {
+        let published = self.test_rows == TestRows::ScikitLearn;
+        if published && !with_test {
+            return Err(DatasetError::OwnTestRows);
+        }
+        // Rows that test, whatever their class.
+        let mut tests = vec![false; y.len()];
+        if published {
+            for row in scikit_learn::test_rows(y.len(), self.test, self.seed as u32) {
+                tests[row] = true;
+            }
+        }
+        let (validation, test) = if with_test && !published {
             (self.validation, self.test)
         } else {
             (self.validation / (self.train + self.validation), 0.0)
@@ -90,15 +123,20 @@ impl SplitSpec {
         let mut part_of = vec![0_u8; y.len()];
         let mut lengths = [0; 3];
         for (class, name) in classes.iter().enumerate() {
-            let mut rows: Vec<usize> = (0..y.len())
+            let (published_part, mut rows): (Vec<usize>, Vec<usize>) = (0..y.len())
                 .filter(|&row| usize::from(y[row]) == class)
-                .collect();
+                .partition(|&row| tests[row]);
             permute(&mut rows, self.seed, class as u64);
             let share = |part: f64| (rows.len() as f64 * part + 0.5).floor() as usize;
             let test_rows = share(test);
             let validation_rows = share(validation).min(rows.len() - test_rows);
             let (test_part, rest) = rows.split_at(test_rows);
             let (validation_part, train_part) = rest.split_at(validation_rows);
+            let test_part = if published {
+                &published_part
+            } else {
+                test_part
+            };
             let all = [
                 ("train", train_part),
                 ("validation", validation_part),

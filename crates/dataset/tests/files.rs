@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
 
-use bitfront_dataset::{Dataset, DatasetError, SplitSpec};
+use bitfront_dataset::{Dataset, DatasetError, SplitSpec, Table, TestRows};
 use npyz::WriterBuilder as _;
 use proptest::prelude::*;
 use zip::ZipWriter;
@@ -389,7 +389,7 @@ proptest! {
             }
         }
         let data = Dataset::parse(csv.as_bytes(), "f.csv").unwrap();
-        let spec = SplitSpec { train: 0.5, validation: 0.25, test: 0.25, seed };
+        let spec = SplitSpec { train: 0.5, validation: 0.25, test: 0.25, seed, ..SplitSpec::default() };
         let prepared = data.prepare(&spec).unwrap();
         let raw = |v: f32| (f64::from(v) * f64::from(prepared.std[0]) + f64::from(prepared.mean[0])).round() as usize;
         let mut seen: Vec<usize> = Vec::new();
@@ -405,6 +405,65 @@ proptest! {
             prop_assert_eq!(count(&prepared.validation.y), quarter);
         }
     }
+}
+
+/// Published loaders' `train_test_split(test_size=0.2, random_state=42)`: rows by numpy's own permutation.
+#[test]
+fn test_rows_are_those_of_scikit_learn_where_they_are_asked_for() {
+    let mut csv = String::from("x,y\n");
+    for row in 0..11 {
+        writeln!(csv, "{row},{}", ["a", "b"][row % 2]).unwrap();
+    }
+    let spec = SplitSpec {
+        train: 0.6,
+        validation: 0.2,
+        test: 0.2,
+        seed: 42,
+        test_rows: TestRows::ScikitLearn,
+    };
+    let prepared = Dataset::parse(csv.as_bytes(), "f.csv")
+        .unwrap()
+        .prepare(&spec)
+        .unwrap();
+    let rows = |table: &Table| -> Vec<usize> {
+        let (std, mean) = (f64::from(prepared.std[0]), f64::from(prepared.mean[0]));
+        let raw = |v: &f32| (f64::from(*v) * std + mean).round() as usize;
+        table.x.iter().map(raw).collect()
+    };
+    // numpy.random.RandomState(42).permutation(11)[:3], sorted.
+    assert_eq!(rows(&prepared.test), [0, 5, 9]);
+    let mut rest = [rows(&prepared.train), rows(&prepared.validation)].concat();
+    assert_eq!(
+        prepared.validation.rows, 2,
+        "a quarter of the rest, of each class"
+    );
+    rest.extend(rows(&prepared.test));
+    rest.sort_unstable();
+    assert_eq!(rest, (0..11).collect::<Vec<_>>());
+
+    // A class that they lack, a seed that numpy lacks, test rows that the file has.
+    let few = Dataset::parse(b"x,y\n1,a\n2,a\n3,a\n4,a\n5,b\n6,b\n7,b\n8,b\n", "f.csv").unwrap();
+    let refused = (0..40).find_map(|seed| few.prepare(&SplitSpec { seed, ..spec }).err());
+    assert!(
+        refused
+            .unwrap()
+            .to_string()
+            .starts_with("test part of the split: class "),
+        "two rows of eight are of one class with some seeds"
+    );
+    let beyond = SplitSpec {
+        seed: 1 << 32,
+        ..spec
+    };
+    let text = few.prepare(&beyond).unwrap_err().to_string();
+    assert!(
+        text.starts_with("split.seed is 4294967296; accepted: 0 to 4294967295"),
+        "{text}"
+    );
+    let mut own = few;
+    own.test = Some(own.train.clone());
+    let text = own.prepare(&spec).unwrap_err().to_string();
+    assert!(text.contains("test rows of its own"), "{text}");
 }
 
 #[test]

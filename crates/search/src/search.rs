@@ -118,6 +118,21 @@ pub struct Split {
     #[serde(default)]
     #[schemars(range(max = 9_007_199_254_740_991_u64))]
     pub seed: u64,
+    /// Which rows test, where the data set has no test table of its own; default `each_class`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub test_rows: TestRows,
+}
+
+/// Which rows test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestRows {
+    /// A share of each class.
+    #[default]
+    EachClass,
+    /// The rows of scikit-learn's `train_test_split(test_size=test, random_state=seed)`, as published splits are made: with
+    /// `test: 0.2, seed: 42` those of the hls4ml LHC jets. Seeds are below 4,294,967,296. Of the others, shares of each class.
+    ScikitLearn,
 }
 
 /// A network without quantizers, as its float reference: every kernel and bias is `float`, every

@@ -44,6 +44,7 @@ fn data(name: &str) -> DatasetInfo {
             _ => JETS.map(str::to_owned).to_vec(),
         },
         targets: 0,
+        has_test_rows: true,
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) use compared::compare;
 pub(crate) use evidence::Evidence;
 use vectors::Vectors;
 
+pub(crate) use vectors::FEWEST as FEWEST_VECTORS;
+
 use crate::attempt::Attempt;
 use crate::cache::Held;
 use crate::config::Limits;

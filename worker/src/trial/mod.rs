@@ -1,6 +1,7 @@
 //! One trial: fetch the data and the starting weights, train the candidate, score it, keep its weights; of a search that
 //! learns bit widths, go on from them.
 
+mod footprint;
 mod learned;
 mod recipe;
 mod score;
@@ -10,7 +11,7 @@ mod teacher;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitfront_dataset::{Aim, Prepared, SplitSpec, Table};
+use bitfront_dataset::{Aim, Prepared, SplitSpec, Table, TestRows};
 use bitfront_learned_bits::learning_bytes;
 use bitfront_network::{Candidate, Head, Weights};
 use bitfront_proto::v1::{EpochMeasurement, TrialWork};
@@ -108,6 +109,10 @@ pub fn splits(search: &Search) -> (Aim, SplitSpec) {
         validation: split.validation,
         test: split.test,
         seed: split.seed,
+        test_rows: match split.test_rows {
+            bitfront_search::search::TestRows::EachClass => TestRows::EachClass,
+            bitfront_search::search::TestRows::ScikitLearn => TestRows::ScikitLearn,
+        },
     };
     let aim = Aim {
         targets: search.dataset.targets.clone(),
@@ -309,8 +314,8 @@ fn trainer<'a>(
     }
 }
 
-/// Refuses a trial that needs more than `limit` bytes (0: no limit): its training, and the data's splits,
-/// which slots share but a machine must hold. Another worker may have more, so it may be tried again.
+/// Refuses a trial that needs more than `limit` bytes (0: no limit): its training or the rows of its scores, whichever is more, and
+/// the data's splits, which slots share but a machine must hold. Another worker may have more, so it may be tried again.
 fn has_room(
     limit: u64,
     search: &Search,
@@ -322,33 +327,46 @@ fn has_room(
         return Ok(());
     }
     let rows = [data.train.rows, data.validation.rows];
+    let (mut taught, mut kept) = (0, 0);
     let mut training = training_bytes(candidate, &recipe(&search.training, data.train.rows), rows);
     if let Sampler::LearnedBits(bits) = &search.sampler {
         let learning = learning_bytes(&search.network.float, &learned::settings(bits), rows);
         training = training.max(learning);
+        // Weights of every epoch.
+        let weights = candidate.tensors().into_iter().map(|spec| spec.shape);
+        let weights: usize = weights.map(|shape| shape.iter().product::<usize>()).sum();
+        kept = bits.epochs as usize * weights * size_of::<f32>();
     }
     if let Some(teacher) = teacher::teacher_of(search, candidate) {
         let teaching = training_bytes(&teacher, &teacher::teacher_recipe(search, rows[0]), rows);
         let logits = rows[0] * candidate.outputs() * size_of::<f32>();
         // Kept ones, those that are being found, and what learned bit widths make of them.
-        training = training.max(teaching) + (teacher::KEPT + 1 + 2) * logits;
+        taught = (teacher::KEPT + 1 + 2) * logits;
+        training = training.max(teaching);
     }
     let splits = [&data.train, &data.validation, &data.test];
     let splits: usize = splits
         .iter()
         .map(|table| size_of_val(&*table.x) + size_of_val(&*table.y) + size_of_val(&*table.values))
         .sum();
-    let needed = training as u64 + splits as u64;
-    if needed <= limit {
+    let options = search.design_options();
+    let is_float = candidate.is_float() && !matches!(search.sampler, Sampler::LearnedBits(_));
+    let rows = [data.train.rows, data.validation.rows, data.test.rows];
+    let options = (!is_float).then_some(&options);
+    let scoring = kept + footprint::scoring_bytes(candidate, rows, options);
+    let of_both = [training, scoring].map(|bytes| (bytes + taught + splits) as u64);
+    if of_both.into_iter().all(|needed| needed <= limit) {
         return Ok(());
     }
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(Failure::passing(
         "too-large",
         format!(
-            "training needs {} MiB ({} MiB of them the data), a slot of this worker has {} MiB: a smaller batch_size or \
-             fewer slots help, or a worker with a higher --memory-limit",
-            mib(needed),
+            "training needs {} MiB, its scores {} MiB ({} MiB of each the data), a slot of this worker has {} MiB: a smaller batch_size \
+             where it is training, fewer rows to validate and test on where it is the scores, fewer slots, or a worker with a \
+             higher --memory-limit help",
+            mib(of_both[0]),
+            mib(of_both[1]),
             mib(splits as u64),
             limit >> 20
         ),

@@ -96,7 +96,7 @@ fn engine_pruning(pruning: &Pruning, epoch_steps: u64) -> bitfront_training::Pru
     let schedule = match pruning.schedule {
         PruningSchedule::Constant(constant) => engine::Sparsity::Constant {
             sparsity: constant.sparsity,
-            begin_step: first(constant.begin_epoch),
+            begin_step: constant.begin_epoch.map_or(0, first),
         },
         PruningSchedule::Polynomial(polynomial) => engine::Sparsity::Polynomial {
             initial_sparsity: polynomial.initial_sparsity,
@@ -228,7 +228,7 @@ mod tests {
             pruning: Some(Pruning {
                 schedule: PruningSchedule::Constant(search::ConstantSparsity {
                     sparsity: 0.5,
-                    begin_epoch: 3,
+                    begin_epoch: Some(3),
                 }),
                 by: PruneBy::InputChannel,
             }),

@@ -12,7 +12,7 @@ use bitfront_search::Search;
 use bitfront_search::metric::{Goal, Metric};
 use bitfront_search::search::{
     Budget, CircuitGoal, DatasetUse, Device, Loss, Network, Objective, Optimizer, OptimizerName,
-    Order, Sampler, Schedule, Split, SynthesisPolicy, Training,
+    Order, Sampler, Schedule, Split, SynthesisPolicy, TestRows, Training,
 };
 use bitfront_search::space::Space;
 use bitfront_worker::{Config, WorkerError, run};
@@ -138,6 +138,7 @@ pub(crate) fn search(digest: &str, epochs: u32, learning_rate: f64) -> Search {
                 validation: 0.2,
                 test: 0.2,
                 seed: 1,
+                test_rows: TestRows::EachClass,
             },
             targets: Vec::new(),
         },

@@ -237,6 +237,20 @@ async fn a_trial_larger_than_a_slots_memory_is_refused_before_it_starts() {
     worker.drained().await;
 }
 
+/// Its training takes 71 KiB with the data, its scores 265 KiB, most of them vectors.
+#[tokio::test]
+async fn a_trial_whose_scores_are_larger_than_a_slots_memory_is_refused_before_it_starts() {
+    let fake = Fake::start();
+    let worker = Running::start(&fake, |config| config.memory_limit = 128 << 10);
+    let unit = queue_trial(&fake, 2);
+    assert_eq!(fake.failed(&unit).await.code, "too-large");
+    assert!(points(&fake, &unit).is_empty());
+    // The float reference has neither vectors nor figures of classes.
+    let float = queue_candidate(&fake, &float_candidate(), 2, 0.02);
+    fake.completed(&float).await;
+    worker.drained().await;
+}
+
 /// A search over the small data set whose one trial is a run of so many epochs.
 pub(crate) fn learning(fake: &Fake, epochs: u32) -> (bitfront_search::Search, UnitRef) {
     let mut search = search(&fake.store(dataset()), 5, 0.02);

@@ -80,6 +80,7 @@ fn prepared(data: &[u8], aim: &Aim) -> Prepared {
         validation: 0.2,
         test: 0.2,
         seed: 1,
+        ..SplitSpec::default()
     };
     Dataset::parse(data, "tiny.csv")
         .unwrap()

@@ -94,5 +94,6 @@ pub(crate) fn info_of(row: &DatasetRow) -> Result<DatasetInfo> {
         digest: row.digest.clone(),
         features: content.features,
         targets: content.targets.len(),
+        has_test_rows: content.test_rows.is_some(),
     })
 }

@@ -55,10 +55,26 @@ pub struct ConstantSparsity {
     /// The share.
     #[schemars(range(min = 0.0, max = 0.999))]
     pub sparsity: f64,
-    /// The epoch before whose first step weights are pruned, from 1; default 1.
-    #[serde(default = "first")]
+    /// The epoch before whose first step weights are pruned, from 1; default: the one after the first quarter of the epochs,
+    /// because magnitudes of untrained weights are random, and 1 in a search that starts from a model's weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
-    pub begin_epoch: u32,
+    pub begin_epoch: Option<u32>,
+}
+
+impl ConstantSparsity {
+    /// With the default written out.
+    pub(crate) fn resolved(self, epochs: u32, is_trained: bool) -> Self {
+        let default = if is_trained {
+            1
+        } else {
+            (1 + epochs.div_ceil(4)).min(epochs)
+        };
+        Self {
+            begin_epoch: self.begin_epoch.or(Some(default)),
+            ..self
+        }
+    }
 }
 
 /// A share that grows by a power law, as tensorflow-model-optimization's `PolynomialDecay`.
@@ -99,4 +115,25 @@ fn cube() -> f64 {
 
 fn hundred() -> u32 {
     100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConstantSparsity;
+
+    #[test]
+    fn trained_weights_are_pruned_at_once_and_an_epoch_that_is_given_stays() {
+        let begin = |begin_epoch, is_trained| {
+            let constant = ConstantSparsity {
+                sparsity: 0.5,
+                begin_epoch,
+            };
+            constant.resolved(8, is_trained).begin_epoch
+        };
+        assert_eq!((begin(None, true), begin(None, false)), (Some(1), Some(3)));
+        assert_eq!(
+            (begin(Some(5), true), begin(Some(1), false)),
+            (Some(5), Some(1))
+        );
+    }
 }

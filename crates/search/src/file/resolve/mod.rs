@@ -14,7 +14,7 @@ mod variables;
 use super::fault::Fault;
 use super::pointer::Pointer;
 use super::types::{DatasetSpec, SearchFile};
-use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start};
+use crate::search::{DatasetUse, Loss, Sampler, Search, Split, Start, TestRows};
 use bitfront_hardware::circuit::{OutputForm, Ranges};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{DesignError, Engine};
@@ -33,6 +33,8 @@ pub struct DatasetInfo {
     pub features: Vec<String>,
     /// Number of values that the file has to predict of a row; 0 where rows have classes.
     pub targets: usize,
+    /// Whether it has test rows of its own.
+    pub has_test_rows: bool,
 }
 
 /// What resolving needs to know of a registered model.
@@ -96,7 +98,7 @@ pub fn resolve(
     devices: &Devices,
 ) -> Result<Search, Vec<Fault>> {
     let mut faults = Vec::new();
-    let split = split(file, &mut faults);
+    let split = split(file, dataset.has_test_rows, &mut faults);
     let aim = aim::aim(file, dataset, &mut faults);
     let objectives = settings::objectives(file, aim.loss, &mut faults);
     aim::metrics(file, &aim, &mut faults);
@@ -284,7 +286,7 @@ fn dataset_name(dataset: &DatasetSpec) -> &str {
     }
 }
 
-fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
+fn split(file: &SearchFile, has_test_rows: bool, faults: &mut Vec<Fault>) -> Split {
     let given = match &file.dataset {
         DatasetSpec::Name(_) => None,
         DatasetSpec::Full(full) => full.split,
@@ -294,6 +296,7 @@ fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
         validation: 0.16,
         test: 0.2,
         seed: 0,
+        test_rows: TestRows::EachClass,
     });
     let at = Pointer::root().at("dataset").at("split");
     let sum = split.train + split.validation + split.test;
@@ -311,6 +314,20 @@ fn split(file: &SearchFile, faults: &mut Vec<Fault>) -> Split {
                 at.at(key),
                 format!("{share} leaves no rows; above 0"),
             ));
+        }
+    }
+    if split.test_rows == TestRows::ScikitLearn {
+        if u32::try_from(split.seed).is_err() {
+            let detail = format!(
+                "{} is none of scikit-learn's; accepted: 0 to 4294967295",
+                split.seed
+            );
+            faults.push(Fault::new(at.at("seed"), detail));
+        }
+        if has_test_rows {
+            let detail =
+                "the data set has test rows of its own; accepted: each_class, which keeps those";
+            faults.push(Fault::new(at.at("test_rows"), detail));
         }
     }
     split

@@ -5,6 +5,14 @@ use crate::file::pointer::Pointer;
 use crate::search::{Pruning, PruningSchedule, Search};
 use bitfront_quantizer::{Quantizer, Role};
 
+/// The pruning with every default written out; weights of an imported model are trained.
+pub(super) fn resolved(mut pruning: Pruning, epochs: u32, is_trained: bool) -> Pruning {
+    if let PruningSchedule::Constant(constant) = &mut pruning.schedule {
+        *constant = constant.resolved(epochs, is_trained);
+    }
+    pruning
+}
+
 /// Checks a schedule against the training's epochs.
 pub(super) fn check_schedule(
     pruning: &Pruning,
@@ -15,8 +23,9 @@ pub(super) fn check_schedule(
     let at = at.at("schedule");
     match &pruning.schedule {
         PruningSchedule::Constant(constant) => {
-            let begin = constant.begin_epoch;
-            if begin > epochs {
+            if let Some(begin) = constant.begin_epoch
+                && begin > epochs
+            {
                 let at = at.at("constant").at("begin_epoch");
                 faults.push(never_comes(begin, epochs, 1, &at));
             }

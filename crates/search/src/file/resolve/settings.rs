@@ -227,7 +227,9 @@ pub(super) fn training(file: &SearchFile, aim: &Aim, faults: &mut Vec<Fault>) ->
         label_smoothing: training.label_smoothing,
         class_weights: training.class_weights.clone(),
         averaging: training.averaging,
-        pruning: training.pruning,
+        pruning: training.pruning.map(|pruning| {
+            pruning::resolved(pruning, training.epochs, file.model.import.is_some())
+        }),
         distillation: training.distillation,
     }
 }

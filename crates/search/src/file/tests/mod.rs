@@ -200,6 +200,40 @@ fn all_faults_of_meaning_are_told_at_once_and_beside_unknown_keys() {
 }
 
 #[test]
+fn published_test_rows_are_asked_for_by_name() {
+    let split = |more: Value| {
+        let mut split = json!({"train": 0.6, "validation": 0.2, "test": 0.2});
+        split
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"dataset": {"name": "little", "split": split}})
+    };
+    let plain = search_with(&split(json!({"test_rows": "each_class"})));
+    assert_eq!(plain, search_with(&split(json!({}))));
+    assert!(
+        !plain.canonical_json().contains("test_rows"),
+        "older files keep their digest"
+    );
+    let published = search_with(&split(json!({"test_rows": "scikit_learn", "seed": 42})));
+    assert_eq!(
+        published.dataset.split.test_rows,
+        crate::search::TestRows::ScikitLearn
+    );
+    assert_ne!(
+        published.digest(),
+        search_with(&split(json!({"seed": 42}))).digest()
+    );
+    let beyond = json!({"test_rows": "scikit_learn", "seed": 1_u64 << 32});
+    assert_eq!(pointers(&split(beyond)), set(&["/dataset/split/seed"]));
+    let unknown = json!({"test_rows": "sklearn"});
+    assert_eq!(
+        pointers(&split(unknown)),
+        set(&["/dataset/split/test_rows"])
+    );
+}
+
+#[test]
 fn a_clock_that_no_cost_is_computed_for_is_refused() {
     assert_eq!(
         pointers(&json!({"device": "xcvu9p@250MHz"})),

@@ -274,13 +274,31 @@ fn pruning_is_by_weight_or_channel_along_epochs() {
     let expected = Pruning {
         schedule: PruningSchedule::Constant(ConstantSparsity {
             sparsity: 0.5,
-            begin_epoch: 3,
+            begin_epoch: Some(3),
         }),
         by: PruneBy::OutputChannel,
     };
     let constant = json!({"constant": {"sparsity": 0.5, "begin_epoch": 3}});
     let given = json!({"schedule": constant, "by": "output_channel"});
     assert_eq!(of(given), expected);
+}
+
+/// Magnitudes of weights that were not trained yet are random.
+#[test]
+fn a_constant_share_is_pruned_after_a_quarter_of_the_epochs() {
+    let begin = |training: Value| {
+        let pruning = json!({"schedule": {"constant": {"sparsity": 0.5}}});
+        let mut training = training;
+        training["pruning"] = pruning;
+        let search = search_with(&with_zeros(&training));
+        match search.training.pruning.unwrap().schedule {
+            PruningSchedule::Constant(constant) => constant.begin_epoch,
+            PruningSchedule::Polynomial(_) => None,
+        }
+    };
+    for (epochs, expected) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (30, 9), (100, 26)] {
+        assert_eq!(begin(json!({"epochs": epochs})), Some(expected), "{epochs}");
+    }
 }
 
 #[test]
