@@ -1,7 +1,7 @@
 //! From learned formats to a candidate with weights on its grids.
 
 use bitfront_kernel::stride;
-use bitfront_network::{Candidate, DenseStack, Layer, LayerWeights, Operation, Part, Weights};
+use bitfront_network::{Candidate, Layer, LayerWeights, Operation, Part, Weights};
 use bitfront_quantizer::Quantizer;
 
 use crate::bits::{fraction_bits, integer_bits};
@@ -9,53 +9,34 @@ use crate::engine::Engine;
 use crate::formats::{Format, Formats};
 use crate::tensor::Tensor;
 
-/// The candidate that a quantized engine computes, with its weights: one activation a channel (or
-/// for all) on what each layer reads, and kernels and biases on the finest grid that one of their values needs.
-pub(crate) fn candidate(
-    engine: &mut Engine,
-    stack: &DenseStack,
-    start: &Candidate,
-) -> (Candidate, Weights) {
-    let mut layers: Vec<Layer> = Vec::new();
+/// The candidate that a quantized engine computes, with its weights: an activation a channel (or for all) on what the
+/// first layer reads and in place of every activation layer, and kernels and biases on the finest grid that one of their
+/// values needs.
+pub(crate) fn candidate(engine: &mut Engine, start: &Candidate) -> (Candidate, Weights) {
+    for layer in &mut engine.layers {
+        layer.clear_unread();
+    }
+    let read = |at: usize| activation(&engine.layers[at].formats);
+    let mut layers = vec![Layer::new(input_name(start), read(0))];
     let mut weights = Weights::default();
-    for (index, (own, layer)) in engine.layers.iter_mut().zip(&stack.layers).enumerate() {
-        let name = match index.checked_sub(1).map(|above| &stack.layers[above]) {
-            Some(above) => {
-                let activation = above.activation.as_ref();
-                activation.map_or_else(
-                    || format!("{}_values", above.name),
-                    |(name, _)| name.clone(),
-                )
-            }
-            None => input_name(stack),
-        };
-        for channel in 0..own.formats.channels {
-            if own.formats.used(channel).is_none() {
-                own.kernel.clear_row(channel);
-            }
-        }
-        let quantizers = quantizers(&own.formats);
-        let activation = match quantizers.first() {
-            Some(quantizer) if own.formats.shared => Operation::Activation {
-                quantizer: *quantizer,
-            },
-            _ => Operation::ChannelActivation { quantizers },
-        };
-        layers.push(Layer::new(name, activation));
-        weights.layers.push(LayerWeights::default());
-        layers.push(Layer::new(
-            layer.name.clone(),
-            Operation::Dense {
-                units: layer.units,
-                kernel: grid(&own.kernel),
-                bias: Some(grid(&own.bias)),
-                fold: None,
-            },
-        ));
+    weights.layers.push(LayerWeights::default());
+    let mut at = 0;
+    for layer in &start.layers {
         let mut values = LayerWeights::default();
-        let dense = |tensor: &Tensor| tensor.quantized.dense(tensor.columns);
-        values.parts.insert(Part::Kernel, dense(&own.kernel));
-        values.parts.insert(Part::Bias, dense(&own.bias));
+        let mut operation = layer.operation.clone();
+        match &mut operation {
+            Operation::Activation { .. } => operation = read(at),
+            Operation::Dense { kernel, bias, .. } | Operation::Conv { kernel, bias, .. } => {
+                let own = &engine.layers[at];
+                (*kernel, *bias) = (grid(&own.kernel), Some(grid(&own.bias)));
+                let dense = |tensor: &Tensor| tensor.quantized.dense(tensor.columns);
+                values.parts.insert(Part::Kernel, dense(&own.kernel));
+                values.parts.insert(Part::Bias, dense(&own.bias));
+                at += 1;
+            }
+            _ => {}
+        }
+        layers.push(Layer::new(layer.name.clone(), operation));
         weights.layers.push(values);
     }
     let candidate = Candidate {
@@ -66,18 +47,23 @@ pub(crate) fn candidate(
 }
 
 /// A name that no layer has.
-fn input_name(stack: &DenseStack) -> String {
-    let taken = |name: &str| {
-        stack.layers.iter().any(|layer| {
-            let activation = layer.activation.as_ref().map(|(name, _)| name.as_str());
-            layer.name == name || activation == Some(name)
-        })
-    };
+fn input_name(start: &Candidate) -> String {
+    let taken = |name: &str| start.layers.iter().any(|layer| layer.name == name);
     let mut name = "input_bits".to_owned();
     while taken(&name) {
         name.push('_');
     }
     name
+}
+
+fn activation(formats: &Formats) -> Operation {
+    let quantizers = quantizers(formats);
+    match quantizers.first() {
+        Some(quantizer) if formats.shared => Operation::Activation {
+            quantizer: *quantizer,
+        },
+        _ => Operation::ChannelActivation { quantizers },
+    }
 }
 
 /// Quantizers of channels; one that is always zero has a bit that nothing reads.

@@ -1,38 +1,29 @@
-//! Forward and backward pass of dense layers whose weights and values have formats of their own.
+//! Forward and backward pass of layers whose weights and values have formats of their own.
 //!
 //! The rule this module keeps: the gradient of a batch is one chain over its rows, whatever the
 //! micro-batches, and quantized values are those of the candidate that the formats make.
 
-use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, Shape, stride};
-use bitfront_network::{DenseStack, Part, Weights};
+use bitfront_kernel::{AdamStep, BatchLoss, Buffer, Kernels, stride};
+use bitfront_network::Link;
+use bitfront_training::passes::unflatten;
 use bitfront_training::{Gathered, SoftTargets};
 
-use crate::formats::{Format, Formats};
-use crate::settings::Granularity;
-use crate::tensor::Tensor;
-
-/// Rows that pass the network together.
-pub(crate) const MICRO_BATCH: usize = 64;
-
-/// A dense layer with what it reads.
-pub(crate) struct Layer {
-    pub(crate) formats: Formats,
-    pub(crate) kernel: Tensor,
-    pub(crate) bias: Tensor,
-    shape: Shape,
-    /// Quantized values that it reads, and the gradient by them.
-    read: Buffer,
-    by_read: Buffer,
-    sums: Buffer,
-    transposed: Buffer,
-}
+use crate::layer::{Beginning, Layer};
 
 /// A network whose formats are learned.
 pub(crate) struct Engine {
     kernels: Kernels,
     pub(crate) layers: Vec<Layer>,
-    gathered: Buffer,
+    /// Samples that pass the network together.
+    micro: usize,
+    /// Positions and channels of the input.
+    input: [usize; 2],
+    /// Rows of the data, with a padded row a position.
+    x: Buffer,
+    /// The same as they are stored, where they have several positions.
+    stored: Buffer,
     by_logits: Buffer,
+    classes: usize,
     labels: Vec<u8>,
     /// Weights of the rows' losses: all count alike.
     alike: Vec<f32>,
@@ -60,97 +51,71 @@ pub(crate) struct Step {
 }
 
 impl Engine {
-    /// Layers with these weights; ranges hold what `rows` give in floats.
+    /// Layers with these weights, `micro` samples at a time; ranges hold what `rows` give in floats.
     pub(crate) fn new(
         kernels: Kernels,
-        stack: &DenseStack,
-        weights: &Weights,
-        finest: Format,
-        (fraction_bits, granularity): (f32, Granularity),
+        chain: &[Link],
+        start: Beginning<'_>,
+        micro: usize,
         rows: Rows<'_>,
     ) -> Self {
-        let teacher = rows.teacher;
-        let mut values = Buffer::zeroed(rows.x.len());
-        values.copy_from_slice(rows.x);
-        let mut layers = Vec::with_capacity(stack.layers.len());
-        for (index, (layer, position)) in stack.layers.iter().zip(&stack.positions).enumerate() {
-            let part = |part| weights.part(*position, part);
-            let shape = Shape {
-                rows: rows.count,
-                inner: layer.inputs,
-                columns: layer.units,
-            };
-            let largest: Vec<f32> = (0..layer.inputs)
-                .map(|channel| {
-                    let own = values.iter().skip(channel).step_by(stride(layer.inputs));
-                    own.fold(0.0, |most: f32, v| most.max(v.abs()))
-                })
-                .collect();
-            let free = Format {
-                fraction: 12,
-                integer: 8,
-            };
-            let finest = if index == 0 { finest } else { free };
-            let kernel = Tensor::new(part(Part::Kernel), layer.units, fraction_bits, granularity);
-            let bias = Tensor::new(part(Part::Bias), layer.units, fraction_bits, granularity);
-            let mut sums = Buffer::zeroed(rows.count * stride(layer.units));
-            let (w, b) = (&kernel.weights.values, &bias.weights.values);
-            kernels.affine(shape, &values, w, Some(b), &mut sums);
-            values = Buffer::zeroed(sums.len());
-            kernels.rectify(&sums, &mut values);
-            let rows = |columns: usize| Buffer::zeroed(MICRO_BATCH * stride(columns));
-            layers.push(Layer {
-                formats: Formats::new(&largest, index == 0, finest, fraction_bits, granularity),
-                kernel,
-                bias,
-                shape,
-                read: rows(layer.inputs),
-                by_read: rows(layer.inputs),
-                sums: rows(layer.units),
-                transposed: Buffer::zeroed(layer.units * stride(layer.inputs)),
-            });
-        }
-        let outputs = stack.layers.last().map_or(0, |last| last.units);
-        Self {
+        let [x, stored, by_logits] = values(chain).map(|values| Buffer::zeroed(micro * values));
+        let layer = |link| Layer::new(link, start, micro);
+        let mut engine = Self {
             kernels,
-            layers,
-            gathered: Buffer::zeroed(MICRO_BATCH * stride(stack.inputs)),
-            by_logits: Buffer::zeroed(MICRO_BATCH * stride(outputs)),
-            labels: vec![0; MICRO_BATCH],
-            alike: vec![1.0; MICRO_BATCH],
-            taught: teacher.map(|teacher| Gathered::new(teacher, MICRO_BATCH)),
+            layers: chain.iter().map(layer).collect(),
+            micro,
+            input: chain[0].read,
+            x,
+            stored,
+            by_logits,
+            classes: chain[chain.len() - 1].outputs,
+            labels: vec![0; micro],
+            alike: vec![1.0; micro],
+            taught: rows.teacher.map(|teacher| Gathered::new(teacher, micro)),
+        };
+        engine.begin(start, rows);
+        engine
+    }
+
+    /// Bytes of [`Engine::new`], at most, a teacher left out.
+    pub(crate) fn bytes(chain: &[Link], micro: usize) -> usize {
+        let layers = chain.iter().map(|link| Layer::bytes(link, micro));
+        let own = values(chain).iter().sum::<usize>().saturating_mul(micro);
+        layers.fold(own.saturating_mul(size_of::<f32>()), usize::saturating_add)
+    }
+
+    /// Gives the layers formats whose ranges hold what `rows` give.
+    fn begin(&mut self, start: Beginning<'_>, rows: Rows<'_>) {
+        let channels = self.layers.iter().map(|layer| layer.formats.channels);
+        let mut largest: Vec<Vec<f32>> = channels.map(|count| vec![0.0; count]).collect();
+        for first in (0..rows.count).step_by(self.micro) {
+            let count = self.take_from(rows, first);
+            for (index, largest) in largest.iter_mut().enumerate() {
+                let (before, rest) = self.layers.split_at_mut(index);
+                let x = before.last().map_or(&self.x, |before| &before.sums);
+                rest[0].measure(self.kernels, count, x, index > 0, largest);
+            }
+        }
+        for (index, (layer, largest)) in self.layers.iter_mut().zip(&largest).enumerate() {
+            layer.begin(largest, start, index == 0);
         }
     }
 
     /// Quantizes weights and formats for the passes that follow.
     pub(crate) fn quantize(&mut self) {
         for layer in &mut self.layers {
-            layer.formats.quantize();
-            layer.kernel.quantize();
-            layer.bias.quantize();
-            let Shape { inner, columns, .. } = layer.shape;
-            self.kernels.transpose(
-                inner,
-                columns,
-                &layer.kernel.quantized,
-                &mut layer.transposed,
-            );
+            layer.quantize(self.kernels);
         }
     }
 
     /// Gradient of the mean loss over the rows `batch`; returns the summed loss by the classes.
     pub(crate) fn gradients(&mut self, rows: Rows<'_>, batch: &[u32]) -> BatchLoss {
-        let inputs = self.layers[0].shape.inner;
         let scale = 1.0 / batch.len() as f32;
         let mut total = BatchLoss::default();
-        for part in batch.chunks(MICRO_BATCH) {
-            let mut x = std::mem::replace(&mut self.gathered, Buffer::zeroed(0));
-            self.kernels
-                .gather(inputs, rows.x, part, &mut x[..part.len() * stride(inputs)]);
-            for (label, row) in self.labels.iter_mut().zip(part) {
-                *label = rows.y[*row as usize];
-            }
-            self.forward(part.len(), &x);
+        for part in batch.chunks(self.micro) {
+            self.take(rows, part);
+            self.forward(part.len());
             let share = self.taught.as_ref().map_or(1.0, Gathered::labels_share);
             let loss = self.lose(part.len(), scale * share);
             total.loss += loss.loss;
@@ -158,20 +123,17 @@ impl Engine {
             if let Some(teacher) = rows.teacher {
                 self.follow(teacher, part, scale);
             }
-            self.backward(part.len(), &x);
-            self.gathered = x;
+            self.backward(part.len());
         }
         total
     }
 
     /// Loss by the classes over all rows, in order.
     pub(crate) fn evaluate(&mut self, rows: Rows<'_>) -> BatchLoss {
-        let step = stride(self.layers[0].shape.inner);
         let mut total = BatchLoss::default();
-        for start in (0..rows.count).step_by(MICRO_BATCH) {
-            let count = MICRO_BATCH.min(rows.count - start);
-            self.labels[..count].copy_from_slice(&rows.y[start..start + count]);
-            self.forward(count, &rows.x[start * step..]);
+        for first in (0..rows.count).step_by(self.micro) {
+            let count = self.take_from(rows, first);
+            self.forward(count);
             let loss = self.lose(count, 1.0);
             total.loss += loss.loss;
             total.correct += loss.correct;
@@ -179,29 +141,56 @@ impl Engine {
         total
     }
 
-    fn forward(&mut self, rows: usize, x: &[f32]) {
+    /// Takes the rows `part` and their labels.
+    fn take(&mut self, rows: Rows<'_>, part: &[u32]) {
+        for (label, row) in self.labels.iter_mut().zip(part) {
+            *label = rows.y[*row as usize];
+        }
+        let features = self.input[0] * self.input[1];
+        let values = part.len() * stride(features);
+        let kernels = self.kernels;
+        kernels.gather(features, rows.x, part, &mut self.landing()[..values]);
+        self.spread(part.len());
+    }
+
+    /// Takes a micro-batch of rows in order, from `first` on, and their labels; how many there are.
+    fn take_from(&mut self, rows: Rows<'_>, first: usize) -> usize {
+        let count = self.micro.min(rows.count - first);
+        self.labels[..count].copy_from_slice(&rows.y[first..][..count]);
+        let step = stride(self.input[0] * self.input[1]);
+        let values = &rows.x[first * step..][..count * step];
+        self.landing()[..values.len()].copy_from_slice(values);
+        self.spread(count);
+        count
+    }
+
+    /// Where rows come as they are stored.
+    fn landing(&mut self) -> &mut [f32] {
+        if self.input[0] > 1 {
+            &mut self.stored
+        } else {
+            &mut self.x
+        }
+    }
+
+    fn spread(&mut self, samples: usize) {
+        if self.input[0] > 1 {
+            unflatten(self.input, samples, &self.stored, &mut self.x);
+        }
+    }
+
+    fn forward(&mut self, samples: usize) {
         for index in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(index);
-            let layer = &mut rest[0];
-            let shape = Shape {
-                rows,
-                ..layer.shape
-            };
-            let x = before.last().map_or(x, |before| &before.sums);
-            let values = rows * stride(shape.inner);
-            let read = &mut layer.read[..values];
-            self.kernels
-                .quantize_columns(&layer.formats.grids, &x[..values], read);
-            let bias = Some(&*layer.bias.quantized);
-            self.kernels
-                .affine(shape, read, &layer.kernel.quantized, bias, &mut layer.sums);
+            let x = before.last().map_or(&self.x, |before| &before.sums);
+            rest[0].forward(self.kernels, samples, x);
         }
     }
 
     fn lose(&mut self, rows: usize, scale: f32) -> BatchLoss {
         let last = &self.layers[self.layers.len() - 1];
         self.kernels.softmax_cross_entropy(
-            last.shape.columns,
+            self.classes,
             &last.sums,
             &self.labels[..rows],
             scale,
@@ -220,83 +209,46 @@ impl Engine {
         taught.lose(self.kernels, logits, alike, scale, &mut self.by_logits);
     }
 
-    fn backward(&mut self, rows: usize, x: &[f32]) {
+    fn backward(&mut self, samples: usize) {
         for index in (0..self.layers.len()).rev() {
             let (before, rest) = self.layers.split_at_mut(index);
             let (layer, after) = rest.split_first_mut().expect("a layer");
-            let shape = Shape {
-                rows,
-                ..layer.shape
-            };
+            let x = before.last().map_or(&self.x, |before| &before.sums);
             let dy = after
                 .first()
                 .map_or(&self.by_logits, |after| &after.by_read);
-            let read = &layer.read[..rows * stride(shape.inner)];
-            self.kernels
-                .kernel_gradient(shape, read, dy, &mut layer.kernel.weights.gradient);
-            self.kernels
-                .column_sums(rows, shape.columns, dy, &mut layer.bias.weights.gradient);
-            let values = rows * stride(shape.inner);
-            let by_read = &mut layer.by_read[..values];
-            self.kernels
-                .input_gradient(shape, dy, &layer.transposed, by_read);
-            let x = before.last().map_or(x, |before| &before.sums);
-            layer
-                .formats
-                .backward(self.kernels, &x[..values], read, by_read);
+            layer.backward(self.kernels, samples, x, dy);
         }
     }
 
     /// Moves weights and formats by the gradients and the penalty; the first layer with a number that is
     /// not finite, if any.
     pub(crate) fn step(&mut self, step: Step) -> Option<usize> {
-        let Self {
-            kernels, layers, ..
-        } = self;
-        for (index, layer) in layers.iter_mut().enumerate() {
-            let Layer {
-                formats,
-                kernel,
-                bias,
-                ..
-            } = layer;
-            let moved = [
-                formats.step(*kernels, step.bits, step.keep, |channel| {
-                    step.beta * kernel.row_width(channel)
-                }),
-                kernel.step(*kernels, [step.weights, step.bits], step.keep, |row| {
-                    step.beta * formats.width(row)
-                }),
-                bias.step(*kernels, [step.weights, step.bits], step.keep, |_| {
-                    step.beta
-                }),
-            ];
-            if moved.contains(&false) {
-                return Some(index);
-            }
-        }
-        None
+        let mut layers = self.layers.iter_mut();
+        layers.position(|layer| !layer.step(self.kernels, step))
     }
 
     /// EBOPs by the learned widths, signs left out, and the widths of the biases: as HGQ2 0.2 counts.
     pub(crate) fn ebops_by_widths(&self) -> f64 {
-        let of_layer = |layer: &Layer| {
-            let sign = f32::from(u8::from(layer.formats.signed));
-            let products = (0..layer.shape.inner).map(|channel| {
-                let width = (layer.formats.width(channel) - sign).max(0.0);
-                f64::from(layer.kernel.row_width(channel) * width)
-            });
-            products.sum::<f64>() + f64::from(layer.bias.row_width(0))
-        };
-        self.layers.iter().map(of_layer).sum()
+        self.layers.iter().map(Layer::ebops_by_widths).sum()
     }
 
     /// Exchanges weights and formats with their averages.
     pub(crate) fn exchange(&mut self) {
         for layer in &mut self.layers {
-            layer.formats.exchange();
-            layer.kernel.exchange();
-            layer.bias.exchange();
+            layer.exchange();
         }
     }
+}
+
+/// Padded values of a sample: by position, as it is stored (nothing where that is the same), and of its logits.
+fn values(chain: &[Link]) -> [usize; 3] {
+    let [positions, channels] = chain[0].read;
+    let stored = if positions > 1 {
+        stride(positions * channels)
+    } else {
+        0
+    };
+    let logits = stride(chain[chain.len() - 1].outputs);
+    [positions * stride(channels), stored, logits]
 }

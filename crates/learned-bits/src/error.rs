@@ -8,7 +8,7 @@ pub enum LearnError {
     /// A setting out of range.
     #[error("settings: {0}")]
     Settings(String),
-    /// A network that is not dense layers in a row, rectified in between.
+    /// A network that is no chain of convolutions and dense layers, rectified in between.
     #[error("network: {0}")]
     Network(String),
     /// Data that does not fit the network.

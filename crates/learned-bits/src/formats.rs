@@ -17,6 +17,14 @@ pub(crate) struct Format {
     pub(crate) integer: i32,
 }
 
+impl Format {
+    /// The finest that any channel has.
+    pub(crate) const FREE: Self = Self {
+        fraction: MOST_FRACTION as i32,
+        integer: MOST_INTEGER as i32,
+    };
+}
+
 /// The formats of a layer's input.
 pub(crate) struct Formats {
     pub(crate) channels: usize,
@@ -35,6 +43,16 @@ pub(crate) struct Formats {
 }
 
 impl Formats {
+    /// Padded rows of its channels: numbers, gradient, moments and average of fraction and integer bits, what the
+    /// passes use and sum.
+    pub(crate) const COPIES: usize = 18;
+
+    /// Formats of nothing yet.
+    pub(crate) fn none(channels: usize) -> Self {
+        let granularity = Granularity::default();
+        Self::new(&vec![0.0; channels], false, Format::FREE, 0.0, granularity)
+    }
+
     /// Formats of `fraction_bits` whose ranges hold `largest`, channel by channel.
     pub(crate) fn new(
         largest: &[f32],

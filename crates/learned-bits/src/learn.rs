@@ -3,25 +3,26 @@
 use bitfront_hardware::costs::program_ebops;
 use bitfront_kernel::{AdamStep, Buffer, Kernels, cos_pi};
 use bitfront_network::{
-    Candidate, DenseStack, ForwardPrecision, Head, IntegerProgram, Weights, forward_precision,
+    Candidate, ForwardPrecision, Head, IntegerProgram, Link, Operation, Weights, forward_precision,
 };
 use bitfront_quantizer::{Quantizer, Role};
-use bitfront_training::{Control, Samples, SoftTargets, Targets, row_order};
+use bitfront_training::{Control, Samples, SoftTargets, Targets, micro_batch, row_order};
 
 use crate::candidate::candidate;
 use crate::engine::{Engine, Rows, Step};
 use crate::error::LearnError;
 use crate::formats::Format;
+use crate::layer::Beginning;
 use crate::settings::Settings;
 
 /// Rows whose values the first ranges hold.
-pub(crate) const RANGE_ROWS: usize = 4096;
+const RANGE_ROWS: usize = 4096;
 
 /// What is learned from.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
-    /// Dense layers with biases in a row, rectified in between, a softmax head. Of its quantizers only
-    /// the input's counts: channels have at most its range and its fraction.
+    /// A chain ([`Candidate::chain`]) of convolutions and dense layers, rectified in between, with a softmax head. Of its
+    /// quantizers only the input's counts: channels have at most its range and its fraction.
     pub candidate: &'a Candidate,
     /// Starting weights, of the candidate's shape.
     pub start: &'a Weights,
@@ -96,7 +97,7 @@ pub fn learn_at(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Point>, LearnError> {
     settings.check().map_err(LearnError::Settings)?;
-    let (stack, finest) = checked(task)?;
+    let (chain, beginning) = checked(task, settings)?;
     let train = rows(task, &task.train, task.teacher)?;
     let validation = rows(task, &task.validation, None)?;
     let few = Rows {
@@ -104,8 +105,8 @@ pub fn learn_at(
         count: task.train.rows.min(RANGE_ROWS),
         ..train.rows()
     };
-    let bits = (settings.fraction_bits, settings.granularity);
-    let mut engine = Engine::new(kernels, &stack, task.start, finest, bits, few);
+    let micro = micro_batch(task.candidate);
+    let mut engine = Engine::new(kernels, &chain, beginning, micro, few);
     let batch = settings.batch_size.min(task.train.rows);
     let per_epoch = task.train.rows.div_ceil(batch) as u64;
     let steps = per_epoch * u64::from(settings.epochs);
@@ -125,18 +126,18 @@ pub fn learn_at(
             let step = step(settings, done as f64 / steps as f64, done, &mut decay);
             let wrong = engine.step(step);
             if wrong.is_some() || !loss.is_finite() {
-                let layer = wrong.unwrap_or(stack.layers.len() - 1);
+                let layer = chain[wrong.unwrap_or(chain.len() - 1)].layer;
                 return Err(LearnError::Diverged {
                     epoch,
                     step: done % per_epoch + 1,
-                    layer: stack.layers[layer].name.clone(),
+                    layer: task.candidate.layers[layer].name.clone(),
                 });
             }
             done += 1;
         }
         engine.exchange();
         engine.quantize();
-        let (candidate, weights) = candidate(&mut engine, &stack, task.candidate);
+        let (candidate, weights) = candidate(&mut engine, task.candidate);
         let program = IntegerProgram::freeze(&candidate, &weights)?;
         let right = match forward_precision(&candidate, &weights) {
             // By promise P1 the floats are the integers.
@@ -283,19 +284,20 @@ fn rows<'a>(
     Ok(Data { x, y, teacher })
 }
 
-/// The network as a stack of layers, and the input's format.
-fn checked(task: &Task<'_>) -> Result<(DenseStack, Format), LearnError> {
+/// The network as a chain of layers, and what they begin with.
+fn checked<'a>(
+    task: &Task<'a>,
+    settings: &Settings,
+) -> Result<(Vec<Link>, Beginning<'a>), LearnError> {
     let fault = |problem: String| LearnError::Network(problem);
-    task.candidate
-        .check_shapes()
-        .map_err(|faults| fault(faults.first().map_or_else(String::new, ToString::to_string)))?;
-    let stack = task.candidate.dense_stack().map_err(fault)?;
-    for layer in &stack.layers {
-        if let Some((name, quantizer)) = &layer.activation
+    let chain = task.candidate.chain().map_err(fault)?;
+    for layer in &task.candidate.layers {
+        if let Operation::Activation { quantizer } = &layer.operation
             && !matches!(quantizer, Quantizer::Relu | Quantizer::QuantizedRelu(_))
         {
             return Err(fault(format!(
-                "`{name}` is {quantizer}; accepted are `relu` and `quantized_relu`"
+                "`{}` is {quantizer}; accepted are `relu` and `quantized_relu`",
+                layer.name
             )));
         }
     }
@@ -307,16 +309,29 @@ fn checked(task: &Task<'_>) -> Result<(DenseStack, Format), LearnError> {
     }
     let input = &task.candidate.input_quantizer;
     let grid = input.grid(Role::Input).ok().filter(|_| input.is_uniform());
-    let Some(grid) = grid.filter(|grid| grid.lo < 0 && grid.hi > 0) else {
+    let Some(grid) = grid.filter(|grid| grid.lo <= 0 && grid.hi > 0) else {
         return Err(fault(format!(
             "its input has {input}; accepted is a signed uniform quantizer, such as \
-             `quantized_bits(12,3,alpha=1.0)`"
+             `quantized_bits(12,3,alpha=1.0)`, or an unsigned one"
         )));
     };
-    let codes = 63 - grid.lo.unsigned_abs().leading_zeros() as i32;
-    let finest = Format {
-        fraction: grid.fraction.min(12),
-        integer: (codes - grid.fraction).min(8),
+    let signed = grid.lo < 0;
+    let end = if signed {
+        grid.lo.unsigned_abs()
+    } else {
+        grid.hi.unsigned_abs() + 1
     };
-    Ok((stack, finest))
+    let codes = 63 - end.leading_zeros() as i32;
+    let finest = Format {
+        fraction: grid.fraction.min(Format::FREE.fraction),
+        integer: (codes - grid.fraction).min(Format::FREE.integer),
+    };
+    let beginning = Beginning {
+        weights: task.start,
+        finest,
+        signed,
+        fraction_bits: settings.fraction_bits,
+        granularity: settings.granularity,
+    };
+    Ok((chain, beginning))
 }

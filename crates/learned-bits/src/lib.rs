@@ -1,6 +1,6 @@
 //! Bit widths that are learned with the weights, so that one run gives a front of candidates.
 //!
-//! [`learn`] trains dense networks. Every weight has fraction bits of its own, and every channel of every
+//! [`learn`] trains convolutions and dense layers in a row. Every weight has fraction bits of its own, and every channel of every
 //! layer's input a range and fraction bits (or units and layers have: [`Granularity`]), all real numbers
 //! that are rounded for the passes. A penalty on
 //! effective bit operations (EBOPs), whose weight grows during the run, makes them narrower; after each
@@ -10,12 +10,16 @@
 //! The rule this room keeps: the points are a pure function of (task, settings, seed), bit for bit, on
 //! every CPU level, and a point's figures are those of its integer program.
 
+mod between;
 mod bits;
 mod candidate;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod error;
 mod footprint;
 mod formats;
+mod layer;
 mod learn;
 mod settings;
 mod tensor;

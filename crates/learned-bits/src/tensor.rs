@@ -68,10 +68,15 @@ pub(crate) struct Tensor {
     /// What the passes use: `round(w * 2^f) * 2^-f`.
     pub(crate) quantized: Buffer,
     /// Width of each quantized magnitude; 0 for zero.
-    widths: Buffer,
+    pub(crate) widths: Buffer,
 }
 
 impl Tensor {
+    /// Padded copies of its numbers: themselves, gradient, moments and average, of weights and of fraction bits, what the
+    /// passes use, and its widths.
+    pub(crate) const COPIES: usize = 12;
+
+    /// Of these weights, which the passes use as they are until they are quantized.
     pub(crate) fn new(
         dense: &[f32],
         columns: usize,
@@ -85,7 +90,7 @@ impl Tensor {
         Self {
             columns,
             granularity,
-            quantized: zeros.clone(),
+            quantized: weights.clone(),
             widths: zeros,
             fractions: Learned::new(fractions, MOST_FRACTION),
             weights: Learned::new(weights, LARGEST_WEIGHT),
@@ -105,6 +110,11 @@ impl Tensor {
                 (integer_bits(*quantized) + fraction) as f32
             };
         }
+    }
+
+    /// Rows, without padding between them.
+    pub(crate) fn rows(&self) -> usize {
+        self.quantized.len() / stride(self.columns)
     }
 
     /// Widths of one row's weights together.
@@ -138,7 +148,7 @@ impl Tensor {
     /// stay equal: they began equal.
     fn find_by_fraction(&mut self, penalty: impl Fn(usize) -> f32) {
         let step = stride(self.columns);
-        for row in 0..self.quantized.len() / step {
+        for row in 0..self.rows() {
             let at = row * step..(row + 1) * step;
             let bit = penalty(row);
             let numbers = self.weights.values[at.clone()]

@@ -1,36 +1,21 @@
 //! Learned candidates are exact, narrower as the penalty grows, and the same bits on every CPU level.
 
+mod common;
 #[path = "../../../testdata/known-bits/check.rs"]
 mod known_bits;
 
-use bitfront_hardware::circuit::Circuit;
-use bitfront_hardware::costs::program_ebops;
 use bitfront_kernel::{Kernels, Level};
 use bitfront_learned_bits::{
     EpochPoint, Granularity, LearnError, Point, Settings, Task, learn, learn_at,
 };
-use bitfront_network::{
-    Candidate, Head, IntegerProgram, Layer, Operation, Part, SCALE_BITS, Weights, forward,
-    forward_precision,
-};
+use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS};
 use bitfront_quantizer::Quantizer;
 use bitfront_training::{Control, Distillation, Samples, SoftTargets, Targets};
 
+use common::{GRANULARITIES, Random, bits, check, start};
+
 const ROWS: usize = 1200;
 const INPUTS: usize = 5;
-
-/// Random numbers of a fixed seed, from -1 to 1.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-}
 
 /// Rows whose class is the larger of two sums of products, or neither; the last feature says nothing.
 fn rows() -> (Vec<f32>, Vec<u8>) {
@@ -71,18 +56,6 @@ fn network(input: &str) -> Candidate {
         head: Head::ARG_MAX,
         scale_bits: SCALE_BITS,
     }
-}
-
-fn start(candidate: &Candidate) -> Weights {
-    let mut random = Random(9);
-    Weights::build(candidate, |tensor| {
-        let count: usize = tensor.shape.iter().product();
-        let scale = match tensor.part {
-            Part::Kernel => 1.5 / (tensor.shape[0] as f32).sqrt(),
-            _ => 0.0,
-        };
-        (0..count).map(|_| scale * random.unit()).collect()
-    })
 }
 
 fn settings() -> Settings {
@@ -126,12 +99,6 @@ fn run(kernels: Kernels, granularity: Granularity) -> (Vec<Point>, Vec<EpochPoin
     (points, curve)
 }
 
-const GRANULARITIES: [Granularity; 3] = [
-    Granularity::Weight,
-    Granularity::Channel,
-    Granularity::Layer,
-];
-
 #[test]
 fn points_are_exact_and_a_front() {
     for granularity in GRANULARITIES {
@@ -155,42 +122,7 @@ fn points_are_exact_and_a_front_of(granularity: Granularity) {
         let [a, b] = [&pair[0].epoch, &pair[1].epoch];
         assert!(a.ebops < b.ebops && a.validation_accuracy < b.validation_accuracy);
     }
-    for Point {
-        epoch,
-        candidate,
-        weights,
-    } in &points
-    {
-        assert_eq!(candidate.check(), Ok(()));
-        let program = IntegerProgram::freeze(candidate, weights).unwrap();
-        let codes = program.input_codes(&x);
-        let classes = program.classify(&codes).unwrap();
-        let right = classes.iter().zip(&y).filter(|(a, b)| a == b).count();
-        assert_eq!(right as f64 / ROWS as f64, epoch.validation_accuracy);
-        assert_eq!(program_ebops(&program), epoch.ebops);
-        // Promise P1: floats and integers, and the circuit.
-        let unit = 2f64.powi(-program.output_fraction);
-        let integers: Vec<f64> = program
-            .logits(&codes)
-            .iter()
-            .map(|z| *z as f64 * unit)
-            .collect();
-        let precision = forward_precision(candidate, weights);
-        assert_eq!(forward(candidate, weights, &x, precision), integers);
-        Circuit::build(&program)
-            .unwrap()
-            .check_against(&program)
-            .unwrap();
-        // Weights lie on their grids: quantizing changes none.
-        for (layer, values) in candidate.layers.iter().zip(&weights.layers) {
-            if let Operation::Dense { units, kernel, .. } = &layer.operation {
-                let own = values.part(Part::Kernel);
-                let mut quantized = vec![0.0; own.len()];
-                kernel.quantize(own, *units, &mut quantized);
-                assert_eq!(quantized, own, "{}", layer.name);
-            }
-        }
-    }
+    check(&points, &x, &y);
 }
 
 #[test]
@@ -221,9 +153,7 @@ fn a_layers_values_have_one_format_where_it_is_asked() {
 #[test]
 fn the_bits_of_a_known_front() {
     let (points, _) = run(Kernels::detect(), Granularity::Weight);
-    let weights = points.iter().flat_map(|point| &point.weights.layers);
-    let values = weights.flat_map(|layer| layer.parts.values().flatten());
-    known_bits::check("learned-bits", [values.map(|value| value.to_bits())]);
+    known_bits::check("learned-bits", [bits(&points)]);
 }
 
 #[test]

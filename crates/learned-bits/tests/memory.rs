@@ -2,32 +2,71 @@
 
 use allocation_counter::measure;
 use bitfront_learned_bits::{Settings, Task, learn, learning_bytes};
-use bitfront_network::{Candidate, Head, Layer, Operation, SCALE_BITS, Weights};
+use bitfront_network::{Candidate, Head, Layer, Operation, Padding, SCALE_BITS, Weights, Window};
 use bitfront_quantizer::Quantizer;
 use bitfront_training::{Control, Samples, Targets};
 
-fn network(inputs: usize, units: &[usize]) -> Candidate {
-    let mut layers = Vec::new();
-    for (index, units) in units.iter().enumerate() {
-        if index > 0 {
-            let quantizer = Quantizer::Relu;
-            layers.push(Layer::new(
-                format!("relu{index}"),
-                Operation::Activation { quantizer },
-            ));
-        }
-        let dense = Operation::Dense {
-            units: *units,
+fn dense(units: usize) -> Operation {
+    Operation::Dense {
+        units,
+        kernel: Quantizer::Float,
+        bias: Some(Quantizer::Float),
+        fold: None,
+    }
+}
+
+fn relu() -> Operation {
+    Operation::Activation {
+        quantizer: Quantizer::Relu,
+    }
+}
+
+fn window(size: usize, stride: usize) -> Window {
+    Window {
+        size: vec![size, size],
+        strides: vec![stride, stride],
+        dilation: vec![1, 1],
+        padding: Padding::Same,
+    }
+}
+
+/// Filters of convolutions of 3 x 3, of this stride or pooled by it, then units of dense layers.
+fn network(
+    input_shape: &[usize],
+    filters: &[usize],
+    (stride, pooled): (usize, bool),
+    units: &[usize],
+) -> Candidate {
+    let mut operations = Vec::new();
+    for filters in filters {
+        operations.push(Operation::Conv {
+            filters: *filters,
+            window: window(3, if pooled { 1 } else { stride }),
             kernel: Quantizer::Float,
             bias: Some(Quantizer::Float),
             fold: None,
-        };
-        layers.push(Layer::new(format!("fc{index}"), dense));
+        });
+        operations.push(relu());
+        if pooled {
+            operations.push(Operation::MaxPool {
+                window: window(stride, stride),
+            });
+        }
     }
+    if !filters.is_empty() {
+        operations.push(Operation::Flatten);
+    }
+    for (index, units) in units.iter().enumerate() {
+        if index > 0 {
+            operations.push(relu());
+        }
+        operations.push(dense(*units));
+    }
+    let named = |(at, operation)| Layer::new(format!("layer{at}"), operation);
     Candidate {
-        input_shape: vec![inputs],
+        input_shape: input_shape.to_vec(),
         input_quantizer: "quantized_bits(10,2,alpha=1.0)".parse().unwrap(),
-        layers,
+        layers: operations.into_iter().enumerate().map(named).collect(),
         head: Head::ARG_MAX,
         scale_bits: SCALE_BITS,
     }
@@ -35,20 +74,27 @@ fn network(inputs: usize, units: &[usize]) -> Candidate {
 
 #[test]
 fn a_run_takes_what_is_said() {
-    for (inputs, units, rows) in [
-        (16, [64, 32, 5].as_slice(), 20_000),
-        (16, &[16, 5], 600),
-        (7, &[3], 3000),
-        (300, &[40, 5], 900),
+    let plain = (1, false);
+    for (candidate, rows) in [
+        (network(&[16], &[], plain, &[64, 32, 5]), 20_000),
+        (network(&[16], &[], plain, &[16, 5]), 600),
+        (network(&[7], &[], plain, &[3]), 3000),
+        (network(&[300], &[], plain, &[40, 5]), 900),
+        (
+            network(&[28, 28, 1], &[8, 16, 16], (2, false), &[32, 10]),
+            300,
+        ),
+        (network(&[12, 12, 2], &[4, 20], (2, true), &[5]), 700),
+        (network(&[5, 5, 17], &[3], (1, false), &[4]), 200),
     ] {
-        let candidate = network(inputs, units);
+        let inputs = candidate.inputs();
         let mut state = 1_u32;
         let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 23) as f32 - 1.0
         };
         let x: Vec<f32> = (0..rows * inputs).map(|_| noise()).collect();
-        let classes = *units.last().unwrap();
+        let classes = candidate.outputs();
         let y: Vec<u8> = (0..rows).map(|row| (row % classes) as u8).collect();
         let samples = |rows: usize| Samples {
             x: &x[..rows * inputs],
@@ -81,12 +127,14 @@ fn a_run_takes_what_is_said() {
         let most = seen.bytes_max as usize;
         assert!(
             said >= most,
-            "{units:?}, {rows} rows: {said} bytes said, {most} taken"
+            "{:?}, {rows} rows: {said} bytes said, {most} taken",
+            candidate.input_shape
         );
         let loose = most + most / 2 + (16 << 10);
         assert!(
             said <= loose,
-            "{units:?}, {rows} rows: {said} bytes said, only {most} taken"
+            "{:?}, {rows} rows: {said} bytes said, only {most} taken",
+            candidate.input_shape
         );
     }
 }

@@ -104,6 +104,13 @@ impl Geometry {
     pub fn reads_border(&self) -> bool {
         self.rows.reads_border() || self.columns.reads_border()
     }
+
+    /// Output positions at which tap `tap` (row-major) lies inside the input: its products.
+    pub fn uses(&self, tap: usize) -> usize {
+        (0..self.positions())
+            .filter(|&position| self.source(position, tap).is_some())
+            .count()
+    }
 }
 
 impl Window {

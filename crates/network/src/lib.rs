@@ -32,6 +32,7 @@
 //! ```
 
 mod candidate;
+mod chain;
 mod check;
 mod checkpoint;
 mod checkpoint_bytes;
@@ -64,6 +65,7 @@ mod softmax;
 mod weights;
 
 pub use candidate::{Candidate, Layer, LayerSummary, SCALE_BITS, Source, TensorSpec};
+pub use chain::Link;
 pub use check::CandidateError;
 pub use checkpoint::{BestEpoch, Checkpoint, CheckpointError, Tensor, TensorValues};
 pub use dense_stack::{DenseStack, StackLayer};

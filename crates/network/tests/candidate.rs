@@ -1,6 +1,8 @@
 //! What a candidate's check, digest and summary say.
 
-use bitfront_network::{Candidate, DenseStack, Head, Layer, Operation, StackLayer};
+use bitfront_network::{
+    Candidate, DenseStack, Head, Layer, Operation, Padding, StackLayer, Window,
+};
 
 fn candidate(json: &str) -> Candidate {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{e}: {json}"))
@@ -507,4 +509,96 @@ fn a_stack_is_a_view_of_a_candidate() {
         wired.dense_stack(),
         Err("`fc2` names what it reads".to_owned())
     );
+}
+
+#[test]
+fn a_chain_says_what_each_layer_of_weights_reads() {
+    let quantizer = |text: &str| text.parse().expect("accepted");
+    let window = |size, stride| Window {
+        size: vec![size, size],
+        strides: vec![stride, stride],
+        dilation: vec![1, 1],
+        padding: Padding::Same,
+    };
+    let (kernel, bias) = (quantizer("float"), Some(quantizer("float")));
+    let conv = |filters, window| Operation::Conv {
+        filters,
+        window,
+        kernel,
+        bias,
+        fold: None,
+    };
+    let relu = || Operation::Activation {
+        quantizer: quantizer("relu"),
+    };
+    let dense = Operation::Dense {
+        units: 2,
+        kernel,
+        bias,
+        fold: None,
+    };
+    let pool = Operation::MaxPool {
+        window: window(2, 2),
+    };
+    let network = |operations: Vec<Operation>| {
+        let named = |(at, operation)| Layer::new(format!("l{at}"), operation);
+        Candidate {
+            input_shape: vec![4, 4, 3],
+            input_quantizer: quantizer("float"),
+            layers: operations.into_iter().enumerate().map(named).collect(),
+            head: Head::ARG_MAX,
+            scale_bits: 12,
+        }
+    };
+    let operations = vec![
+        conv(5, window(3, 1)),
+        relu(),
+        pool.clone(),
+        Operation::Flatten,
+        dense.clone(),
+    ];
+    let links = network(operations).chain().expect("a chain");
+    let [first, last] = &links[..] else {
+        panic!("{links:?}")
+    };
+    assert_eq!((first.layer, first.activation), (0, Some(1)));
+    assert_eq!(
+        (first.read, first.product(), first.rows(), first.positions()),
+        ([16, 3], [16, 3], 27, 16)
+    );
+    // A corner of the kernel misses a row and a column of the output, an edge one of them.
+    assert_eq!(first.uses(), [9, 12, 9, 12, 16, 12, 9, 12, 9]);
+    assert_eq!((last.layer, last.activation, last.outputs), (4, None, 2));
+    assert!(last.flattened && last.pool.is_some() && last.window.is_none());
+    assert_eq!(
+        (last.read, last.product(), last.rows(), last.uses()),
+        ([16, 5], [1, 20], 20, vec![1; 4])
+    );
+    for (operations, problem) in [
+        (
+            vec![dense.clone(), relu(), Operation::Flatten, dense.clone()],
+            "`l0` reads positions",
+        ),
+        (
+            vec![relu(), Operation::Flatten, dense.clone()],
+            "`l0` is activation here",
+        ),
+        (
+            vec![
+                conv(5, window(3, 1)),
+                pool,
+                relu(),
+                Operation::Flatten,
+                dense.clone(),
+            ],
+            "`l1` is max_pool before an activation",
+        ),
+        (
+            vec![Operation::Flatten, dense, relu()],
+            "`l2` is the last layer and activation, not dense",
+        ),
+    ] {
+        let found = network(operations).chain().expect_err("no chain");
+        assert!(found.starts_with(problem), "{found}");
+    }
 }

@@ -34,6 +34,7 @@ use memory::{sizes, whole_batch};
 use step::Rule;
 
 pub(crate) use memory::buffer_bytes;
+pub use memory::micro_batch;
 pub(crate) use step::is_kernel;
 
 /// Most samples that pass the network together; exactly as many in networks without positions.

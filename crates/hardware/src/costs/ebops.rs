@@ -90,12 +90,8 @@ fn linear_ebops(linear: &Linear, input: &TensorFormat, output: &TensorFormat) ->
     let (taps, uses): (usize, Vec<u64>) = match &linear.taps {
         Taps::Dense => (1, vec![positions(output)]),
         Taps::Window(geometry) | Taps::Depthwise(geometry) => {
-            let inside = |tap: usize| {
-                (0..geometry.positions())
-                    .filter(|&position| geometry.source(position, tap).is_some())
-                    .count() as u64
-            };
-            (geometry.taps(), (0..geometry.taps()).map(inside).collect())
+            let uses = |tap| geometry.uses(tap) as u64;
+            (geometry.taps(), (0..geometry.taps()).map(uses).collect())
         }
     };
     let each = linear.kernel.len() / (taps * inputs).max(1);

@@ -18,17 +18,23 @@ const PARAMETER_COPIES: usize = 5;
 
 /// Samples that a candidate's buffers are made for, and those of a micro-batch.
 pub(super) fn sizes(candidate: &Candidate, batch: usize) -> (usize, usize) {
+    let micro = micro_batch(candidate);
     let whole = whole_batch(candidate);
+    (if whole { batch.max(micro) } else { micro }, micro)
+}
+
+/// Samples that pass a network together, so that their values stay in cache: 1 to 64, and 64 where the network has no
+/// positions. Its graph has no faults.
+pub fn micro_batch(candidate: &Candidate) -> usize {
     let extents: Vec<Extent> = candidate.shapes().iter().map(|s| Extent::of(s)).collect();
     let input = Extent::of(&candidate.input_shape);
     let flat = input.positions == 1 && extents.iter().all(|extent| extent.positions == 1);
     let values: usize = extents.iter().map(|extent| extent.padded()).sum();
-    let micro = if flat {
+    if flat {
         MICRO_BATCH
     } else {
         (CACHED_VALUES / (values + input.padded()).max(1)).clamp(1, MICRO_BATCH)
-    };
-    (if whole { batch.max(micro) } else { micro }, micro)
+    }
 }
 
 /// Whether any layer's statistics are those of a batch.

@@ -5,6 +5,7 @@ use crate::file::pointer::Pointer;
 use crate::file::types::{SamplerFull, SamplerName, SamplerSpec, SearchFile};
 use crate::learned::LearnedBits;
 use crate::search::{Network, Sampler};
+use bitfront_network::{Layer, Operation};
 use bitfront_quantizer::{Quantizer, Role};
 
 /// Trials that may become parents, unless the file says otherwise.
@@ -168,8 +169,8 @@ fn learned_bits(
     settings
 }
 
-/// Checks that bit widths of this network can be learned: dense layers in a row, rectified in between, behind a signed
-/// uniform input.
+/// Checks that bit widths of this network can be learned: a chain of convolutions and dense layers, rectified in between,
+/// behind a uniform input.
 pub(super) fn check_learnable(
     file: &SearchFile,
     network: &Network,
@@ -177,27 +178,27 @@ pub(super) fn check_learnable(
     faults: &mut Vec<Fault>,
 ) {
     let at = Pointer::root().at("model");
-    let accepted =
-        "sampler `learned_bits` takes dense layers with biases in a row, with `relu` between them";
-    match network.float.dense_stack() {
-        Err(problem) => faults.push(Fault::new(&at, format!("{problem}; {accepted}"))),
-        Ok(stack) => {
-            let activations = stack
-                .layers
-                .iter()
-                .filter_map(|layer| layer.activation.as_ref());
-            let others = activations.filter(|(_, quantizer)| *quantizer != Quantizer::Relu);
-            let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
-            if !others.is_empty() {
-                let detail = format!("{} does not rectify; {accepted}", list(others));
-                faults.push(Fault::new(&at, detail));
-            }
+    let accepted = "sampler `learned_bits` takes convolutions, then dense layers, with biases and with `relu` between them; \
+                    `max_pool` behind a `relu`, `flatten` before the first dense layer";
+    let float = &network.float;
+    if let Err(problem) = float.chain() {
+        faults.push(Fault::new(&at, format!("{problem}; {accepted}")));
+    } else {
+        let other = |layer: &&Layer| match &layer.operation {
+            Operation::Activation { quantizer } => *quantizer != Quantizer::Relu,
+            _ => false,
+        };
+        let others = float.layers.iter().filter(other);
+        let others: Vec<&str> = others.map(|layer| layer.name.as_str()).collect();
+        if !others.is_empty() {
+            let detail = format!("{} does not rectify; {accepted}", list(others));
+            faults.push(Fault::new(&at, detail));
         }
     }
     let grid = input.grid(Role::Input).ok().filter(|_| input.is_uniform());
-    if grid.is_none_or(|grid| grid.lo >= 0 || grid.hi <= 0) {
+    if grid.is_none_or(|grid| grid.lo > 0 || grid.hi <= 0) {
         let detail = format!(
-            "`{input}` is no signed uniform quantizer, from whose grid sampler `learned_bits` takes the channels of \
+            "`{input}` is no uniform quantizer, from whose grid sampler `learned_bits` takes the channels of \
              the input; accepted is one such as `quantized_bits(12,3,alpha=1.0)`"
         );
         let at = match &file.model.inputs {

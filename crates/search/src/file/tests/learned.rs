@@ -103,28 +103,73 @@ fn networks_whose_bits_cannot_be_learned_are_refused() {
         file
     };
     let input =
-        with_model(json!({"mlp": [4, 3, 3], "inputs": {"quantizer": "quantized_relu(6,2)"}}));
+        with_model(json!({"mlp": [4, 3, 3], "inputs": {"quantizer": "quantized_po2(4,2)"}}));
     assert_eq!(pointers(&input), set(&["/model/inputs/quantizer"]));
     assert!(
         faults(&input)[0]
             .detail
             .contains("accepted is one such as `quantized_bits(12,3,alpha=1.0)`")
     );
-    let convolution = with_model(json!({
-        "inputs": {"shape": [2, 2, 1]},
-        "layers": [
-            {"name": "c", "conv": {"filters": 2, "size": 1}}, {"name": "f", "flatten": true},
-            {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
-        ],
-    }));
-    let found = faults(&convolution);
-    assert_eq!(found[0].pointer, "/model", "{found:?}");
-    assert!(
-        found[0]
-            .detail
-            .contains("`learned_bits` takes dense layers"),
-        "{found:?}"
-    );
+    // Layers of an image of 2 x 2, and why the first of them that does not fit does not.
+    let conv = json!({"name": "c", "conv": {"filters": 2, "size": 2, "padding": "same"}});
+    let relu = json!({"name": "r", "activation": "relu"});
+    let flat = json!({"name": "f", "flatten": true});
+    let with = |layer: &Value, more: Value| {
+        let mut layer = layer.clone();
+        for (key, value) in more.as_object().expect("a mapping") {
+            layer[key] = value.clone();
+        }
+        layer
+    };
+    let pool = json!({"name": "p", "max_pool": {"size": 2}});
+    for (layers, problem) in [
+        (json!([conv, flat]), "`f` is flatten before an activation"),
+        (
+            json!([conv, with(&conv, json!({"name": "c2"})), relu, flat]),
+            "`c2` follows a conv layer, with no activation between",
+        ),
+        (
+            json!([with(&conv, json!({"use_bias": false})), relu, flat]),
+            "`c` has no bias",
+        ),
+        (
+            json!([with(&conv, json!({"fold_batch_norm": {}})), relu, flat]),
+            "`c` folds a batch normalisation",
+        ),
+        (
+            json!([conv, {"name": "n", "batch_norm": {}}, relu, flat]),
+            "`n` is batch_norm before an activation",
+        ),
+        (
+            json!([{"name": "d", "depthwise_conv": {"size": 2, "padding": "same"}}, relu, flat]),
+            "`d` is depthwise_conv here",
+        ),
+        (
+            json!([conv, relu, {"name": "a", "average_pool": {"size": 2}}, flat]),
+            "`a` is average_pool here",
+        ),
+        (json!([pool, conv, relu, flat]), "`p` is max_pool here"),
+        (
+            json!([
+                conv,
+                relu,
+                with(&conv, json!({"name": "c2"})),
+                with(&relu, json!({"name": "r2"})),
+                {"name": "s", "add": ["r", "r2"]},
+                flat
+            ]),
+            "`s` names what it reads",
+        ),
+    ] {
+        let mut layers = layers.as_array().expect("a list").clone();
+        layers.push(json!({"name": "output", "dense": 3}));
+        layers.push(json!({"name": "softmax", "activation": "softmax"}));
+        let model = json!({"inputs": {"shape": [2, 2, 1]}, "layers": layers});
+        let found = faults(&with_model(model));
+        assert_eq!(found[0].pointer, "/model", "{found:?}");
+        let expected = format!("{problem}; sampler `learned_bits` takes convolutions");
+        assert!(found[0].detail.starts_with(&expected), "{found:?}");
+    }
     let linear = with_model(json!({"layers": [
         {"name": "fc1", "dense": 3}, {"name": "flat1", "activation": "linear"},
         {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
@@ -134,6 +179,23 @@ fn networks_whose_bits_cannot_be_learned_are_refused() {
         found[0].detail.contains("flat1` does not rectify"),
         "{found:?}"
     );
+}
+
+#[test]
+fn bits_of_convolutions_are_learned_behind_an_unsigned_input_too() {
+    let input = "quantized_bits(8,0,keep_negative=0,alpha=1.0)";
+    let model = json!({
+        "inputs": {"shape": [2, 2, 1], "quantizer": input},
+        "layers": [
+            {"name": "c", "conv": {"filters": 2, "size": 2, "padding": "same"}}, {"name": "r", "activation": "relu"},
+            {"name": "p", "max_pool": {"size": 2}}, {"name": "f", "flatten": true},
+            {"name": "output", "dense": 3}, {"name": "softmax", "activation": "softmax"},
+        ],
+    });
+    let search = search_with(&json!({"sampler": "learned_bits", "model": model}));
+    let candidate = search.candidate(&search.space.point(0)).expect("a point");
+    assert_eq!(candidate.input_quantizer.to_string(), input);
+    assert_eq!(candidate.layers, search.network.float.layers);
 }
 
 #[test]
