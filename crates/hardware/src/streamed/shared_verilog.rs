@@ -225,10 +225,11 @@ fn words_of_part(shared: &Shared, part: usize, bus: &str) -> String {
                 let high = port.low_bit + port.width - 1;
                 let word = format!("{bus}[{high}:{}]", port.low_bit);
                 let missing = bits - port.width;
-                if port.range.lo < 0 {
-                    format!("{{{{{missing}{{{bus}[{high}]}}}}, {word}}}")
-                } else {
-                    format!("{{{}, {word}}}", literal(missing, 0))
+                match (missing, port.range.lo < 0) {
+                    // That of a channel that is always zero has one bit and no sign.
+                    (0, false) => word,
+                    (_, true) => format!("{{{{{missing}{{{bus}[{high}]}}}}, {word}}}"),
+                    (_, false) => format!("{{{}, {word}}}", literal(missing, 0)),
                 }
             },
         );

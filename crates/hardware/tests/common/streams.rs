@@ -123,11 +123,11 @@ pub(crate) fn image() -> IntegerProgram {
     )
 }
 
-/// The first filter is zero behind its rectifier, whatever the image.
+/// The first filter of each convolution is zero behind its rectifier, whatever the image.
 pub(crate) fn silent_filter() -> IntegerProgram {
     let silence = |shape: &[usize], at: usize, drawn: f32| match shape {
-        [2] if at == 0 => -0.5,
-        [_, _, _, 2] if at.is_multiple_of(2) => 0.0,
+        [2 | 3] if at == 0 => -0.5,
+        [_, _, _, filters @ (2 | 3)] if at.is_multiple_of(*filters) => 0.0,
         _ => drawn,
     };
     let convolution = || window(&[3, 3], &[1, 1], &[1, 1], "same");
