@@ -5,7 +5,7 @@ use bitfront_hardware::engine::Engine;
 use serde_json::json;
 
 use super::engine::tests::counted;
-use super::{FEW, check_blocks, check_counts};
+use super::{FEW, Synthesised, check_blocks, check_counts};
 
 fn estimated(lut: u64, ff: u64) -> Costs {
     let costs = json!({
@@ -42,4 +42,12 @@ fn yosys_takes_a_block_for_each_product_that_is_to_have_one() {
         let says = format!("counts {measured} DSP blocks where {estimate}");
         assert!(failure.message.contains(&says), "{failure}");
     }
+    // Of every circuit, in whatever layout: nobody asks for that here.
+    let block = || Synthesised {
+        dsp: 1,
+        ..counted(40, 40)
+    };
+    let failure = check_counts(Engine::Yosys, &block(), &estimated(40, 40)).unwrap_err();
+    assert!(failure.message.contains("DSP blocks"), "{failure}");
+    check_counts(Engine::Vivado, &block(), &estimated(40, 40)).unwrap();
 }

@@ -37,7 +37,7 @@ use std::time::Instant;
 
 use bitfront_hardware::Costs;
 use bitfront_hardware::circuit::Ranges;
-use bitfront_hardware::design::{Design, DesignOptions, Layout};
+use bitfront_hardware::design::{Design, DesignOptions};
 use bitfront_hardware::device::Devices;
 use bitfront_hardware::engine::{Engine, Target, UnknownEngine, nextpnr, vivado};
 use bitfront_network::{Candidate, IntegerProgram, Weights};
@@ -333,9 +333,6 @@ fn measure(
     }
     let estimate = circuit.costs(program);
     check_counts(engine, &synthesised, &estimate)?;
-    if engine == Engine::Yosys && bench.options.layout == Layout::Unrolled {
-        check_blocks(synthesised.dsp, estimate.dsp_estimate)?;
-    }
     let (netlist_compared, netlist_simulator) = match netlist {
         Some(netlist) => netlist::check(&run, engine, netlist, &circuit, vectors, bench.cache)?,
         None => (0, ""),
@@ -443,7 +440,11 @@ fn check_counts(engine: Engine, counted: &Synthesised, estimate: &Costs) -> Resu
         ));
     }
     plausible("LUT", tables, estimated)?;
-    plausible("flip-flops", counted.ff, estimate.ff_estimate)
+    plausible("flip-flops", counted.ff, estimate.ff_estimate)?;
+    match engine {
+        Engine::Yosys => check_blocks(counted.dsp, estimate.dsp_estimate),
+        _ => Ok(()),
+    }
 }
 
 /// Products that were to be in DSP blocks, against the blocks that Yosys takes for them: it takes those that the circuit says, or
