@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bitfront_worker::Kind;
+use bitfront_worker::{Kind, Limits};
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -124,9 +124,27 @@ pub(crate) struct Worker {
     /// starts. `auto` is what the control group and the machine allow.
     #[arg(long, value_name = "SIZE", env = "BITFRONT_MEMORY_LIMIT", default_value = "auto", value_parser = memory)]
     pub(crate) memory_limit: u64,
+    /// CPU seconds that each process of a synthesis job's tools may use; 900, of Vivado and Vitis 14400, if neither this nor
+    /// `--tool-memory` is given.
+    #[arg(long, value_name = "SECONDS", env = "BITFRONT_TOOL_CPU_S", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub(crate) tool_cpu_s: Option<u64>,
+    /// Memory that each such process may take (`512MiB`, `16GiB`); 4GiB, of Vivado and Vitis 64GiB, if neither is given.
+    #[arg(long, value_name = "SIZE", env = "BITFRONT_TOOL_MEMORY", value_parser = tool_memory)]
+    pub(crate) tool_memory: Option<u64>,
     /// Drain when standard input closes: how `bitfront up` takes its workers with it.
     #[arg(long, hide = true)]
     pub(crate) until_stdin_closes: bool,
+}
+
+impl Worker {
+    /// Limits of a tool's process: what is left out of them is the default's.
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits::new(
+            self.tool_cpu_s.unwrap_or(usual.cpu_s),
+            self.tool_memory.unwrap_or(usual.address_space),
+        )
+    }
 }
 
 #[derive(Debug, Args)]
@@ -241,6 +259,10 @@ fn cache_limit(text: &str) -> Result<u64, String> {
     bytes(text).ok_or_else(|| format!("`{text}` is no size; write unlimited, 512MiB or 32GiB"))
 }
 
+fn tool_memory(text: &str) -> Result<u64, String> {
+    bytes(text).ok_or_else(|| format!("`{text}` is no size of memory; write 512MiB or 16GiB"))
+}
+
 /// Bytes of a whole number above 0 with a unit.
 fn bytes(text: &str) -> Option<u64> {
     let split = text
@@ -268,6 +290,8 @@ pub(crate) fn cores() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Arguments, Command};
+    use clap::Parser;
 
     #[test]
     fn durations_have_units_and_nonsense_is_told() {
@@ -316,6 +340,25 @@ mod tests {
         assert_eq!(cache_limit("unlimited"), Ok(0));
         for text in ["auto", "0GiB", "5", ""] {
             assert!(cache_limit(text).unwrap_err().contains("write unlimited"));
+        }
+    }
+
+    #[test]
+    fn tools_have_the_limits_that_are_given_and_the_usual_ones_otherwise() {
+        let limits = |more: &[&str]| {
+            let line = ["bitfront", "worker"].iter().chain(more);
+            let Command::Worker(worker) = Arguments::try_parse_from(line).unwrap().command else {
+                panic!("a worker")
+            };
+            worker.limits()
+        };
+        assert_eq!(limits(&[]), Limits::default());
+        assert_eq!(limits(&["--tool-cpu-s", "60"]), Limits::new(60, 4 << 30));
+        let both = ["--tool-cpu-s", "7200", "--tool-memory", "16GiB"];
+        assert_eq!(limits(&both), Limits::new(7200, 16 << 30));
+        for wrong in [["--tool-cpu-s", "0"], ["--tool-memory", "5"]] {
+            let line = ["bitfront", "worker"].iter().chain(&wrong);
+            assert!(Arguments::try_parse_from(line).is_err(), "{wrong:?}");
         }
     }
 

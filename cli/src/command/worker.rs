@@ -12,6 +12,7 @@ use crate::client;
 use crate::exit::{Exit, Failure, Outcome};
 
 pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
+    let limits = options.limits();
     let mut config = Config::new(
         global.url.clone(),
         options.cache.unwrap_or_else(default_cache),
@@ -25,6 +26,7 @@ pub(super) async fn run(global: &Global, options: Worker) -> Outcome {
     config.kinds = options.kinds;
     config.grace = options.grace;
     config.memory_limit = options.memory_limit;
+    config.limits = limits;
 
     let drain = CancellationToken::new();
     let immediate = config.immediate.clone();

@@ -9,6 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// What the name of a file begins with while it is not whole.
+const PARTIAL: &str = ".partial-";
+
 /// A file that is in use while this lives.
 #[derive(Debug)]
 pub(crate) struct InUse {
@@ -67,6 +70,31 @@ pub(super) fn keep_within(folder: &Path, limit: u64) -> io::Result<(Vec<PathBuf>
         }
     }
     Ok((removed, left))
+}
+
+/// Where a file of the cache is written before it gets its name; whoever writes holds the lock beside that.
+pub(super) fn partial_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{PARTIAL}{name}"))
+}
+
+/// Removes what killed workers left half written.
+pub(super) fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(whole) = name.to_str().and_then(|name| name.strip_prefix(PARTIAL)) else {
+            continue;
+        };
+        let whole = folder.join(whole);
+        if is_of_digest(&whole) && is_free(File::create(lock_beside(&whole))?.try_lock())? {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file unless it is used, was used since it was looked at, or is being fetched.
@@ -151,6 +179,19 @@ mod tests {
         drop((used, fetched));
         let removed = keep_within(folder.path(), 0).unwrap();
         assert_eq!(removed, (vec![paths[0].clone(), paths[1].clone()], 0));
+    }
+
+    #[test]
+    fn what_was_left_half_written_goes_and_what_is_being_written_stays() {
+        let (left, written) = (name('a', "npz"), name('b', "prepared"));
+        let [left, written] = [left, written].map(|name| format!("{PARTIAL}{name}"));
+        let (folder, paths) = cache(&[&left, &written, ".partial-1", &name('c', "npz")]);
+        let lock = File::create(lock_beside(&folder.path().join(name('b', "prepared")))).unwrap();
+        lock.lock().unwrap();
+        sweep(folder.path()).unwrap();
+        let there: Vec<bool> = paths.iter().map(|path| path.exists()).collect();
+        assert_eq!(there, [false, true, true, true]);
+        assert_eq!(partial_of(&folder.path().join(name('a', "npz"))), paths[0]);
     }
 
     #[test]

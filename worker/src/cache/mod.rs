@@ -17,6 +17,7 @@ use bitfront_dataset::{Aim, Dataset, Prepared, SplitSpec, StoredError};
 use bitfront_network::{Candidate, Weights};
 use bitfront_search::search::Start;
 use sha2::{Digest, Sha256};
+use tempfile::TempPath;
 use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
@@ -25,7 +26,7 @@ use crate::error::Failure;
 use crate::executor::on_thread;
 use crate::link::{Link, download, hex, retry};
 
-use bound::{InUse, keep_within, lock_beside};
+use bound::{InUse, keep_within, lock_beside, partial_of, sweep};
 
 /// Prepared data sets kept in memory.
 const KEPT: usize = 2;
@@ -58,9 +59,10 @@ pub(crate) struct FileCache {
 }
 
 impl FileCache {
-    /// Makes the folder; its files may have `limit` bytes together, 0: no limit.
+    /// Makes the folder, in which nothing is left half written; its files may have `limit` bytes together, 0: no limit.
     pub(crate) fn new(folder: &Path, limit: u64) -> Result<Self, WorkerError> {
-        fs::create_dir_all(folder).map_err(|source| WorkerError::Io {
+        let made = fs::create_dir_all(folder).and_then(|()| sweep(folder));
+        made.map_err(|source| WorkerError::Io {
             path: folder.display().to_string(),
             source,
         })?;
@@ -204,11 +206,7 @@ impl FileCache {
         .map_err(broken)?;
         if !found {
             info!(name, "fetching a file");
-            let partial = tempfile::Builder::new()
-                .prefix(".partial-")
-                .tempfile_in(&self.folder)
-                .map_err(broken)?
-                .into_temp_path();
+            let partial = TempPath::from_path(partial_of(&target));
             retry("get_artifact", || download(link, digest, &partial))
                 .await
                 .map_err(|status| {
@@ -271,11 +269,10 @@ fn prepare(
         .map_err(invalid)?;
     let folder = stored.parent().unwrap_or(Path::new("."));
     let written = || -> io::Result<u64> {
-        let partial = tempfile::Builder::new()
-            .prefix(".partial-")
-            .tempfile_in(folder)?;
-        prepared.store(key, partial.as_file())?;
-        let bytes = partial.as_file().metadata()?.len();
+        let partial = TempPath::from_path(partial_of(stored));
+        let file = File::create(&partial)?;
+        prepared.store(key, &file)?;
+        let bytes = file.metadata()?.len();
         partial.persist(stored).map_err(|e| e.error)?;
         File::open(folder)?.sync_all()?;
         Ok(bytes)
