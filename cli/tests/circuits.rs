@@ -284,7 +284,9 @@ fn a_search_within_the_train_rows_is_measured_on_them() {
     let service = Service::start();
     let _worker = service.worker("observer");
     let proven = trained(&service, &search_of("proven", &json!({}), 0));
-    let file = search_of("observed", &json!({"ranges": "data"}), 1);
+    let mut file = search_of("observed", &json!({"ranges": "data"}), 1);
+    // No more differ than are outside, and those are fewer than half.
+    file["constraints"] = json!([{"metric": "unseen_different", "max": 0.5}]);
     // All train rows of a split of 3,000.
     let data = measured(&service, &file, 1920);
     let accuracy = |trial: &Value| trial["scores"]["accuracy_validation"].clone();
@@ -323,6 +325,7 @@ fn a_search_within_the_train_rows_is_measured_on_them() {
     let job = data["synthesis"]["id"].as_str().expect("an id");
     let listed = service.json(&["synth", "observed#0", "--wait"]);
     assert_eq!((&listed["id"], &listed["unseen"]), (&json!(job), unseen));
+    assert_eq!(data["on_front"], true);
     // Its ranges are found again from the data set.
     let rtl = exported(&service, &data);
     assert!(rtl.contains("Ranges of sums are those of the train rows"));

@@ -51,6 +51,15 @@ async fn pages_of_any_size_show_every_trial_once_in_order() {
             "sort=-background_efficiency_50",
             vec![8, 7, 6, 5, 4, 3, 0, 1, 2, 9, 10, 11],
         ),
+        // Shares: 0, 3 and 4 of 400, 700 and 800 rows, and 60 of each.
+        (
+            "sort=unseen_different",
+            vec![4, 7, 8, 0, 1, 2, 3, 5, 6, 9, 10, 11],
+        ),
+        (
+            "sort=-unseen_outside",
+            vec![4, 7, 8, 0, 1, 2, 3, 5, 6, 9, 10, 11],
+        ),
         (
             "sort=lut_measured",
             vec![2, 0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11],

@@ -1,7 +1,8 @@
 //! The scores a search may aim at or be limited by, and which way is better.
 
-use crate::scores::{Measured, TrialScores};
+use crate::scores::{Measured, TrialScores, UnseenRows};
 use crate::search::Loss;
+use bitfront_hardware::circuit::Ranges;
 use bitfront_hardware::device::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,11 @@ pub enum Metric {
     InitiationInterval,
     /// Estimated latency in ns at the device's clock.
     LatencyNs,
+    /// Share of the validation rows with a value beyond the ranges of a circuit within those of the train rows, 0 to 1: on all
+    /// others it is proven to equal integer inference. Of `circuit: {ranges: data}` alone.
+    UnseenOutside,
+    /// Share of the validation rows on which such a circuit's outputs are others than those of integer inference, 0 to 1.
+    UnseenDifferent,
 }
 
 /// Which way a metric is better.
@@ -92,7 +98,7 @@ pub enum Goal {
 
 impl Metric {
     /// Every metric, in the order of the reference.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Accuracy,
         Self::Auc,
         Self::BackgroundEfficiency50,
@@ -120,6 +126,8 @@ impl Metric {
         Self::Cycles,
         Self::InitiationInterval,
         Self::LatencyNs,
+        Self::UnseenOutside,
+        Self::UnseenDifferent,
     ];
 
     /// The metric's name in search files, columns and pages.
@@ -152,6 +160,8 @@ impl Metric {
             Self::Cycles => "cycles",
             Self::InitiationInterval => "initiation_interval",
             Self::LatencyNs => "latency_ns",
+            Self::UnseenOutside => "unseen_outside",
+            Self::UnseenDifferent => "unseen_different",
         }
     }
 
@@ -163,21 +173,33 @@ impl Metric {
         }
     }
 
-    /// Whether this is a hardware cost; the others measure how well the network predicts.
+    /// Whether this is a hardware cost; the others measure how well the network, or its circuit, predicts.
     pub fn is_cost(self) -> bool {
-        !matches!(
-            self,
-            Self::Accuracy
-                | Self::Auc
-                | Self::BackgroundEfficiency50
-                | Self::BackgroundEfficiency80
-                | Self::MeanSquaredError
-        )
+        !self.is_of_unseen_rows()
+            && !matches!(
+                self,
+                Self::Accuracy
+                    | Self::Auc
+                    | Self::BackgroundEfficiency50
+                    | Self::BackgroundEfficiency80
+                    | Self::MeanSquaredError
+            )
+    }
+
+    /// Whether trials whose circuits have such ranges have it: where they are proven, no row is beyond them.
+    pub fn is_had_with(self, ranges: Ranges) -> bool {
+        ranges == Ranges::Data || !self.is_of_unseen_rows()
+    }
+
+    fn is_of_unseen_rows(self) -> bool {
+        matches!(self, Self::UnseenOutside | Self::UnseenDifferent)
     }
 
     /// Whether trials that are trained by `loss` have it.
     pub fn suits(self, loss: Loss) -> bool {
-        self.is_cost() || (self == Self::MeanSquaredError) == loss.is_of_values()
+        self.is_cost()
+            || self.is_of_unseen_rows()
+            || (self == Self::MeanSquaredError) == loss.is_of_values()
     }
 
     /// The device's resource that this metric counts; `None` for what is no count of one.
@@ -220,6 +242,11 @@ impl Metric {
             let count = scores.measured.as_ref().and_then(value)?;
             Some(count as f64)
         };
+        // Of validation rows: those of the test split choose nothing.
+        let unseen = |count: fn(&UnseenRows) -> u64| {
+            let rows = &scores.unseen.as_ref()?.validation;
+            Some(count(rows) as f64 / rows.rows as f64)
+        };
         let value = match self {
             Self::Accuracy => scores.accuracy_validation,
             Self::Auc => mean(scores.auc_validation.as_deref()),
@@ -252,6 +279,8 @@ impl Metric {
             Self::Cycles => cost(|costs| f64::from(costs.cycles)),
             Self::InitiationInterval => cost(|costs| costs.initiation_interval as f64),
             Self::LatencyNs => cost(|costs| costs.latency_ns),
+            Self::UnseenOutside => unseen(|rows| rows.outside),
+            Self::UnseenDifferent => unseen(|rows| rows.different),
         };
         value.filter(|value| value.is_finite())
     }

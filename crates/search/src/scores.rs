@@ -267,7 +267,7 @@ impl Constraint {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, Standing, TrialScores};
+    use super::{Measured, Standing, TrialScores, Unseen, UnseenRows};
     use crate::testing::{float_scores, scores, search_with};
     use serde_json::json;
 
@@ -301,6 +301,29 @@ mod tests {
             search.standing(&scores(0.8, 50)),
             Standing::Feasible(_)
         ));
+    }
+
+    #[test]
+    fn a_bound_on_unseen_rows_is_on_those_of_the_validation_split() {
+        let search = search_with(&json!({"circuit": {"ranges": "data"},
+            "constraints": [{"metric": "unseen_different", "max": 0.01}, {"metric": "unseen_outside", "max": 0.2}]}));
+        let mut trial = scores(0.7, 100);
+        assert_eq!(search.standing(&trial), Standing::Unscored);
+        for (outside, different, inside) in [(100, 5, true), (100, 6, false), (101, 0, false)] {
+            let of = |outside, different| UnseenRows {
+                rows: 500,
+                outside,
+                different,
+                ..UnseenRows::default()
+            };
+            trial.unseen = Some(Unseen {
+                validation: of(outside, different),
+                test: of(500, 500),
+            });
+            let stands = search.standing(&trial);
+            let is_inside = matches!(stands, Standing::Feasible(_));
+            assert_eq!(is_inside, inside, "{stands:?}");
+        }
     }
 
     #[test]

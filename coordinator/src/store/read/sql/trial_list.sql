@@ -29,6 +29,10 @@ with keyed as (
             when 'number' then t.number::float8
             when 'accuracy_test' then (c.scores ->> 'accuracy_test')::float8
             when 'mean_squared_error_test' then (c.scores ->> 'mean_squared_error_test')::float8
+            when 'unseen_outside' then
+                (c.scores #>> '{unseen,validation,outside}')::float8 / nullif((c.scores #>> '{unseen,validation,rows}')::float8, 0)
+            when 'unseen_different' then
+                (c.scores #>> '{unseen,validation,different}')::float8 / nullif((c.scores #>> '{unseen,validation,rows}')::float8, 0)
             else coalesce(
                 (c.scores -> 'costs' ->> $3::text)::float8,
                 (c.measured ->> $3::text)::float8,

@@ -6,6 +6,7 @@ use crate::file::fault::{Fault, list};
 use crate::file::pointer::Pointer;
 use crate::file::types::{ActivationKind, DatasetSpec, SearchFile};
 use crate::search::{Loss, Sampler};
+use bitfront_hardware::circuit::Ranges;
 
 /// Most values that can be predicted of a row, as data sets have it.
 const MAX_TARGETS: usize = 256;
@@ -191,7 +192,7 @@ fn loss(file: &SearchFile, aim: &Aim, faults: &mut Vec<Fault>) {
 }
 
 /// Refuses metrics that no trial of this search has, wherever the file names one.
-pub(super) fn metrics(file: &SearchFile, aim: &Aim, faults: &mut Vec<Fault>) {
+pub(super) fn metrics(file: &SearchFile, aim: &Aim, ranges: Ranges, faults: &mut Vec<Fault>) {
     let root = Pointer::root();
     let objectives = file
         .objectives
@@ -211,11 +212,17 @@ pub(super) fn metrics(file: &SearchFile, aim: &Aim, faults: &mut Vec<Fault>) {
         if !metric.suits(aim.loss) {
             let own = Metric::ALL
                 .into_iter()
-                .filter(|own| !own.is_cost() && own.suits(aim.loss));
+                .filter(|own| !own.is_cost() && own.suits(aim.loss) && own.is_had_with(ranges));
             let detail = format!(
                 "`{metric}` is no score of the loss `{}`; accepted: {} and the costs",
                 aim.loss.name(),
                 list(own)
+            );
+            faults.push(Fault::new(at, detail));
+        } else if !metric.is_had_with(ranges) {
+            let detail = format!(
+                "`{metric}` is of circuits within the ranges of the train rows, and this search's have proven ones, which no row \
+                 leaves; accepted with it: `circuit: {{ranges: data}}`"
             );
             faults.push(Fault::new(at, detail));
         }

@@ -101,7 +101,8 @@ pub fn resolve(
     let split = split(file, dataset.has_test_rows, &mut faults);
     let aim = aim::aim(file, dataset, &mut faults);
     let objectives = settings::objectives(file, aim.loss, &mut faults);
-    aim::metrics(file, &aim, &mut faults);
+    let ranges = settings::ranges(file);
+    aim::metrics(file, &aim, ranges, &mut faults);
     let reference_point = settings::reference_point(file, &objectives, &mut faults);
     let sampler = sampler::sampler(file, &mut faults);
     aim::sampler(&sampler, &aim, &mut faults);
@@ -110,7 +111,6 @@ pub fn resolve(
     let multipliers = settings::multipliers(file, &mut faults);
     let (output, tables) = settings::output(file, &mut faults);
     let valid = settings::valid(file);
-    let ranges = settings::ranges(file);
     let layout = settings::layout(file, &mut faults);
     let constraints = settings::constraints(file, &device, &mut faults);
     let synthesis = settings::synthesis(file, &mut faults);

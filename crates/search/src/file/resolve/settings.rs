@@ -56,11 +56,13 @@ pub(super) fn objectives(file: &SearchFile, loss: Loss, faults: &mut Vec<Fault>)
         .iter()
         .filter(|objective| objective.metric.is_cost())
         .count();
+    let ranges = self::ranges(file);
     if objectives.len() != 2 || costs != 1 {
         let of_cost = |cost: bool| {
             let metrics = Metric::ALL
                 .into_iter()
-                .filter(move |metric| metric.is_cost() == cost && metric.suits(loss));
+                .filter(move |metric| metric.is_cost() == cost && metric.suits(loss))
+                .filter(move |metric| metric.is_had_with(ranges));
             list(metrics)
         };
         let detail = format!(

@@ -595,6 +595,39 @@ proptest! {
 }
 
 #[test]
+fn scores_of_unseen_rows_are_of_circuits_within_the_ranges_of_data() {
+    for metric in ["unseen_outside", "unseen_different"] {
+        for (place, at) in [
+            (
+                json!({"constraints": [{"metric": metric, "max": 0.001}]}),
+                "/constraints/0/metric",
+            ),
+            (
+                json!({"objectives": [metric, "lut_estimate"]}),
+                "/objectives/0",
+            ),
+            (
+                json!({"synthesis": {"policy": "top_k", "metric": metric}}),
+                "/synthesis/metric",
+            ),
+        ] {
+            assert_eq!(pointers(&place), set(&[at]));
+            let mut within = place;
+            within["circuit"] = json!({"ranges": "data"});
+            search_with(&within);
+        }
+    }
+    let two = json!({"objectives": ["accuracy", "auc"]});
+    let told = |circuit: Value| {
+        let mut members = two.clone();
+        members["circuit"] = circuit;
+        faults(&members)[0].to_string()
+    };
+    assert!(!told(json!({})).contains("unseen"));
+    assert!(told(json!({"ranges": "data"})).contains("`unseen_different`"));
+}
+
+#[test]
 fn each_synthesis_policy_has_its_keys() {
     let policy = |synthesis: &Value| {
         let file = document_with(&json!({ "synthesis": synthesis }));
