@@ -168,19 +168,8 @@ fn the_index_passes_every_gate_and_is_priced_near_what_synthesis_counts() {
     };
     for (name, options) in [("index", options()), ("index_at_a_fast_clock", fast)] {
         let passed = gates::pass(folder.path(), &root, name, &program(&spec), &options);
-        let (costs, counted) = (passed.costs, passed.counted);
-        let said = format!(
-            "{name}: LUT {} / {}, FF {} / {}, carry {:?} / {}, levels {:?} / {}, {} cycles",
-            costs.lut_estimate,
-            counted.lut,
-            costs.ff_estimate,
-            counted.ff,
-            costs.carry_estimate,
-            counted.carry,
-            costs.levels_estimate,
-            counted.levels,
-            costs.cycles
-        );
+        let (costs, counted) = (&passed.costs, &passed.counted);
+        let said = passed.said(name);
         println!("{said}");
         assert!(
             100 * costs.lut_estimate.abs_diff(counted.lut) <= 10 * counted.lut,

@@ -231,19 +231,8 @@ fn a_softmax_passes_every_gate_and_is_priced_near_what_synthesis_counts() {
     let program = classes(3, SMALL, 4);
     for (name, options) in [("softmax", options()), ("softmax_at_a_fast_clock", fast)] {
         let passed = gates::pass(folder.path(), &root, name, &program, &options);
-        let (costs, counted) = (passed.costs, passed.counted);
-        let said = format!(
-            "{name}: LUT {} / {}, FF {} / {}, carry {:?} / {}, levels {:?} / {}, {} cycles",
-            costs.lut_estimate,
-            counted.lut,
-            costs.ff_estimate,
-            counted.ff,
-            costs.carry_estimate,
-            counted.carry,
-            costs.levels_estimate,
-            counted.levels,
-            costs.cycles
-        );
+        let (costs, counted) = (&passed.costs, &passed.counted);
+        let said = passed.said(name);
         println!("{said}");
         assert!(
             100 * costs.lut_estimate.abs_diff(counted.lut) <= 10 * counted.lut,

@@ -35,6 +35,26 @@ pub(crate) struct Passed {
     pub(crate) netlist: String,
 }
 
+impl Passed {
+    /// The estimates beside what was counted.
+    #[allow(dead_code, reason = "only some tests say it")]
+    pub(crate) fn said(&self, name: &str) -> String {
+        let (costs, counted) = (&self.costs, &self.counted);
+        format!(
+            "{name}: LUT {} / {}, FF {} / {}, carry {:?} / {}, levels {:?} / {}, {} cycles",
+            costs.lut_estimate,
+            counted.lut,
+            costs.ff_estimate,
+            counted.ff,
+            costs.carry_estimate,
+            counted.carry,
+            costs.levels_estimate,
+            counted.levels,
+            costs.cycles
+        )
+    }
+}
+
 /// Takes a program through the gates in `folder`, where Verilator's run-time library lies; fails at the first that is not
 /// passed.
 pub(crate) fn pass(

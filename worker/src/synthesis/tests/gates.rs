@@ -57,12 +57,7 @@ fn a_single_wrong_bit_in_the_simulation_is_a_mismatch() {
     let Some(tools) = found_tools() else { return };
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
-    let run = Run {
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        stopped: &|| false,
-    };
+    let run = run_in(folder.path(), &tools);
     let program = program(&[3, 4, 2]);
     let circuit = unrolled(&program);
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);

@@ -81,12 +81,7 @@ fn a_streamed_circuit_passes_every_gate_and_a_mutant_does_not() {
         });
     weights.last().unwrap()[1] ^= 1;
     let wrong = Vectors::for_program(&other, OutputForm::Logits, &rows(&program), 2000);
-    let run = Run {
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        stopped: &|| false,
-    };
+    let run = run_in(folder.path(), &tools);
     let netlist = std::fs::read(folder.path().join(simulate::NETLIST)).unwrap();
     let failed = netlist::check(
         &run,

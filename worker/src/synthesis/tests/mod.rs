@@ -74,6 +74,16 @@ fn found_tools() -> Option<Tools> {
     Some(tools)
 }
 
+/// Programs run in a folder.
+fn run_in<'a>(folder: &'a Path, tools: &'a Tools) -> Run<'a> {
+    Run {
+        tools,
+        limits: Limits::default(),
+        folder,
+        stopped: &|| false,
+    }
+}
+
 /// Where circuits of the default options are measured.
 fn workbench<'a>(
     target: &'a Target,

@@ -36,12 +36,7 @@ fn a_netlist_of_another_network_or_with_one_wrong_table_is_a_mismatch() {
     let Some(tools) = found_tools() else { return };
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
-    let run = Run {
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        stopped: &|| false,
-    };
+    let run = run_in(folder.path(), &tools);
     let program = program(&[3, 4, 2]);
     let circuit = unrolled(&program);
     let vectors = Vectors::for_program(&program, OutputForm::Logits, &rows(&program), 2000);
@@ -129,12 +124,7 @@ fn outputs_that_depend_on_a_net_that_nothing_drives_are_a_mismatch() {
     let Some(tools) = found_tools() else { return };
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir_in(cache.path()).unwrap();
-    let run = Run {
-        tools: &tools,
-        limits: Limits::default(),
-        folder: folder.path(),
-        stopped: &|| false,
-    };
+    let run = run_in(folder.path(), &tools);
     let program = program(&[3, 4, 2]);
     let options = |valid| {
         let mut options = DesignOptions::default();
