@@ -85,6 +85,7 @@ fn a_run_takes_what_is_said() {
             300,
         ),
         (network(&[12, 12, 2], &[4, 20], (2, true), &[5]), 700),
+        (network(&[12, 12, 2], &[4], (1, true), &[5]), 100),
         (network(&[5, 5, 17], &[3], (1, false), &[4]), 200),
     ] {
         let inputs = candidate.inputs();
