@@ -206,7 +206,7 @@ impl FileCache {
         .map_err(broken)?;
         if !found {
             info!(name, "fetching a file");
-            let partial = TempPath::from_path(partial_of(&target));
+            let partial = TempPath::try_from_path(partial_of(&target)).map_err(broken)?;
             retry("get_artifact", || download(link, digest, &partial))
                 .await
                 .map_err(|status| {
@@ -269,7 +269,7 @@ fn prepare(
         .map_err(invalid)?;
     let folder = stored.parent().unwrap_or(Path::new("."));
     let written = || -> io::Result<u64> {
-        let partial = TempPath::from_path(partial_of(stored));
+        let partial = TempPath::try_from_path(partial_of(stored))?;
         let file = File::create(&partial)?;
         prepared.store(key, &file)?;
         let bytes = file.metadata()?.len();
