@@ -330,3 +330,46 @@ fn a_search_within_the_train_rows_is_measured_on_them() {
     let rtl = exported(&service, &data);
     assert!(rtl.contains("Ranges of sums are those of the train rows"));
 }
+
+#[test]
+fn learned_bits_of_a_convolution_are_measured_within_the_train_rows() {
+    if !has_tools() {
+        return;
+    }
+    let service = Service::start();
+    let _worker = service.worker("learner");
+    let mut file = search_of("learned", &json!({"ranges": "data"}), 1);
+    file["model"] = json!({
+        "inputs": {"shape": [4, 1], "quantizer": "quantized_bits(6,2,alpha=1.0)"},
+        "layers": [
+            {"name": "conv", "conv": {"filters": 3, "size": 2}},
+            {"name": "relu", "activation": "relu"},
+            {"name": "pool", "max_pool": {"size": 2, "stride": 1}},
+            {"name": "flat", "flatten": true},
+            {"name": "output", "dense": 3},
+            {"name": "softmax", "activation": "softmax"},
+        ],
+    });
+    file.as_object_mut()
+        .expect("a mapping")
+        .remove("search_space");
+    file["sampler"] = json!({"name": "learned_bits", "epochs": 4, "batch_size": 64});
+    let id = service.submit(&file);
+    service.wait_until_finished(&id);
+    let trials = service.trials(&id);
+    // The run, which is a float network, and the candidates that it left.
+    assert!(trials.len() > 1, "{trials:?}");
+    assert!(trials.iter().all(|trial| trial["state"] == "completed"));
+    let built = |trial: &&Value| trial["synthesis"]["state"] == "completed";
+    let point = trials.iter().find(built).expect("a circuit");
+    assert!(point["scores"]["unseen"].is_object(), "{point}");
+    let result = &point["synthesis"]["result"];
+    assert_eq!(result["vectors_checked"], 1920);
+    assert_eq!(result["netlist_vectors_checked"], 1920);
+    let options = result["options"].as_str().expect("options");
+    assert!(
+        options.starts_with("ranges of the train rows; "),
+        "{options}"
+    );
+    exported(&service, point);
+}
