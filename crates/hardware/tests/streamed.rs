@@ -11,7 +11,7 @@ use bitfront_hardware::verilog::BenchReport;
 use bitfront_hardware::{Costs, program_costs};
 use bitfront_network::{IntegerOperation, IntegerProgram};
 use serde_json::{Value, json};
-use streams::{activation, built, cases, features, layer, program, rows, window};
+use streams::{activation, built, cases, coarse, features, layer, program, rows, window};
 use verilator::{build_runtime, compile, run};
 
 #[test]
@@ -114,6 +114,29 @@ fn costs_say_the_interval_and_what_is_estimated() {
         let again: Costs = serde_json::from_value(unrolled).unwrap();
         assert_eq!(again.initiation_interval, 1);
     }
+}
+
+#[test]
+fn low_zeros_that_all_weights_have_are_in_no_register() {
+    let rtl = built(&coarse(), 2).verilog("coarse");
+    let widths = |start: &str, output: usize| -> Vec<u32> {
+        let end = format!("_{output};");
+        let registers = rtl.lines().filter_map(|line| {
+            let (bits, name) = line.trim().strip_prefix("reg [")?.split_once(":0] ")?;
+            (name.starts_with(start) && name.ends_with(&end)).then(|| bits.parse::<u32>())
+        });
+        registers.map(|bits| bits.unwrap() + 1).collect()
+    };
+    // Weights up to 1 in eighths are codes of five bits, less the zeros of multiples of 4 and of 2.
+    for (output, most) in [(0, 3), (1, 4), (2, 5)] {
+        let widest = widths("w", output).into_iter().max();
+        assert!(
+            widest.is_some_and(|widest| widest <= most),
+            "{output}: {rtl}"
+        );
+    }
+    let bits = |output| widths("t", output).iter().sum::<u32>();
+    assert!(bits(0) < bits(2), "{rtl}");
 }
 
 #[test]

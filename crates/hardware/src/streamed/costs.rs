@@ -134,7 +134,11 @@ impl StreamInventory {
                     .map(|(pair, range)| self.count_sum(pair, *range, &mut made))
                     .collect();
             }
-            let accumulator = u64::from(signed_bits(*partial));
+            let zeros = level
+                .first()
+                .and_then(Option::as_ref)
+                .map_or(0, |sum| sum.zeros);
+            let accumulator = u64::from(signed_bits(*partial) - zeros);
             self.flip_flops += accumulator;
             // What is masked at a row's first word goes into the carry chain by itself and into the sum with the other operand.
             self.sum_bits += 2 * accumulator;
@@ -148,7 +152,7 @@ impl StreamInventory {
         &mut self,
         pair: &[Option<Word>],
         range: Interval,
-        made: &mut HashMap<(usize, Option<usize>), usize>,
+        made: &mut HashMap<[Option<(usize, u32)>; 2], usize>,
     ) -> Option<Word> {
         let (left, right) = match pair {
             [Some(left), Some(right)] => (left, Some(right)),
@@ -158,8 +162,9 @@ impl StreamInventory {
         let bits = signed_bits(range);
         let zeros = right.map_or(left.zeros, |right| right.zeros.min(left.zeros));
         let next = made.len();
+        let place = |word: &Word| (word.number, word.zeros - zeros);
         let number = *made
-            .entry((left.number, right.map(|right| right.number)))
+            .entry([Some(place(left)), right.map(place)])
             .or_insert(next);
         if number == next {
             self.flip_flops += u64::from(bits - zeros);
@@ -191,7 +196,8 @@ impl StreamInventory {
                 }
                 let bits = signed_bits(range);
                 let next = products.len();
-                let number = *products.entry((lane, weight.clone())).or_insert(next);
+                let held = weight[zeros as usize..].to_vec();
+                let number = *products.entry((lane, held)).or_insert(next);
                 if number == next {
                     self.flip_flops += u64::from(bits - zeros);
                     if shared.made(lane, j) != Made::Block {

@@ -106,7 +106,8 @@ impl Paths {
         }
         // Rows of the weight's bits, three to two in each level of full adders, then a chain.
         let word = signed_bits(shared.word(lane));
-        let mut rows = shared.weight_bits(lane, output).min(word);
+        let weight = shared.weight_bits(lane, output) - shared.zeros(lane, output);
+        let mut rows = weight.min(word);
         if rows < 2 {
             self.path(1, 0);
             return;

@@ -6,8 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bitfront_network::Interval;
-
 use super::costs::{weight_bits, word_bits};
 use super::product_luts::product_luts;
 use super::shared::{Shared, signed_bits};
@@ -31,7 +29,7 @@ impl Shared {
             return Made::Luts;
         }
         let (word, weight) = (self.word(lane), self.weight_range(lane, output));
-        let zeros = constant_zeros(weight);
+        let zeros = self.zeros(lane, output);
         // Of two factors that are never negative synthesis drops the signs.
         let signless = word.lo >= 0 && weight.lo >= 0;
         let signed = [signed_bits(word), signed_bits(weight) - zeros];
@@ -63,21 +61,13 @@ impl Shared {
         for output in 0..self.outputs {
             for lane in 0..self.lanes {
                 if self.made(lane, output) == Made::Block {
-                    let weights = (0..self.cycles()).map(|cycle| self.weight(cycle, lane, output));
+                    let zeros = self.zeros(lane, output);
+                    let weights =
+                        (0..self.cycles()).map(|cycle| self.weight(cycle, lane, output) >> zeros);
                     different.insert((lane, weights.collect::<Vec<i64>>()));
                 }
             }
         }
         different.len() as u64
-    }
-}
-
-/// Low zeros of a weight that is the same in every cycle: synthesis takes them off the product. It does not see those that all
-/// entries of a table have.
-fn constant_zeros(weight: Interval) -> u32 {
-    if weight.lo == weight.hi && weight.lo != 0 {
-        weight.lo.trailing_zeros()
-    } else {
-        0
     }
 }

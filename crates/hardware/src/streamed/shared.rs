@@ -109,6 +109,16 @@ impl Shared {
         all.reduce(Interval::hull).unwrap_or(Interval::point(0))
     }
 
+    /// Low zeros that all weights of a lane for an output have: neither its register nor its products hold them. 0 where
+    /// all are zero.
+    pub(super) fn zeros(&self, lane: usize, output: usize) -> u32 {
+        let weights = (0..self.cycles()).map(|cycle| self.weight(cycle, lane, output));
+        match weights.fold(0, |all, weight| all | weight) {
+            0 => 0,
+            some => some.trailing_zeros(),
+        }
+    }
+
     /// Range of the words that a lane takes in its parts, and zero.
     pub(super) fn word(&self, lane: usize) -> Interval {
         let parts = (0..self.parts).filter_map(|part| self.ports.get(part * self.lanes + lane));

@@ -51,7 +51,7 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
             signed_bits(shared.word(lane)) - 1
         );
         for j in 0..outputs {
-            let bits = shared.weight_bits(lane, j);
+            let bits = shared.weight_bits(lane, j) - shared.zeros(lane, j);
             if bits > 0 {
                 let _ = writeln!(text, "  reg [{}:0] w{lane}_{j};", bits - 1);
             }
@@ -73,7 +73,7 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
         );
     }
     text.push_str("    endcase\n  end\n");
-    let trees: Vec<Vec<Vec<Interval>>> = (0..outputs).map(|j| shared.tree(j)).collect();
+    let trees: Vec<Vec<Vec<Node>>> = (0..outputs).map(|j| nodes(shared, j)).collect();
     for (j, tree) in trees.iter().enumerate() {
         text.push_str(&products_and_sums(shared, tree, j));
     }
@@ -96,8 +96,10 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
         "  reg start;\n  always @(posedge clk) start <= rst ? 1'b0 : valid[{top}] & last[{top}];\n"
     );
     for (j, (partial, tree)) in shared.partial.iter().zip(&trees).enumerate() {
-        let bits = signed_bits(*partial);
-        let sum = operand(&tree[levels], levels, 0, j, bits).unwrap_or_else(|| literal(bits, 0));
+        let root = tree[levels][0];
+        let bits = signed_bits(*partial) - root.zeros;
+        let sum = operand(&tree[levels], levels, 0, j, (bits, root.zeros))
+            .unwrap_or_else(|| literal(bits, 0));
         let _ = write!(
             text,
             "  reg [{h}:0] sum{j};\n  always @(posedge clk) if (valid[{top}]) \
@@ -107,11 +109,9 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
         );
     }
     let words = sums.iter().enumerate().rev().map(|(j, port)| {
-        signed_to(
-            &format!("sum{j}"),
-            signed_bits(shared.partial[j]),
-            port.width,
-        )
+        let zeros = trees[j][levels][0].zeros;
+        let bits = signed_bits(shared.partial[j]) - zeros;
+        shifted(&format!("sum{j}"), bits, zeros, port.width)
     });
     let words: Vec<String> = words.collect();
     let _ = writeln!(
@@ -123,12 +123,51 @@ pub(super) fn shared_logic(shared: &Shared, sums: &[Port]) -> String {
     text
 }
 
+/// A product or a sum of products: its range, and its low zeros, which its register does not hold.
+#[derive(Clone, Copy)]
+struct Node {
+    range: Interval,
+    zeros: u32,
+}
+
+impl Node {
+    fn is_zero(self) -> bool {
+        self.range == ZERO
+    }
+
+    /// Bits of its register.
+    fn bits(self) -> u32 {
+        signed_bits(self.range) - self.zeros
+    }
+}
+
+/// The tree of an output: its products, then each level of sums.
+fn nodes(shared: &Shared, output: usize) -> Vec<Vec<Node>> {
+    let ranges = shared.tree(output);
+    let node = |(range, zeros): (&Interval, u32)| Node {
+        range: *range,
+        zeros,
+    };
+    let zeros = (0..shared.lanes).map(|lane| shared.zeros(lane, output));
+    let mut tree: Vec<Vec<Node>> = vec![ranges[0].iter().zip(zeros).map(node).collect()];
+    for level in &ranges[1..] {
+        let below = &tree[tree.len() - 1];
+        let zeros = below.chunks(2).map(|pair| {
+            let some = pair.iter().filter(|node| !node.is_zero());
+            some.map(|node| node.zeros).min().unwrap_or(0)
+        });
+        let level = level.iter().zip(zeros).map(node).collect();
+        tree.push(level);
+    }
+    tree
+}
+
 /// Products of an output and the tree that adds its lanes, a register behind each; what is always zero is left out.
-fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> String {
+fn products_and_sums(shared: &Shared, tree: &[Vec<Node>], j: usize) -> String {
     let mut text = String::new();
-    for (lane, range) in tree[0].iter().enumerate() {
-        if *range != ZERO {
-            let bits = signed_bits(*range);
+    for (lane, node) in tree[0].iter().enumerate() {
+        if !node.is_zero() {
+            let bits = node.bits();
             let made = shared.made(lane, j);
             let hint = match made {
                 Made::Block => "(* use_dsp = \"yes\" *) ",
@@ -145,7 +184,8 @@ fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> Strin
                         }
                     };
                     let word = factor(format!("x{lane}"), signed_bits(shared.word(lane)));
-                    let weight = factor(format!("w{lane}_{j}"), shared.weight_bits(lane, j));
+                    let own = shared.weight_bits(lane, j) - node.zeros;
+                    let weight = factor(format!("w{lane}_{j}"), own);
                     format!("$signed({word}) * $signed({weight})")
                 }
                 Made::Rows => rows(shared, lane, j, bits),
@@ -158,9 +198,9 @@ fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> Strin
         }
     }
     for (level, below) in tree.windows(2).enumerate() {
-        for (at, range) in below[1].iter().enumerate() {
-            let bits = signed_bits(*range);
-            let word = |from: usize| operand(&below[0], level, from, j, bits);
+        for (at, node) in below[1].iter().enumerate() {
+            let bits = node.bits();
+            let word = |from: usize| operand(&below[0], level, from, j, (bits, node.zeros));
             let words: Vec<String> = [word(2 * at), word(2 * at + 1)]
                 .into_iter()
                 .flatten()
@@ -184,20 +224,34 @@ fn products_and_sums(shared: &Shared, tree: &[Vec<Interval>], j: usize) -> Strin
 /// row counts below zero.
 fn rows(shared: &Shared, lane: usize, j: usize, bits: u32) -> String {
     let word = signed_to(&format!("x{lane}"), signed_bits(shared.word(lane)), bits);
-    let of_weight = shared.weight_bits(lane, j);
+    let of_weight = shared.weight_bits(lane, j) - shared.zeros(lane, j);
     let row = |bit: u32| format!("(({{{bits}{{w{lane}_{j}[{bit}]}}}} & {word}) << {bit})");
     let low: Vec<String> = (0..of_weight - 1).map(row).collect();
     format!("{} - {}", low.join(" + "), row(of_weight - 1))
 }
 
-/// A node of a tree as a two's complement word of `bits`; `None` for one that is always zero, or none.
-fn operand(level: &[Interval], number: usize, at: usize, j: usize, bits: u32) -> Option<String> {
-    let range = level.get(at).filter(|range| **range != ZERO)?;
-    Some(signed_to(
-        &format!("t{number}_{at}_{j}"),
-        signed_bits(*range),
-        bits,
-    ))
+/// A node of a tree as a two's complement word of `bits`, without as many low zeros as the word's reader leaves out; `None` for
+/// one that is always zero, or none.
+fn operand(
+    level: &[Node],
+    number: usize,
+    at: usize,
+    j: usize,
+    (bits, zeros): (u32, u32),
+) -> Option<String> {
+    let node = level.get(at).filter(|node| !node.is_zero())?;
+    let net = format!("t{number}_{at}_{j}");
+    Some(shifted(&net, node.bits(), node.zeros - zeros, bits))
+}
+
+/// A two's complement net of `own` bits above `zeros` low zeros, as a word of `bits`.
+fn shifted(net: &str, own: u32, zeros: u32, bits: u32) -> String {
+    let word = signed_to(net, own, bits - zeros);
+    if zeros == 0 {
+        word
+    } else {
+        format!("{{{word}, {}}}", literal(zeros, 0))
+    }
 }
 
 /// The weights of a cycle.
@@ -205,9 +259,10 @@ fn weights_of_cycle(shared: &Shared, cycle: usize) -> String {
     let mut words = Vec::new();
     for lane in 0..shared.lanes {
         for j in 0..shared.outputs {
-            let bits = shared.weight_bits(lane, j);
+            let zeros = shared.zeros(lane, j);
+            let bits = shared.weight_bits(lane, j) - zeros;
             if bits > 0 {
-                let weight = literal(bits, shared.weight(cycle, lane, j));
+                let weight = literal(bits, shared.weight(cycle, lane, j) >> zeros);
                 words.push(format!("w{lane}_{j} <= {weight};"));
             }
         }

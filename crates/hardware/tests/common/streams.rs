@@ -194,6 +194,25 @@ pub(crate) fn features() -> IntegerProgram {
     )
 }
 
+/// Dense layers whose weights lie on a coarser grid the earlier their output: multiples of 4, 2 and 1, in turns.
+pub(crate) fn coarse() -> IntegerProgram {
+    let rule = |shape: &[usize], at: usize, drawn: f32| {
+        let outputs = shape[shape.len() - 1];
+        let grid = 0.125 * [4.0, 2.0, 1.0][at % outputs % 3];
+        (drawn / grid).round_ties_even() * grid
+    };
+    program_with(
+        &[6],
+        "quantized_bits(5,2,alpha=1.0)",
+        vec![
+            dense("fc1", 6, "quantized_bits(5,1,alpha=1.0)"),
+            activation("relu1", "quantized_relu(4,2)"),
+            dense("output", 3, "quantized_bits(5,1,alpha=1.0)"),
+        ],
+        rule,
+    )
+}
+
 /// Rows of input codes: both ends, then random ones.
 pub(crate) fn rows(program: &IntegerProgram, count: usize) -> Vec<i32> {
     let (range, mut random) = (program.input.hull(), Random(5));
@@ -218,6 +237,7 @@ pub(crate) fn cases() -> Vec<(&'static str, IntegerProgram, u32)> {
         ("series", sequence(), 1),
         ("features", features(), 3),
         ("features_serial", features(), 7),
+        ("coarse", coarse(), 2),
     ]
 }
 
