@@ -3,16 +3,16 @@
 mod common;
 #[path = "../../../testdata/known-bits/check.rs"]
 mod known_bits;
+#[path = "common/layers.rs"]
+mod layers;
 
 use bitfront_kernel::{Kernels, Level};
 use bitfront_learned_bits::{Granularity, LearnError, Point, Settings, Task, learn, learn_at};
-use bitfront_network::{
-    Candidate, Head, Layer, Operation, Padding, Part, SCALE_BITS, Weights, Window,
-};
-use bitfront_quantizer::Quantizer;
+use bitfront_network::{Candidate, Head, Layer, Operation, Padding, Part, SCALE_BITS, Weights};
 use bitfront_training::{Control, Samples, Targets};
 
 use common::{GRANULARITIES, Random, bits, check, start};
+use layers::{conv, dense, relu, window};
 
 const ROWS: usize = 400;
 const SIDE: usize = 6;
@@ -34,40 +34,6 @@ fn images() -> (Vec<f32>, Vec<u8>) {
         }
     }
     (x, y)
-}
-
-fn window(size: &[usize], stride: usize, padding: Padding) -> Window {
-    Window {
-        size: size.to_vec(),
-        strides: vec![stride; size.len()],
-        dilation: vec![1; size.len()],
-        padding,
-    }
-}
-
-fn conv(filters: usize, window: Window) -> Operation {
-    Operation::Conv {
-        filters,
-        window,
-        kernel: Quantizer::Float,
-        bias: Some(Quantizer::Float),
-        fold: None,
-    }
-}
-
-fn dense(units: usize) -> Operation {
-    Operation::Dense {
-        units,
-        kernel: Quantizer::Float,
-        bias: Some(Quantizer::Float),
-        fold: None,
-    }
-}
-
-fn relu() -> Operation {
-    Operation::Activation {
-        quantizer: Quantizer::Relu,
-    }
 }
 
 fn network(input_shape: &[usize], input: &str, operations: Vec<Operation>) -> Candidate {

@@ -1,34 +1,13 @@
 //! A run takes no more memory than is said before, and not much less.
 
+#[path = "common/layers.rs"]
+mod layers;
+
 use allocation_counter::measure;
 use bitfront_learned_bits::{Settings, Task, learn, learning_bytes};
-use bitfront_network::{Candidate, Head, Layer, Operation, Padding, SCALE_BITS, Weights, Window};
-use bitfront_quantizer::Quantizer;
+use bitfront_network::{Candidate, Head, Layer, Operation, Padding, SCALE_BITS, Weights};
 use bitfront_training::{Control, Samples, Targets};
-
-fn dense(units: usize) -> Operation {
-    Operation::Dense {
-        units,
-        kernel: Quantizer::Float,
-        bias: Some(Quantizer::Float),
-        fold: None,
-    }
-}
-
-fn relu() -> Operation {
-    Operation::Activation {
-        quantizer: Quantizer::Relu,
-    }
-}
-
-fn window(size: usize, stride: usize) -> Window {
-    Window {
-        size: vec![size, size],
-        strides: vec![stride, stride],
-        dilation: vec![1, 1],
-        padding: Padding::Same,
-    }
-}
+use layers::{conv, dense, relu, window};
 
 /// Filters of convolutions of 3 x 3, of this stride or pooled by it, then units of dense layers.
 fn network(
@@ -39,17 +18,12 @@ fn network(
 ) -> Candidate {
     let mut operations = Vec::new();
     for filters in filters {
-        operations.push(Operation::Conv {
-            filters: *filters,
-            window: window(3, if pooled { 1 } else { stride }),
-            kernel: Quantizer::Float,
-            bias: Some(Quantizer::Float),
-            fold: None,
-        });
+        let step = if pooled { 1 } else { stride };
+        operations.push(conv(*filters, window(&[3, 3], step, Padding::Same)));
         operations.push(relu());
         if pooled {
             operations.push(Operation::MaxPool {
-                window: window(stride, stride),
+                window: window(&[stride, stride], stride, Padding::Same),
             });
         }
     }
